@@ -1,0 +1,42 @@
+"""Celery's settings, the same for those who send and those who work. docs/decisions/0002 says why each is so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+TASKS = ("install", "upgrade", "module")
+
+
+def celery_settings(broker_url: str) -> Mapping[str, object]:
+    """Early acknowledgement, no result backend, no prefetch: the store knows what is left, a message is a hint."""
+    return {
+        "broker_url": broker_url,
+        "result_backend": None,
+        "task_ignore_result": True,
+        "task_acks_late": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_disable_prefetch": True,
+        "task_publish_retry": True,
+        "task_publish_retry_policy": {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2},
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_send_task_events": True,
+        "task_send_sent_event": True,
+        "task_track_started": True,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_default_queue": "okapi-install",
+        "enable_utc": True,
+        "broker_transport_options": {
+            "visibility_timeout": 3600,
+            "unacked_restore_interval": 5,
+            "unacked_restore_throttle": 1,
+            "socket_timeout": 10,
+            "socket_connect_timeout": 2,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+        },
+    }

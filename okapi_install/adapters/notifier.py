@@ -1,0 +1,115 @@
+"""Tells of changed jobs over the broker's publish and subscribe. A call may be lost; those who wait look anyway."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+import structlog
+
+log = structlog.get_logger()
+
+CHANNEL = "okapi-install:changed"
+_TOGETHER = 0.02
+
+
+class Wake:
+    """See ports.Listener."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def wait(self, timeout: float) -> bool:
+        """See ports.Listener."""
+        told = self._event.wait(timeout)
+        self._event.clear()
+        return told
+
+    def tell(self) -> None:
+        """Wakes whoever waits."""
+        self._event.set()
+
+
+class RedisNotifier:
+    """See ports.Notifier. One connection to publish and one to listen; both start when they are first used."""
+
+    def __init__(self, broker_url: str) -> None:
+        self._redis = redis.Redis.from_url(
+            broker_url, socket_connect_timeout=2, socket_timeout=10, health_check_interval=10
+        )
+        self._lock = threading.Lock()
+        self._changed: set[str] = set()
+        self._due = threading.Event()
+        self._wakes: dict[str, set[Wake]] = defaultdict(set)
+        self._threads: dict[str, threading.Thread] = {}
+
+    def changed(self, job_id: str, *, now: bool = False) -> None:
+        """See ports.Notifier."""
+        if now:
+            self._changed.discard(job_id)
+            self._publish([job_id])
+            return
+        self._changed.add(job_id)
+        self._due.set()
+        self._run("publisher", self._publish_changes)
+
+    def _publish_changes(self) -> None:
+        while True:
+            self._due.wait()
+            time.sleep(_TOGETHER)
+            self._due.clear()
+            jobs, self._changed = self._changed, set()
+            self._publish(list(jobs))
+
+    def _publish(self, jobs: list[str]) -> None:
+        try:
+            self._redis.publish(CHANNEL, " ".join(jobs))
+        except redis.RedisError as problem:
+            log.debug("change not told: the broker is away", cause=str(problem))
+
+    @contextmanager
+    def listen(self, job_id: str) -> Iterator[Wake]:
+        """See ports.Notifier."""
+        self._run("listener", self._listen)
+        wake = Wake()
+        with self._lock:
+            self._wakes[job_id].add(wake)
+        try:
+            yield wake
+        finally:
+            with self._lock:
+                self._wakes[job_id].discard(wake)
+                if not self._wakes[job_id]:
+                    del self._wakes[job_id]
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                with redis.client.PubSub(self._redis.connection_pool, ignore_subscribe_messages=True) as pubsub:
+                    pubsub.subscribe(CHANNEL)
+                    self._hear(pubsub)
+            except (redis.RedisError, OSError) as problem:
+                log.debug("not listening: the broker is away", cause=str(problem))
+                time.sleep(0.5)
+
+    def _hear(self, pubsub: redis.client.PubSub) -> None:
+        while True:
+            heard = pubsub.get_message(timeout=5.0)
+            if heard is None or heard["type"] != "message":
+                continue
+            with self._lock:
+                wakes = [wake for job_id in heard["data"].decode().split() for wake in self._wakes.get(job_id, ())]
+            for wake in wakes:
+                wake.tell()
+
+    def _run(self, name: str, target: object) -> None:
+        with self._lock:
+            thread = self._threads.get(name)
+            if thread is None or not thread.is_alive():
+                thread = threading.Thread(target=target, name=name, daemon=True)  # type: ignore[arg-type]
+                self._threads[name] = thread
+                thread.start()

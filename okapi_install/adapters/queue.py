@@ -1,0 +1,67 @@
+"""Publishes tasks by name, and revokes them. It does not import the worker, nor wait for it.
+
+Messages leave through a thread of their own: a client that has its 201 need not wait for a broker that is
+slow or away, and a message that is lost costs one sweep.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+
+import structlog
+from celery import Celery
+from kombu.exceptions import KombuError
+
+from okapi_install.adapters.celery_config import celery_settings
+from okapi_install.service.ports import JobRef
+
+log = structlog.get_logger()
+
+
+class CeleryQueue:
+    """See ports.Queue."""
+
+    def __init__(self, broker_url: str) -> None:
+        self._app = Celery("okapi-install", set_as_current=False)
+        self._app.conf.update(celery_settings(broker_url))
+        self._outbox: queue.Queue[Callable[[], object]] = queue.Queue(maxsize=100_000)
+        self._start = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def publish(self, job: JobRef) -> None:
+        """Hands the message to the outbox."""
+        self._put(
+            lambda: self._app.send_task(job.kind.value, args=[job.tenant, job.id], task_id=job.task_id, ignore_result=True)
+        )
+
+    def revoke(self, task_id: str) -> None:
+        """Tells all workers to terminate the task."""
+        self._put(lambda: self._app.control.revoke(task_id, terminate=True))
+
+    def _put(self, send: Callable[[], object]) -> None:
+        with self._start:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._deliver, name="outbox", daemon=True)
+                self._thread.start()
+        try:
+            self._outbox.put_nowait(send)
+        except queue.Full:
+            log.error("message dropped: the broker has been away for too long; a sweeper sends it later")
+
+    def _deliver(self) -> None:
+        while True:
+            send = self._outbox.get()
+            try:
+                send()
+            except (KombuError, OSError) as problem:
+                log.warning("message not sent: the broker is away; a sweeper sends it later", cause=str(problem))
+            except Exception:
+                log.exception("message not sent")
+            finally:
+                self._outbox.task_done()
+
+    def drain(self) -> None:
+        """Waits until the outbox is empty."""
+        self._outbox.join()

@@ -1,0 +1,234 @@
+"""What a worker writes about a job that it owns. Every write names owner, epoch and status: a stale one does nothing.
+
+The races of claim, save, end and abort are decided by the row of the job: see docs/decisions/0001.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Update, bindparam, case, delete, func, null, select, update
+from sqlalchemy.exc import IntegrityError
+
+from okapi_install.adapters.store.clock import db_now
+from okapi_install.adapters.store.documents import dump_edges, storable
+from okapi_install.adapters.store.endings import ABORTED, aborted_step, leftover_warning
+from okapi_install.adapters.store.history import clear_leftovers, done_in_this_run, note_leftovers, record_durations
+from okapi_install.adapters.store.rows import JOB_COLUMNS, REF_COLUMNS, AnyRow, job_of, ref_from, steps_of
+from okapi_install.adapters.store.steps import replace_steps, update_steps
+from okapi_install.adapters.store.tables import ENABLED, JOBS
+from okapi_install.adapters.store.transactions import StorePart, glance, write
+from okapi_install.adapters.store.turns import ACTIVE_VALUES, OWNED, has_status, turn_has_come
+from okapi_install.adapters.store.upserts import ignoring
+from okapi_install.domain.errors import LostJob
+from okapi_install.domain.jobs import JobStatus, Step, StepStatus, check_transition
+from okapi_install.service.ports import Claim, Ending, JobRef, Progress
+
+_j = JOBS.c
+_HERE = _j.id == bindparam("job_id")
+
+_TAKE = (
+    update(JOBS)
+    .values(
+        owner=bindparam("worker"),
+        epoch=_j.epoch + 1,
+        revision=_j.revision + 1,
+        lease_until=db_now() + bindparam("lease"),
+        started=func.coalesce(_j.started, db_now()),
+        task_id=func.coalesce(bindparam("new_task"), _j.task_id),
+        swept_at=null(),
+        publish_count=0,
+    )
+    .returning(*JOB_COLUMNS, _j.sealed_headers)
+)
+_TAKE_QUEUED = _TAKE.where(_HERE, has_status(JobStatus.QUEUED), turn_has_come(JOBS)).values(
+    status=JobStatus.RUNNING.value
+)
+_TAKE_OVER = _TAKE.where(_HERE, _j.status.in_(ACTIVE_VALUES), _j.lease_until < db_now())
+
+_RUNNING = update(JOBS).where(OWNED, has_status(JobStatus.RUNNING))
+_SAVE = _RUNNING.values(revision=_j.revision + 1).returning(_j.seq, _j.revision)
+_REPLAN = _RUNNING.values(
+    revision=_j.revision + 1, edges=bindparam("new_edges"), assumed=bindparam("new_assumed")
+).returning(_j.seq, _j.revision)
+_RELEASE = _RUNNING.values(
+    status=JobStatus.QUEUED.value,
+    owner=null(),
+    lease_until=null(),
+    revision=_j.revision + 1,
+    published_at=0.0,
+    publish_count=0,
+)
+
+_STANDING = select(_j.status).where(OWNED, _j.status.in_(ACTIVE_VALUES))
+
+_ENABLE = ignoring(ENABLED)
+_DISABLE = delete(ENABLED).where(
+    ENABLED.c.tenant_id == bindparam("of_tenant"), ENABLED.c.module_id == bindparam("of_module")
+)
+_ENABLED_OF = select(ENABLED.c.module_id).where(ENABLED.c.tenant_id == bindparam("of_tenant"))
+_DELETE = delete(JOBS).where(_j.seq == bindparam("at_seq"))
+_NEXT = (
+    select(*REF_COLUMNS)
+    .where(_j.tenant_id == bindparam("of_tenant"), has_status(JobStatus.QUEUED))
+    .order_by(_j.seq)
+    .limit(1)
+)
+
+
+def ending(statement: Update) -> Update:
+    """The statement, so that it ends the job: with the parameters of `ending_values`, and without its secrets."""
+    with_url = _j.callback_url.is_not(None)
+    return statement.values(
+        status=bindparam("end_status"),
+        message=bindparam("end_message"),
+        error_status=bindparam("end_error_status"),
+        reason=bindparam("end_reason"),
+        ended=db_now(),
+        revision=_j.revision + 1,
+        owner=null(),
+        lease_until=null(),
+        sealed_headers=null(),
+        callback_attempts=0,
+        callback_state=case((with_url, "due")),
+        callback_due=case((with_url, db_now())),
+    )
+
+
+_FINISH = ending(_RUNNING).returning(_j.seq, _j.revision, _j.started)
+_END_ABORT = ending(update(JOBS).where(OWNED, has_status(JobStatus.ABORTING))).returning(
+    _j.seq, _j.revision, _j.keep_on_abort, _j.ended
+)
+
+
+def ending_values(how: Ending) -> dict[str, object]:
+    """The parameters of a statement made by `ending`."""
+    return {
+        "end_status": how.status.value,
+        "end_message": storable(how.message),
+        "end_error_status": how.error_status,
+        "end_reason": how.reason,
+    }
+
+
+class ClaimPart(StorePart):
+    """Claiming a job, and all that needs the claim."""
+
+    def claim(self, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
+        """See JobStore.claim."""
+        try:
+            return self._claim(job_id, worker, task_id, lease)
+        except IntegrityError:  # another job of the tenant became active between the check and the write
+            return None
+
+    def save(self, claim: Claim, progress: Progress) -> int:
+        """See JobStore.save."""
+        try:
+            return self._save(claim, progress)
+        except IntegrityError:
+            raise LostJob(claim.job.id) from None  # the tenant was removed meanwhile
+
+    def finish(self, claim: Claim, ending: Ending, progress: Progress) -> JobRef | None:
+        """See JobStore.finish."""
+        check_transition(JobStatus.RUNNING, ending.status)
+        try:
+            return self._finish(claim, ending, progress)
+        except IntegrityError:
+            raise LostJob(claim.job.id) from None  # the tenant was removed meanwhile
+
+    @write
+    def replan(
+        self,
+        connection: Connection,
+        claim: Claim,
+        steps: Sequence[Step],
+        edges: Sequence[tuple[int, int]],
+        assumed: str,
+    ) -> None:
+        """See JobStore.replan. All steps are stamped with the new revision."""
+        row = _guarded(connection, _REPLAN, claim, {"new_edges": dump_edges(edges), "new_assumed": assumed})
+        replace_steps(connection, row.seq, steps, row.revision)
+
+    @write
+    def end_abort(self, connection: Connection, claim: Claim, warning_modules: Sequence[str]) -> JobRef | None:
+        """See JobStore.end_abort."""
+        tenant = claim.job.tenant
+        row = _guarded(connection, _END_ABORT, claim, ending_values(ABORTED))
+        if row.keep_on_abort:
+            running = [step for step in steps_of(connection, row.seq) if step.status is StepStatus.RUNNING]
+            update_steps(connection, row.seq, [aborted_step(step, row.ended) for step in running], row.revision)
+        else:
+            connection.execute(_DELETE, {"at_seq": row.seq})
+        note_leftovers(connection, tenant, {module: leftover_warning(module) for module in warning_modules}, row.ended)
+        return _next_job(connection, tenant)
+
+    @glance
+    def standing(self, connection: Connection, claim: Claim) -> JobStatus | None:
+        """See JobStore.standing."""
+        status = connection.scalar(_STANDING, _holding(claim))
+        return None if status is None else JobStatus(status)
+
+    @write
+    def release(self, connection: Connection, claim: Claim) -> None:
+        """See JobStore.release."""
+        connection.execute(_RELEASE, _holding(claim))
+
+    @write
+    def _claim(
+        self, connection: Connection, job_id: str, worker: str, task_id: str | None, lease: float
+    ) -> Claim | None:
+        wanted = {"job_id": job_id, "worker": worker, "new_task": task_id, "lease": lease}
+        queued = connection.execute(_TAKE_QUEUED, wanted).one_or_none()
+        row = queued or connection.execute(_TAKE_OVER, wanted).one_or_none()
+        if row is None:
+            return None
+        return Claim(
+            job=job_of(connection, row),
+            worker=worker,
+            epoch=row.epoch,
+            now=row.lease_until - lease,
+            enabled=frozenset(connection.scalars(_ENABLED_OF, {"of_tenant": row.tenant_id})),
+            sealed_headers=row.sealed_headers,
+            aborting=row.status == JobStatus.ABORTING.value,
+            taken_over=queued is None,
+        )
+
+    @write
+    def _save(self, connection: Connection, claim: Claim, progress: Progress) -> int:
+        seq, revision = _guarded(connection, _SAVE, claim)
+        _apply(connection, claim.job.tenant, seq, revision, progress)
+        return int(revision)
+
+    @write
+    def _finish(self, connection: Connection, claim: Claim, how: Ending, progress: Progress) -> JobRef | None:
+        tenant = claim.job.tenant
+        seq, revision, started = _guarded(connection, _FINISH, claim, ending_values(how))
+        _apply(connection, tenant, seq, revision, progress)
+        done = done_in_this_run(connection, seq, started)
+        clear_leftovers(connection, tenant, done)
+        following = _next_job(connection, tenant)
+        record_durations(connection, done)
+        return following
+
+
+def _holding(claim: Claim) -> dict[str, object]:
+    return {"job_id": claim.job.id, "worker": claim.worker, "held": claim.epoch}
+
+
+def _guarded(connection: Connection, statement: Any, claim: Claim, values: dict[str, object] | None = None) -> AnyRow:
+    row: AnyRow | None = connection.execute(statement, {**_holding(claim), **(values or {})}).one_or_none()
+    if row is None:
+        raise LostJob(claim.job.id)
+    return row
+
+
+def _apply(connection: Connection, tenant: str, seq: int, revision: int, progress: Progress) -> None:
+    update_steps(connection, seq, progress.steps, revision)
+    if progress.disable:
+        connection.execute(_DISABLE, [{"of_tenant": tenant, "of_module": module} for module in progress.disable])
+    _ENABLE.run(connection, [{"tenant_id": tenant, "module_id": module} for module in progress.enable])
+
+
+def _next_job(connection: Connection, tenant: str) -> JobRef | None:
+    return ref_from(connection.execute(_NEXT, {"of_tenant": tenant}).one_or_none())

@@ -1,0 +1,61 @@
+"""The one place that turns what the database library raises into this program's errors, without secrets or SQL."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlalchemy import exc
+
+from okapi_install.domain.errors import InternalError, StoreNotWritable, StoreUnavailable
+
+DatabaseFailure = (exc.DBAPIError, exc.TimeoutError)
+"""What a transaction may raise that `fault` can judge."""
+
+_CONFLICTS = {"40001", "40P01", "55P03"}
+"""PostgreSQL's serialization failure, deadlock, and lock not available: everything was rolled back."""
+
+_NOT_WRITABLE = {"53100", "25006"}
+"""PostgreSQL's disk full, and a write in a read-only transaction: a server that recovers or stands by."""
+
+_NOT_WRITABLE_SQLITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
+
+_GONE = (exc.OperationalError, exc.InterfaceError, exc.InternalError)
+
+
+def worth_repeating(error: Exception) -> bool:
+    """Whether the transaction was rolled back for a cause that may be gone at once: a stale connection, a conflict."""
+    if not isinstance(error, exc.DBAPIError):
+        return False
+    return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _CONFLICTS
+
+
+def fault(error: Exception) -> Exception:
+    """The error to raise instead. Violations of constraints stay as they are: the statement's author expects them."""
+    if isinstance(error, exc.IntegrityError):
+        return error
+    if isinstance(error, exc.TimeoutError):
+        return StoreUnavailable("The store is not available: all connections are in use")
+    if isinstance(error, exc.DBAPIError) and _not_writable(error.orig):
+        return StoreNotWritable(f"The store takes no changes: {_cause(error)}")
+    if isinstance(error, exc.DBAPIError) and (error.connection_invalidated or isinstance(error, _GONE)):
+        return StoreUnavailable(f"The store is not available: {_cause(error)}")
+    return InternalError(f"The store failed: {_name(error)}")
+
+
+def _name(error: Exception) -> str:
+    """What kind of fault it is: what the server says of a bad statement may hold values of it."""
+    original = error.orig if isinstance(error, exc.DBAPIError) else error
+    return str(original) if isinstance(original, sqlite3.Error) else type(original).__name__
+
+
+def _not_writable(error: BaseException | None) -> bool:
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_WRITABLE_SQLITE
+    return getattr(error, "sqlstate", None) in _NOT_WRITABLE
+
+
+def _cause(error: exc.DBAPIError) -> str:
+    if isinstance(error.orig, sqlite3.Error):
+        return str(error.orig)
+    diagnosis = getattr(error.orig, "diag", None)
+    return getattr(diagnosis, "message_primary", None) or "the database server does not answer"

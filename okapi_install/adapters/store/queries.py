@@ -1,0 +1,96 @@
+"""Jobs as readers see them: one, those of a tenant, or a page of all; and the numbers for the metrics."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select
+
+from okapi_install.adapters.store.clock import db_now
+from okapi_install.adapters.store.rows import JOB_COLUMNS, job_of, jobs_from
+from okapi_install.adapters.store.tables import JOBS, WORKERS
+from okapi_install.adapters.store.transactions import StorePart, glance, snapshot
+from okapi_install.adapters.store.turns import VISIBLE, has_status
+from okapi_install.domain.errors import NotFound
+from okapi_install.domain.jobs import Job, JobKind, JobStatus
+from okapi_install.service.ports import Census, JobFilter, JobPage, WorkerInfo
+
+_j = JOBS.c
+_JOBS = select(*JOB_COLUMNS).where(VISIBLE)
+_HERE = _j.id == bindparam("job_id")
+_OF_TENANT = _j.tenant_id == bindparam("of_tenant")
+_ONE = _JOBS.where(_HERE)
+_ONE_OF_TENANT = _ONE.where(_OF_TENANT)
+_ALL_OF_TENANT = _JOBS.where(_OF_TENANT, _j.kind != JobKind.MODULE.value).order_by(_j.seq)
+_REVISION = select(_j.revision, _j.status).where(_HERE, VISIBLE)
+_COUNTS = select(_j.status, func.count()).group_by(_j.status)
+_OLDEST = select(db_now() - func.min(_j.created)).where(has_status(JobStatus.QUEUED))
+_WORKERS = select(WORKERS.c.name, (db_now() - WORKERS.c.beat_at).label("age"), WORKERS.c.jobs).order_by(WORKERS.c.name)
+
+
+class QueryPart(StorePart):
+    """Reading jobs."""
+
+    def job(self, job_id: str, tenant_id: str | None = None) -> Job:
+        """See JobStore.job. Mostly two statements do; a transaction is for when the job changes between them."""
+        seen = self._glimpse(job_id, tenant_id)
+        if seen.steps and all(step.revision <= seen.revision for step in seen.steps):
+            return seen
+        return self._job(job_id, tenant_id)
+
+    @glance
+    def _glimpse(self, connection: Connection, job_id: str, tenant_id: str | None) -> Job:
+        return _read(connection, job_id, tenant_id)
+
+    @snapshot
+    def _job(self, connection: Connection, job_id: str, tenant_id: str | None) -> Job:
+        return _read(connection, job_id, tenant_id)
+
+    @glance
+    def revision(self, connection: Connection, job_id: str) -> tuple[int, JobStatus] | None:
+        """See JobStore.revision."""
+        row = connection.execute(_REVISION, {"job_id": job_id}).one_or_none()
+        return None if row is None else (row.revision, JobStatus(row.status))
+
+    @snapshot
+    def jobs_of(self, connection: Connection, tenant_id: str) -> list[Job]:
+        """See JobStore.jobs_of."""
+        return jobs_from(connection, connection.execute(_ALL_OF_TENANT, {"of_tenant": tenant_id}))
+
+    @snapshot
+    def find_jobs(self, connection: Connection, which: JobFilter) -> JobPage:
+        """See JobStore.find_jobs."""
+        conditions = _conditions(which)
+        total = connection.scalar(select(func.count()).select_from(JOBS).where(*conditions))
+        newest = select(*JOB_COLUMNS).where(*conditions).order_by(_j.seq.desc())
+        rows = connection.execute(newest.limit(which.limit).offset(which.offset))
+        return JobPage(jobs=tuple(jobs_from(connection, rows)), total=total or 0)
+
+    @snapshot
+    def census(self, connection: Connection) -> Census:
+        """See JobStore.census."""
+        counts = dict.fromkeys(JobStatus, 0)
+        counts.update((JobStatus(status), count) for status, count in connection.execute(_COUNTS))
+        oldest = connection.scalar(_OLDEST)
+        workers = connection.execute(_WORKERS)
+        return Census(
+            jobs=counts,
+            waiting=counts[JobStatus.QUEUED],
+            oldest_waiting=None if oldest is None else max(0.0, oldest),
+            workers=tuple(WorkerInfo(name=row.name, age=max(0.0, row.age), jobs=row.jobs) for row in workers),
+        )
+
+
+def _read(connection: Connection, job_id: str, tenant_id: str | None) -> Job:
+    statement = _ONE if tenant_id is None else _ONE_OF_TENANT
+    row = connection.execute(statement, {"job_id": job_id, "of_tenant": tenant_id}).one_or_none()
+    if row is None:
+        raise NotFound(job_id)
+    return job_of(connection, row)
+
+
+def _conditions(which: JobFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [VISIBLE]
+    if which.tenant is not None:
+        conditions.append(_j.tenant_id == which.tenant)
+    if which.status is not None:
+        conditions.append(has_status(which.status))
+    return conditions

@@ -1,0 +1,60 @@
+"""The store, put together from its parts, and what is in it from the start."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Engine, text
+
+from okapi_install.adapters.store.claims import ClaimPart
+from okapi_install.adapters.store.discovery import DiscoveryPart
+from okapi_install.adapters.store.engine import make_engine
+from okapi_install.adapters.store.history import HistoryPart
+from okapi_install.adapters.store.jobs import JobPart
+from okapi_install.adapters.store.queries import QueryPart
+from okapi_install.adapters.store.registry import RegistryPart
+from okapi_install.adapters.store.tenants import TenantPart
+from okapi_install.adapters.store.transactions import Database, glance
+from okapi_install.adapters.store.upkeep import UpkeepPart
+from okapi_install.domain.descriptors import ModuleDescriptor
+from okapi_install.domain.errors import UserError
+from okapi_install.service.ports import Store, Tenant
+
+_ALIVE = text("SELECT 1")
+SUPERTENANT = Tenant(id="supertenant", name="supertenant", description="Okapi built-in super tenant")
+
+
+class SqlStore(RegistryPart, TenantPart, DiscoveryPart, JobPart, ClaimPart, QueryPart, HistoryPart, UpkeepPart):
+    """The Store of ports.py on an SQL database whose tables are there (see schema.py)."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(Database(engine))
+        self.engine = engine
+
+    @glance
+    def check(self, connection: Connection) -> None:
+        """See Store.check."""
+        connection.execute(_ALIVE)
+
+    def dispose(self) -> None:
+        """See Store.dispose."""
+        self.engine.dispose()
+
+
+def open_store(url: str, *, pool_size: int = 20) -> SqlStore:
+    """The store of that database, without looking into it. For greenlets, monkey-patch before this is imported.
+
+    Raises:
+        InternalError: the URL is not usable.
+    """
+    return SqlStore(make_engine(url, pool_size=pool_size))
+
+
+def ensure_builtin(store: Store, okapi: ModuleDescriptor) -> None:
+    """Sees to it that the module of the service itself is there, and the super tenant that has it enabled.
+
+    May be called by several processes at once, any number of times.
+    """
+    store.add_modules([okapi])
+    try:
+        store.add_tenant(SUPERTENANT, [okapi.id])
+    except UserError:
+        return  # it is there already

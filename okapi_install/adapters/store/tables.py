@@ -1,0 +1,227 @@
+"""The tables. Constraints hold what must never be wrong, whatever the code does; they derive from the domain's enums.
+
+Statements are built from the `Table` objects at the end: on the hot path a row is a tuple, not an object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import cast
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from okapi_install.domain.jobs import ACTIVE, Action, JobKind, JobStatus, Stage, StepStatus
+
+_BIG = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _one_of(column: str, values: Iterable[StrEnum]) -> str:
+    return f"{column} IN ({', '.join(sorted(repr(value.value) for value in values))})"
+
+
+class Row(DeclarativeBase):
+    """What all tables share: the naming of constraints, so that migrations can name them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class ModuleRow(Row):
+    """A module descriptor as sent, and what the resolver needs of it."""
+
+    __tablename__ = "modules"
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    document: Mapped[str] = mapped_column(Text)
+    summary: Mapped[str] = mapped_column(Text)
+
+
+class RegistryLogRow(Row):
+    """Additions to and removals from the registry, in the order of their commits."""
+
+    __tablename__ = "registry_log"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    seq: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=True)
+    module_id: Mapped[str] = mapped_column(Text)
+    removed: Mapped[bool]
+
+
+class TenantRow(Row):
+    """A tenant as a client declares it."""
+
+    __tablename__ = "tenants"
+    id: Mapped[str] = mapped_column(Text, primary_key=True)
+    name: Mapped[str | None] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+
+
+class EnabledRow(Row):
+    """A module that a tenant has enabled. No foreign key to `modules`: see docs/decisions/0001."""
+
+    __tablename__ = "enabled"
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True)
+    module_id: Mapped[str] = mapped_column(Text, primary_key=True, index=True)
+
+
+class InstanceRow(Row):
+    """Where a module runs; discovery lists instances in the order in which they came."""
+
+    __tablename__ = "instances"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    seq: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=True)
+    inst_id: Mapped[str] = mapped_column(Text, unique=True)
+    srvc_id: Mapped[str] = mapped_column(Text, index=True)
+    url: Mapped[str | None] = mapped_column(Text)
+    document: Mapped[str] = mapped_column(Text)
+
+
+class EnvRow(Row):
+    """An environment variable for deployed modules."""
+
+    __tablename__ = "env"
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+    description: Mapped[str | None] = mapped_column(Text)
+
+
+class JobRow(Row):
+    """A job. `seq` is its place in the tenant's queue. The long columns come last: SQLite then leaves them alone."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint(_one_of("status", JobStatus), name="status"),
+        CheckConstraint(_one_of("kind", JobKind), name="kind"),
+        UniqueConstraint("tenant_id", "idempotency_key"),
+        Index(
+            "uq_jobs_one_active_per_tenant",
+            "tenant_id",
+            unique=True,
+            sqlite_where=text(_one_of("status", ACTIVE)),
+            postgresql_where=text(_one_of("status", ACTIVE)),
+        ),
+        Index("ix_jobs_queue", "tenant_id", "status", "seq"),
+        Index("ix_jobs_status_seq", "status", "seq"),
+        {"sqlite_autoincrement": True},
+    )
+    seq: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(Text, unique=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(16))
+    created: Mapped[float] = mapped_column(Double)
+    started: Mapped[float | None] = mapped_column(Double)
+    ended: Mapped[float | None] = mapped_column(Double)
+    owner: Mapped[str | None] = mapped_column(Text, index=True)
+    epoch: Mapped[int] = mapped_column(default=0)
+    revision: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[float | None] = mapped_column(Double)
+    swept_at: Mapped[float | None] = mapped_column(Double)
+    task_id: Mapped[str | None] = mapped_column(Text)
+    published_at: Mapped[float] = mapped_column(Double)
+    publish_count: Mapped[int] = mapped_column(default=0)
+    keep_on_abort: Mapped[bool] = mapped_column(default=False)
+    retries: Mapped[int] = mapped_column(default=0)
+    message: Mapped[str | None] = mapped_column(Text)
+    error_status: Mapped[int | None]
+    reason: Mapped[str | None] = mapped_column(String(32))
+    requested_by: Mapped[str | None] = mapped_column(Text)
+    idempotency_key: Mapped[str | None] = mapped_column(Text)
+    request_digest: Mapped[str | None] = mapped_column(Text)
+    callback_url: Mapped[str | None] = mapped_column(Text)
+    callback_state: Mapped[str | None] = mapped_column(String(16))
+    callback_attempts: Mapped[int] = mapped_column(default=0)
+    callback_due: Mapped[float | None] = mapped_column(Double, index=True)
+    assumed: Mapped[str] = mapped_column(Text, default="")
+    options: Mapped[str] = mapped_column(Text)
+    sealed_headers: Mapped[bytes | None] = mapped_column(LargeBinary)
+    request: Mapped[str | None] = mapped_column(Text)
+    edges: Mapped[str | None] = mapped_column(Text)
+
+
+class StepRow(Row):
+    """One entry of a job's plan."""
+
+    __tablename__ = "steps"
+    __table_args__ = (
+        CheckConstraint(_one_of("action", Action), name="action"),
+        CheckConstraint(_one_of("stage", Stage), name="stage"),
+        CheckConstraint(_one_of("status", StepStatus), name="status"),
+    )
+    job_seq: Mapped[int] = mapped_column(_BIG, ForeignKey("jobs.seq", ondelete="CASCADE"), primary_key=True)
+    pos: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    module_id: Mapped[str] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(String(16))
+    from_id: Mapped[str | None] = mapped_column(Text)
+    stage: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str | None] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(default=0)
+    started: Mapped[float | None] = mapped_column(Double)
+    ended: Mapped[float | None] = mapped_column(Double)
+    revision: Mapped[int] = mapped_column(default=0)
+    tenant_job_id: Mapped[str | None] = mapped_column(Text)
+    tenant_job_url: Mapped[str | None] = mapped_column(Text)
+    tenant_job_phase: Mapped[str | None] = mapped_column(String(16))
+    message: Mapped[str | None] = mapped_column(Text)
+    errors: Mapped[str | None] = mapped_column(Text)
+    warnings: Mapped[str | None] = mapped_column(Text)
+
+
+class DurationRow(Row):
+    """How long the modules of a product took, over successful steps with that action, in seconds."""
+
+    __tablename__ = "durations"
+    product: Mapped[str] = mapped_column(Text, primary_key=True)
+    action: Mapped[str] = mapped_column(String(16), primary_key=True)
+    count: Mapped[int]
+    mean: Mapped[float] = mapped_column(Double)
+    longest: Mapped[float] = mapped_column(Double)
+
+
+class LeftoverRow(Row):
+    """A module whose own tenant job may go on after an abort, until a later job is done with its product."""
+
+    __tablename__ = "tenant_leftovers"
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True)
+    module_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    product: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Text)
+    at: Mapped[float] = mapped_column(Double)
+
+
+class WorkerRow(Row):
+    """A worker process, by its last heartbeat."""
+
+    __tablename__ = "workers"
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    beat_at: Mapped[float] = mapped_column(Double)
+    jobs: Mapped[int]
+
+
+MODULES, REGISTRY_LOG = cast(Table, ModuleRow.__table__), cast(Table, RegistryLogRow.__table__)
+TENANTS, ENABLED = cast(Table, TenantRow.__table__), cast(Table, EnabledRow.__table__)
+INSTANCES, ENV = cast(Table, InstanceRow.__table__), cast(Table, EnvRow.__table__)
+JOBS, STEPS = cast(Table, JobRow.__table__), cast(Table, StepRow.__table__)
+DURATIONS, LEFTOVERS = cast(Table, DurationRow.__table__), cast(Table, LeftoverRow.__table__)
+WORKERS = cast(Table, WorkerRow.__table__)

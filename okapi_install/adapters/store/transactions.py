@@ -1,0 +1,137 @@
+"""Runs each method of the store as one transaction, and again where that is safe.
+
+`write` is for changes; `snapshot` reads several statements from one moment; `glance` reads with one statement.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import update_wrapper
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from okapi_install.adapters.store.engine import BEGIN_OPTION
+from okapi_install.adapters.store.faults import DatabaseFailure, fault, worth_repeating
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_PAUSES = (0.0, 0.02, 0.1)
+"""Seconds to wait before a transaction is tried for the second, third and fourth time."""
+
+_sqlite_writer = threading.Lock()
+"""SQLite waits for its write lock in C and blocks all greenlets of the process, the one that holds the lock too:
+within a process, wait here instead. Between BEGIN and COMMIT no greenlet gives way."""
+
+
+class Database:
+    """An engine, and how its transactions are run."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        sqlite = engine.dialect.name == "sqlite"
+        self._guard: AbstractContextManager[object] = _sqlite_writer if sqlite else nullcontext()
+        if sqlite:
+            self._snapshots = engine.execution_options(**{BEGIN_OPTION: "BEGIN DEFERRED"})
+            self._glances = engine.execution_options(**{BEGIN_OPTION: None})
+        else:
+            self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._glances = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Raises StoreUnavailable, InternalError, IntegrityError, or what `work` raises; then nothing is changed."""
+        return _persist(lambda: self._write_once(work))
+
+    def snapshot(self, work: Callable[[Connection], T]) -> T:
+        """Like `write`, but `work` only reads, and sees one moment."""
+        return _persist(lambda: _read_once(self._snapshots, work))
+
+    def glance(self, work: Callable[[Connection], T]) -> T:
+        """Like `snapshot`, for one statement, without the price of a transaction."""
+        return _persist(lambda: _read_once(self._glances, work))
+
+    def _write_once(self, work: Callable[[Connection], T]) -> T:
+        with self._guard, self.engine.connect() as connection:
+            result = work(connection)
+            _commit(connection)
+            return result
+
+
+def _read_once(engine: Engine, work: Callable[[Connection], T]) -> T:
+    with engine.connect() as connection:
+        return work(connection)
+
+
+def _commit(connection: Connection) -> None:
+    """A connection that breaks here leaves it open whether it was committed: that must not be done a second time."""
+    try:
+        connection.commit()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise fault(error) from error
+        raise
+
+
+def _persist(once: Callable[[], T]) -> T:
+    for pause in _PAUSES:
+        try:
+            return once()
+        except DatabaseFailure as error:
+            if not worth_repeating(error):
+                raise fault(error) from error
+        time.sleep(pause)
+    return _last_time(once)
+
+
+def _last_time(once: Callable[[], T]) -> T:
+    try:
+        return once()
+    except DatabaseFailure as error:
+        raise fault(error) from error
+
+
+class StorePart:
+    """A group of the store's methods. Each takes a connection, and `write` and its like make it a method without."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+
+S = TypeVar("S", bound=StorePart)
+
+
+def _named_after(method: Callable[..., object], transaction: Callable[P, T]) -> Callable[P, T]:
+    update_wrapper(transaction, method)
+    return transaction
+
+
+def write(method: Callable[Concatenate[S, Connection, P], T]) -> Callable[Concatenate[S, P], T]:
+    """The method as one transaction that may change something."""
+
+    def transaction(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.database.write(lambda connection: method(self, connection, *args, **kwargs))
+
+    return _named_after(method, transaction)
+
+
+def snapshot(method: Callable[Concatenate[S, Connection, P], T]) -> Callable[Concatenate[S, P], T]:
+    """The method as one transaction that reads."""
+
+    def transaction(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.database.snapshot(lambda connection: method(self, connection, *args, **kwargs))
+
+    return _named_after(method, transaction)
+
+
+def glance(method: Callable[Concatenate[S, Connection, P], T]) -> Callable[Concatenate[S, P], T]:
+    """The method as one statement that reads."""
+
+    def transaction(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.database.glance(lambda connection: method(self, connection, *args, **kwargs))
+
+    return _named_after(method, transaction)

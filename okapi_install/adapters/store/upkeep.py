@@ -1,0 +1,130 @@
+"""What workers do for all jobs: heartbeats, the sweep for what was lost, callbacks, and the removal of old jobs.
+
+There is no leader: whatever is handed out is marked in the statement that finds it, so that one caller gets it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, delete, null, or_, select, update
+
+from okapi_install.adapters.store.clock import db_now
+from okapi_install.adapters.store.rows import JOB_COLUMNS, REF_COLUMNS, jobs_from, ref_from
+from okapi_install.adapters.store.tables import JOBS, WORKERS
+from okapi_install.adapters.store.transactions import StorePart, write
+from okapi_install.adapters.store.turns import ACTIVE_VALUES, COMPLETE_VALUES, has_status, turn_has_come
+from okapi_install.adapters.store.upserts import upserting
+from okapi_install.domain.jobs import Job, JobStatus
+from okapi_install.service.ports import Beat, JobRef
+
+_j = JOBS.c
+_found = JOBS.alias("found")
+_f = _found.c
+_MOST_DOUBLINGS = 6
+"""A queued job is published again at least every 64 times `republish_after`."""
+_WORKER_FORGOTTEN = 3600.0
+_CALLBACK_LEASE = 60.0
+
+_BEAT = (
+    update(JOBS)
+    .where(_j.owner == bindparam("worker"), _j.status.in_(ACTIVE_VALUES))
+    .values(lease_until=db_now() + bindparam("lease"))
+    .returning(_j.id, _j.epoch, _j.status)
+)
+_WORKER = upserting(
+    WORKERS, lambda new: {"beat_at": db_now(), "jobs": new["jobs"]}, ["name"], fixed={"beat_at": db_now()}
+)
+_FORGET_WORKERS = delete(WORKERS).where(WORKERS.c.beat_at < db_now() - _WORKER_FORGOTTEN)
+_DISOWN = (
+    update(JOBS)
+    .where(
+        _j.id == bindparam("job_id"),
+        _j.owner == bindparam("worker"),
+        _j.epoch == bindparam("held"),
+        _j.status.in_(ACTIVE_VALUES),
+    )
+    .values(lease_until=0.0)
+)
+
+
+def _skipping_locked(statement: Select[tuple[int]]) -> Select[tuple[int]]:
+    """Another sweeper that is at a row has it."""
+    return statement.with_for_update(skip_locked=True)
+
+
+_NOT_SWEPT = or_(_f.swept_at.is_(None), _f.swept_at <= db_now() - bindparam("lease"))
+_EXPIRED = select(_f.seq).where(_f.status.in_(ACTIVE_VALUES), _f.lease_until < db_now(), _NOT_SWEPT)
+_SWEEP_EXPIRED = (
+    update(JOBS).where(_j.seq.in_(_skipping_locked(_EXPIRED))).values(swept_at=db_now()).returning(*REF_COLUMNS)
+)
+_WAIT: ColumnElement[float] = bindparam("republish_after") * (select(1).scalar_subquery().op("<<")(_f.publish_count))
+_UNHEARD = select(_f.seq).where(
+    has_status(JobStatus.QUEUED, _found), _f.published_at + _WAIT <= db_now(), turn_has_come(_found)
+)
+_REPUBLISH = (
+    update(JOBS)
+    .where(_j.seq.in_(_skipping_locked(_UNHEARD)))
+    .values(
+        published_at=db_now(),
+        publish_count=case((_j.publish_count < _MOST_DOUBLINGS, _j.publish_count + 1), else_=_j.publish_count),
+    )
+    .returning(*REF_COLUMNS)
+)
+_DUE = select(_f.seq).where(_f.callback_due <= db_now()).order_by(_f.callback_due).limit(bindparam("most"))
+_TAKE_CALLBACKS = (
+    update(JOBS)
+    .where(_j.seq.in_(_skipping_locked(_DUE)))
+    .values(callback_due=db_now() + _CALLBACK_LEASE, callback_attempts=_j.callback_attempts + 1)
+    .returning(*JOB_COLUMNS)
+)
+_CALLBACK_DONE = (
+    update(JOBS)
+    .where(_j.id == bindparam("job_id"), _j.status.in_(COMPLETE_VALUES))
+    .values(callback_state=bindparam("state"), callback_due=db_now() + bindparam("retry_in"))
+)
+_OLD = and_(_j.status.in_(COMPLETE_VALUES), _j.ended < db_now() - bindparam("older_than"), _j.callback_due.is_(null()))
+_PURGE = delete(JOBS).where(_OLD)
+
+
+class UpkeepPart(StorePart):
+    """Heartbeats, sweeps, callbacks, removal."""
+
+    @write
+    def beat(self, connection: Connection, worker: str, lease: float) -> list[Beat]:
+        """See JobStore.beat."""
+        rows = connection.execute(_BEAT, {"worker": worker, "lease": lease}).all()
+        _WORKER.run(connection, [{"name": worker, "jobs": len(rows)}])
+        connection.execute(_FORGET_WORKERS)
+        return [Beat(job_id=job_id, epoch=epoch, status=JobStatus(status)) for job_id, epoch, status in rows]
+
+    @write
+    def disown(self, connection: Connection, worker: str, beat: Beat) -> None:
+        """Lets the lease of a job run out at once that the worker owns, but does not carry out: its claim was
+        cut off between the commit and the answer. The next sweep hands it out.
+        """
+        connection.execute(_DISOWN, {"job_id": beat.job_id, "worker": worker, "held": beat.epoch})
+
+    @write
+    def sweep(self, connection: Connection, lease: float, republish_after: float) -> list[JobRef]:
+        """See JobStore.sweep."""
+        expired = connection.execute(_SWEEP_EXPIRED, {"lease": lease}).all()
+        unheard = connection.execute(_REPUBLISH, {"republish_after": republish_after}).all()
+        return [ref for row in (*expired, *unheard) if (ref := ref_from(row)) is not None]
+
+    @write
+    def due_callbacks(self, connection: Connection, limit: int) -> list[Job]:
+        """See JobStore.due_callbacks."""
+        return jobs_from(connection, connection.execute(_TAKE_CALLBACKS, {"most": limit}))
+
+    @write
+    def callback_done(self, connection: Connection, job_id: str, *, delivered: bool, retry_in: float | None) -> None:
+        """See JobStore.callback_done."""
+        if delivered:
+            state, retry_in = "delivered", None
+        else:
+            state = "given up" if retry_in is None else "due"
+        connection.execute(_CALLBACK_DONE, {"job_id": job_id, "state": state, "retry_in": retry_in})
+
+    @write
+    def purge_complete(self, connection: Connection, older_than: float) -> int:
+        """See JobStore.purge_complete. A job whose callback is still due is kept until that is settled."""
+        return connection.execute(_PURGE, {"older_than": older_than}).rowcount

@@ -1,0 +1,144 @@
+"""The only place that wires parts together: settings in, use cases or a worker out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from okapi_install.adapters.clocks import SystemClock
+from okapi_install.adapters.greenlets import GreenletTasks
+from okapi_install.adapters.notifier import RedisNotifier
+from okapi_install.adapters.queue import CeleryQueue
+from okapi_install.adapters.remote_registry import RequestsHealthProbe, RequestsRemoteRegistry
+from okapi_install.adapters.seal import FernetSeal
+from okapi_install.adapters.store import check_schema, ensure_builtin, open_store
+from okapi_install.adapters.tenant_api import RequestsTenantApi
+from okapi_install.config import Settings, SettingsError, variable
+from okapi_install.domain.internal_module import internal_module
+from okapi_install.service.call_policy import CallPolicy
+from okapi_install.service.catalog import Catalog
+from okapi_install.service.discovery import DiscoveryService, EnvironmentService, Node
+from okapi_install.service.history import HistoryService
+from okapi_install.service.installs import InstallService, Limits
+from okapi_install.service.module_calls import ModuleCalls
+from okapi_install.service.planning import Planner
+from okapi_install.service.ports import Store
+from okapi_install.service.pull import PullService
+from okapi_install.service.registry import RegistryService
+from okapi_install.service.runner import Rhythm, Runner
+from okapi_install.service.steps import StepRunner
+from okapi_install.service.tenants import TenantService
+from okapi_install.service.workshop import Workshop
+
+
+def required_broker(settings: Settings) -> str:
+    """The broker's URL. Raises SettingsError if there is none: only `serve` brings its own."""
+    if settings.broker_url is None:
+        raise SettingsError(variable("broker_url"), "not set", "redis://HOST:PORT/0; only `okapi-install serve` brings one")
+    return settings.broker_url
+
+
+def build_store(settings: Settings) -> Store:
+    """The store, with a schema that this program knows."""
+    store = open_store(settings.database, pool_size=settings.pool_size)
+    check_schema(store.engine)
+    ensure_builtin(store, internal_module())
+    return store
+
+
+def call_policy(settings: Settings) -> CallPolicy:
+    """How patient a worker is with modules."""
+    retries = settings.connect_retry_count
+    return CallPolicy(
+        connect_retries=retries,
+        connect_retry_pause=settings.connect_retry_seconds / retries if retries else 0.0,
+        call_timeout=settings.call_timeout,
+        poll_timeout=settings.poll_timeout,
+        poll_wait_ms=settings.poll_wait_ms,
+        poll_retry_seconds=settings.poll_retry_seconds,
+        step_timeout=settings.step_timeout,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Services:
+    """The use cases behind the API."""
+
+    settings: Settings
+    store: Store
+    registry: RegistryService
+    tenants: TenantService
+    discovery: DiscoveryService
+    environment: EnvironmentService
+    pull: PullService
+    installs: InstallService
+    history: HistoryService
+
+
+def build_services(settings: Settings) -> Services:
+    """All use cases of an API process."""
+    store, broker = build_store(settings), required_broker(settings)
+    registry = RegistryService(store)
+    limits = Limits(most_waiting=settings.max_waiting_jobs, sync_timeout=settings.sync_timeout)
+    installs = InstallService(
+        store,
+        registry,
+        CeleryQueue(broker),
+        RedisNotifier(broker),
+        FernetSeal(settings.sealing_key().decode()),
+        SystemClock(),
+        limits,
+    )
+    return Services(
+        settings=settings,
+        store=store,
+        registry=registry,
+        tenants=TenantService(store, registry, before_removal=installs.abort_all),
+        discovery=DiscoveryService(store, RequestsHealthProbe(), Node(node_id=settings.host, url=settings.public_url)),
+        environment=EnvironmentService(store),
+        pull=PullService(registry, RequestsRemoteRegistry()),
+        installs=installs,
+        history=HistoryService(store, SystemClock()),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerParts:
+    """What a worker process holds."""
+
+    settings: Settings
+    store: Store
+    runner: Runner
+    tasks: GreenletTasks
+
+    def start(self) -> None:
+        """Begins to beat and to sweep."""
+        self.tasks.every(self.settings.beat_seconds, self.runner.beat)
+        self.tasks.every(self.settings.sweep_seconds, self.runner.sweep)
+
+    def stop(self) -> None:
+        """Waits for what is being cleaned up."""
+        self.tasks.join(timeout=5.0)
+        self.store.dispose()
+
+
+def build_worker(settings: Settings, name: str) -> WorkerParts:
+    """The parts of a worker process; `name` is Celery's name of it, which owns its jobs."""
+    store, broker, clock = build_store(settings), required_broker(settings), SystemClock()
+    registry, policy, tasks = RegistryService(store), call_policy(settings), GreenletTasks()
+    catalog = Catalog(store, registry, clock)
+    api = RequestsTenantApi(connect_timeout=settings.connect_timeout, connections=settings.concurrency)
+    shop = Workshop(
+        store=store,
+        catalog=catalog,
+        planner=Planner(registry),
+        steps=StepRunner(ModuleCalls(api, catalog, clock, policy), clock, policy),
+        notifier=RedisNotifier(broker),
+        clock=clock,
+        policy=policy,
+        okapi_url=settings.public_url,
+        system_auth=settings.system_auth,
+    )
+    rhythm = Rhythm(lease=settings.lease_seconds, republish_after=settings.republish_seconds)
+    seal = FernetSeal(settings.sealing_key().decode())
+    runner = Runner(shop, seal, tasks, CeleryQueue(broker), worker=name, rhythm=rhythm)
+    return WorkerParts(settings=settings, store=store, runner=runner, tasks=tasks)

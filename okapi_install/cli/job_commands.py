@@ -1,0 +1,148 @@
+"""`jobs`, `job`, `abort` and `retry`: what became of it, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from okapi_install.cli.connection import CONNECTION, FOLLOWING, ClientCommand, Session, with_options
+from okapi_install.cli.exits import Exit
+from okapi_install.cli.watching import follow_on_screen, print_job, watch
+from okapi_install.cli.wording import jobs_lines, number_of, outcome
+from okapi_install.client.errors import NotFound, NotOffered
+from okapi_install.client.okapi import JobRef
+
+_STATUSES = click.Choice(["queued", "running", "done", "error", "aborting"])
+
+TENANT = (
+    click.option(
+        "--tenant", metavar="TENANT", envvar="OKAPI_TENANT", show_envvar=True,
+        help="The job's tenant. Only a plain Okapi wants to know, and is searched without.",
+    ),
+)  # fmt: skip
+
+JOBS_EXAMPLES = """\b
+Examples:
+  okapi-install jobs
+  okapi-install jobs --status running --all-tenants
+  okapi-install jobs --status error --json | jq -r '.jobs[].id'
+"""
+
+JOB_EXAMPLES = """\b
+Examples:
+  okapi-install job 1d0c8f52-9d5c-4f7e-a7f4-0a35d3bd7a39
+  okapi-install job 1d0c8f52-9d5c-4f7e-a7f4-0a35d3bd7a39 --follow
+  # all warnings of all modules
+  okapi-install job 1d0c8f52-9d5c-4f7e-a7f4-0a35d3bd7a39 --json | jq '.modules[].warnings[]'
+"""
+
+ABORT_EXAMPLES = """\b
+Example:
+  okapi-install abort 1d0c8f52-9d5c-4f7e-a7f4-0a35d3bd7a39
+"""
+
+RETRY_EXAMPLES = """\b
+Examples:
+  okapi-install retry 1d0c8f52-9d5c-4f7e-a7f4-0a35d3bd7a39
+  okapi-install retry 1d0c8f52-9d5c-4f7e-a7f4-0a35d3bd7a39 --no-follow
+"""
+
+
+@click.command(cls=ClientCommand, epilog=JOBS_EXAMPLES)
+@click.option("--tenant", metavar="TENANT", envvar="OKAPI_TENANT", show_envvar=True, help="Only jobs of this tenant.")
+@click.option("--all-tenants", is_flag=True, help="Jobs of all tenants, whatever OKAPI_TENANT says.")
+@click.option("--status", type=_STATUSES, help="Only jobs in this state.")
+@click.option(
+    "--limit", type=click.IntRange(1, 500), default=20, show_default=True, metavar="N", help="At most N jobs."
+)
+@click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Leave out the N newest.")
+@with_options(CONNECTION)
+def jobs(tenant: str | None, all_tenants: bool, status: str | None, limit: int, offset: int, **given: Any) -> None:
+    """List jobs, newest first."""
+    session = Session.of(given)
+    wanted = None if all_tenants else tenant
+    page = session.client.jobs(tenant=wanted, status=status, limit=limit, offset=offset)
+    session.say_what_is_lacking("these are the jobs since its last start, and not who began them")
+    if session.terminal.as_json:
+        session.terminal.document(page)
+        return
+    for line in jobs_lines(page["jobs"]) if page["jobs"] else []:
+        session.terminal.result(line)
+    total = page.get("total", len(page["jobs"]))
+    left = f"; {total - len(page['jobs'])} more, see --limit and --offset" if total > len(page["jobs"]) else ""
+    session.terminal.talk(f"{number_of(total, 'job')}{f' of tenant {wanted}' if wanted else ''}{left}.")
+
+
+@click.command(cls=ClientCommand, epilog=JOB_EXAMPLES)
+@click.argument("job_id", metavar="JOB")
+@click.option("-f", "--follow", is_flag=True, help="Follow it to its end; the exit code is the job's.")
+@with_options(TENANT, CONNECTION, FOLLOWING)
+def job(job_id: str, follow: bool, tenant: str | None, **given: Any) -> Exit:
+    """Show one job: modules with stage, status and time, and errors and warnings in full.
+
+    Without --follow the exit code is 0 whatever became of the job.
+    """
+    session = Session.of(given)
+    ref = JobRef(id=job_id, tenant=tenant)
+    session.say_what_is_lacking("it knows no times of modules, and neither errors nor warnings but one message")
+    if follow:
+        return watch(session, ref)
+    print_job(session, session.client.job(ref))
+    return Exit.DONE
+
+
+@click.command(cls=ClientCommand, epilog=ABORT_EXAMPLES)
+@click.argument("job_id", metavar="JOB")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@with_options(TENANT, CONNECTION, FOLLOWING)
+def abort(job_id: str, yes: bool, tenant: str | None, **given: Any) -> Exit:
+    """Abort a job, and wait until it has stopped.
+
+    What is enabled stays enabled; what was running is not enabled, and its module is told. The job's info is kept.
+    """
+    session = Session.of(given)
+    ref = JobRef(id=job_id, tenant=tenant)
+    if not yes and session.terminal.has_person:
+        session.terminal.talk(outcome(session.client.job(ref)))
+        if not click.confirm("Abort it?", err=True):
+            return Exit.ABORTED
+    session.client.abort(ref)
+    try:
+        print_job(session, follow_on_screen(session, ref))
+    except NotFound:
+        session.terminal.talk(f"Job {job_id} is gone.")
+    return Exit.DONE
+
+
+@click.command(cls=ClientCommand, epilog=RETRY_EXAMPLES)
+@click.argument("job_id", metavar="JOB")
+@click.option("--no-follow", is_flag=True, help="Begin again, print the job's id, and leave.")
+@with_options(TENANT, CONNECTION, FOLLOWING)
+def retry(job_id: str, no_follow: bool, tenant: str | None, **given: Any) -> Exit:
+    """Run again what a job has not done, in the same job, and follow it.
+
+    What is done is not called again. For a job that failed or was aborted, when its cause is mended.
+    """
+    session = Session.of(given)
+    ref = JobRef(id=job_id, tenant=tenant)
+    try:
+        again = session.client.retry(ref)
+    except NotOffered:
+        _say_how_to_install_the_rest(session, ref)
+        raise
+    if not no_follow:
+        return watch(session, ref)
+    if session.terminal.as_json:
+        session.terminal.document(again.document)
+    else:
+        session.terminal.result(again.id)
+    return Exit.DONE
+
+
+def _say_how_to_install_the_rest(session: Session, ref: JobRef) -> None:
+    """The command that does on a plain Okapi what comes nearest to a retry."""
+    old = session.client.job(ref)
+    left = " ".join(m.id for m in old.modules if m.status != "done" and m.action == "enable")
+    if left:
+        session.terminal.talk(f"Nearest to it: okapi-install install --tenant {old.tenant} {left}")

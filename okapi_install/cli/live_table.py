@@ -1,0 +1,154 @@
+"""A job as a table that is drawn again and again: a bar with an estimate, and the modules that matter now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from okapi_install.cli.wording import duration, number_of, problem_text, verb
+from okapi_install.client.progress import JobProgress, ModuleProgress
+
+_FRAME_LINES = 6
+_MARKS = {"done": ("✔", "green"), "error": ("✘", "red"), None: ("·", "dim")}
+_PLAIN_MARKS = {"done": "+", "error": "!", None: "."}
+
+
+@dataclass(slots=True)
+class LiveJob:
+    """Draws what `show` was given last; between two answers of the server, running times go on."""
+
+    console: Console
+    job: JobProgress | None = None
+    _received: float = 0.0
+    _furthest: float = 0.0
+    _spinner: Spinner = field(default_factory=lambda: Spinner("dots"))
+
+    def show(self, job: JobProgress) -> None:
+        """Takes the job as it is now."""
+        self.job, self._received = job, self.console.get_time()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """The picture of this moment."""
+        if self.job is None:
+            yield Text("waiting for the server …", style="dim")
+            return
+        since = 0.0 if self.job.complete else console.get_time() - self._received
+        yield self._headline(self.job, since)
+        yield self._bar(self.job, since)
+        yield self._table(self.job, since, most=max(console.height - _FRAME_LINES, 4), ascii_only=options.ascii_only)
+
+    def _headline(self, job: JobProgress, since: float) -> Text:
+        text = Text.assemble((f"{job.kind} of {job.tenant}", "bold"), (f"  {job.status}", _job_style(job)))
+        if job.seconds is not None:
+            text.append(f"  {duration(job.seconds + since)}")
+        if job.remaining is not None and not job.complete:
+            left = max(job.remaining - since, 0.0)
+            text.append(f", about {duration(left)} left" if left > 0 else ", nearly done", style="dim")
+        return text.append(f"  job {job.id}", style="dim")
+
+    def _bar(self, job: JobProgress, since: float) -> RenderableType:
+        done = len(job.of_status("done")) + len(job.of_status("error"))
+        self._furthest = max(self._furthest, fraction(job, since))
+        grid = Table.grid(padding=(0, 1))
+        style = "red" if job.of_status("error") else "green"
+        bar = ProgressBar(total=1.0, completed=self._furthest, width=50, complete_style=style, finished_style=style)
+        grid.add_row(bar, Text(f"{done}/{len(job.modules)}"))
+        return grid
+
+    def _table(self, job: JobProgress, since: float, *, most: int, ascii_only: bool) -> Table:
+        table = Table(box=None, show_header=True, header_style="dim", pad_edge=False, padding=(0, 1), expand=True)
+        for title, justify in (("", "left"), ("MODULE", "left"), ("ACTION", "left"), ("STAGE", "left")):
+            table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # two of rich's words
+        table.add_column("STATUS", no_wrap=True)
+        table.add_column("TIME", justify="right", no_wrap=True, min_width=7)
+        table.add_column("", ratio=1, no_wrap=True, overflow="ellipsis")
+        shown = choose_rows(job.modules, most)
+        for module in shown:
+            table.add_row(*self._row(module, since, ascii_only=ascii_only))
+        hidden = hidden_text(job.modules, shown)
+        if hidden:
+            table.add_row("", Text(hidden, style="dim"))
+        return table
+
+    def _row(self, module: ModuleProgress, since: float, *, ascii_only: bool) -> tuple[RenderableType, ...]:
+        running = module.status == "running"
+        seconds = module.seconds + since if running and module.seconds is not None else module.seconds
+        mark: RenderableType = (
+            self._spinner if running and not ascii_only else _mark(module.status, ascii_only=ascii_only)
+        )
+        style = "" if module.status else "dim"
+        return (
+            mark,
+            Text(module.id, style=style),
+            Text(verb(module.action, module.from_id), style="dim"),
+            Text(module.stage or "", style=style),
+            Text(module.status or "", style=_MARKS.get(module.status, ("", "blue"))[1]),
+            Text(duration(seconds)),
+            note(module),
+        )
+
+
+def fraction(job: JobProgress, since: float = 0.0) -> float:
+    """How far a job is, 0 to 1: by the time that it is expected to take, else by modules."""
+    if job.complete:
+        return 1.0
+    if job.remaining is not None and job.seconds is not None:
+        passed, left = job.seconds + since, max(job.remaining - since, 0.0)
+        return min(passed / (passed + left), 0.99) if passed + left > 0 else 0.0
+    ended = len(job.of_status("done")) + len(job.of_status("error"))
+    return ended / len(job.modules) if job.modules else 0.0
+
+
+def choose_rows(modules: Sequence[ModuleProgress], most: int) -> list[ModuleProgress]:
+    """At most that many, in plan order: what failed and runs first, then what comes next, then what was done last."""
+    if len(modules) <= most:
+        return list(modules)
+    places = range(len(modules))
+    failed = [p for p in places if modules[p].status == "error"]
+    running = [p for p in places if modules[p].status == "running"]
+    pending = [p for p in places if modules[p].status is None]
+    done = [p for p in reversed(places) if modules[p].status == "done"]
+    room = most - 1
+    order = [*failed, *running, *pending[: room // 3], *done, *pending[room // 3 :]]
+    return [modules[place] for place in sorted(order[:room])]
+
+
+def hidden_text(modules: Sequence[ModuleProgress], shown: Sequence[ModuleProgress]) -> str:
+    """What is not shown, in numbers; nothing if all is."""
+    left = list(modules)
+    for module in shown:
+        left.remove(module)
+    if not left:
+        return ""
+    names = (("done", "done"), (None, "waiting"), ("running", "running"), ("error", "failed"))
+    parts = [(sum(m.status == status for m in left), word) for status, word in names]
+    return f"and {number_of(len(left), 'module')} more: " + ", ".join(f"{n} {word}" for n, word in parts if n)
+
+
+def note(module: ModuleProgress) -> Text:
+    """What to know of a module beside its state: why it failed, warnings, how long it took before."""
+    if module.status == "error":
+        text = module.message or next((problem_text(p) for p in module.errors), "")
+        return Text(" ".join(text.split()), style="red")
+    if module.warnings:
+        return Text(number_of(len(module.warnings), "warning"), style="yellow")
+    if module.expected is None:
+        return Text("")
+    if module.slow:
+        return Text(f"slow: it took {duration(module.expected)} before", style="yellow")
+    return Text(f"of about {duration(module.expected)}" if module.status == "running" else "", style="dim")
+
+
+def _mark(status: str | None, *, ascii_only: bool) -> Text:
+    sign, style = _MARKS.get(status, ("*", "blue"))
+    return Text(_PLAIN_MARKS.get(status, "*") if ascii_only else sign, style=style)
+
+
+def _job_style(job: JobProgress) -> str:
+    return {"done": "green", "error": "red", "aborting": "yellow"}.get(job.status, "blue")

@@ -1,0 +1,79 @@
+"""The command `okapi-install`. A subcommand is imported when it is run, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+import click
+
+from okapi_install import __version__
+
+SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "Modules of a tenant": {
+        "install": ("install_commands", "Install, upgrade or remove modules, and follow the job."),
+        "upgrade": ("install_commands", "Upgrade a tenant's modules to the newest versions, and follow the job."),
+    },
+    "Jobs": {
+        "jobs": ("job_commands", "List jobs, newest first."),
+        "job": ("job_commands", "Show one job, or follow it."),
+        "abort": ("job_commands", "Abort a job; what is enabled stays enabled."),
+        "retry": ("job_commands", "Run again what a job has not done, and follow it."),
+    },
+    "Try it": {
+        "demo": ("demo_command", "Install a small simulated FOLIO platform, and watch."),
+    },
+    "Run the server": {
+        "serve": ("server_commands", "Run everything in one place: API, workers and broker."),
+        "api": ("server_commands", "Run the API alone."),
+        "worker": ("server_commands", "Run one worker process."),
+        "migrate": ("server_commands", "Create the database's tables, or bring them up to date."),
+    },
+}
+"""By section and command: the module in this package that has it, and its line in the list."""
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name, and imports one when it is asked for."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """All names, in the order of SECTIONS."""
+        return [name for section in SECTIONS.values() for name in section]
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the command; None if there is none of that name."""
+        for section in SECTIONS.values():
+            if cmd_name in section:
+                module = import_module(f"okapi_install.cli.{section[cmd_name][0]}")
+                return cast("click.Command", getattr(module, cmd_name))
+        return None
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the list without importing any of them."""
+        width = max(len(name) for name in self.list_commands(_ctx))
+        for title, section in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), text) for name, (_, text) in section.items()])
+
+
+EPILOG = """\b
+The commands for modules and jobs talk to any server with Okapi's API, and read
+  OKAPI_URL     where it is (default http://localhost:9130)
+  OKAPI_TENANT  the tenant
+  OKAPI_TOKEN   the token, sent as X-Okapi-Token
+
+\b
+A first look:
+  okapi-install demo
+Each command has its own help, with examples:
+  okapi-install install --help
+"""
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="okapi-install %(version)s")
+def main() -> None:
+    """Install, upgrade and remove FOLIO modules for tenants.
+
+    An install is a job: it can be followed, aborted and retried, and it goes on when you close the terminal.
+    """

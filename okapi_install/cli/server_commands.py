@@ -1,0 +1,108 @@
+"""The commands that run the server's parts: serve, api, worker, migrate. They parse, print, and call."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from okapi_install.config import Settings
+from okapi_install.domain.errors import OkapiInstallError
+
+
+def _settings(**overrides: object) -> Settings:
+    return Settings.load(os.environ, **overrides)
+
+
+def _reported(command: Callable[..., None]) -> Callable[..., None]:
+    """Turns our errors into one line on stderr and exit code 1."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except OkapiInstallError as problem:
+            click.echo(f"okapi-install: {problem.message}", err=True)
+            sys.exit(1)
+
+    return run
+
+
+@click.command()
+@click.option("--listen", metavar="HOST:PORT", help="Where the API listens; port 0 picks a free one.")
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="The data folder.")
+@click.option("--workers", type=int, metavar="N", help="How many worker processes.")
+@click.option("--database-url", metavar="URL", help="A PostgreSQL or SQLite database; default: SQLite in the data folder.")
+@click.option("--broker-url", metavar="URL", help="A Redis or Valkey; default: an embedded Valkey.")
+@click.option("--insecure", is_flag=True, default=None, help="Listen on any address without an API key.")
+@_reported
+def serve(**overrides: object) -> None:
+    """Run everything in one place: API, workers and broker.
+
+    No server needs to be installed: the data folder holds a SQLite database, and the broker is a Valkey that
+    comes with the program. What dies is started again. SIGTERM or Ctrl-C ends all.
+
+    \b
+    Example:
+      okapi-install serve --listen 127.0.0.1:9130 --data ./data
+    """
+    from okapi_install.logs import set_up_logging
+    from okapi_install.supervisor import Supervisor
+
+    settings = _settings(**overrides)
+    set_up_logging(settings.log_level, settings.log_format)
+
+    def say(line: str) -> None:
+        click.echo(line)
+        sys.stdout.flush()
+
+    sys.exit(Supervisor(settings, say).run())
+
+
+@click.command()
+@click.option("--listen", metavar="HOST:PORT", help="Where to listen.")
+@_reported
+def api(**overrides: object) -> None:
+    """Run the API alone, under gunicorn; database and broker come from the settings."""
+    from okapi_install.web.gunicorn_app import run_gunicorn
+
+    settings = _settings(**overrides)
+    settings.check_door()
+    run_gunicorn(settings)
+
+
+@click.command()
+@click.option("--name", default="worker@%h", show_default=True, help="The worker's name; it must be unique.")
+@click.option("--concurrency", type=int, metavar="N", help="How many jobs at once.")
+@_reported
+def worker(name: str, concurrency: int | None) -> None:
+    """Run one worker process; start as many as you like, on as many machines.
+
+    The same as `celery -A worker worker -P gevent -c N -E` with the same settings.
+    """
+    settings = _settings(concurrency=concurrency)
+    options = ["-P", "gevent", "-c", str(settings.concurrency), "-E", "-n", name, "-l", "warning"]
+    os.execve(  # noqa: S606 (becomes the worker)
+        sys.executable,
+        [sys.executable, "-m", "celery", "-A", "worker", "worker", *options],
+        {**os.environ, **settings.to_environ()},
+    )
+
+
+@click.command()
+@_reported
+def migrate() -> None:
+    """Create the database's tables, or bring them up to date.
+
+    Run it once before a new version of the API and the workers starts; they refuse a schema of another version.
+    """
+    from okapi_install.adapters.store import migrate as run_migrations
+
+    settings = _settings()
+    run_migrations(settings.database)
+    click.echo("The database is up to date.")

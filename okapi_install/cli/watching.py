@@ -1,0 +1,74 @@
+"""Follows a job for a person or a script: shows it, asks on Ctrl-C what to do, prints how it ended."""
+
+from __future__ import annotations
+
+import click
+
+from okapi_install.cli.connection import Session
+from okapi_install.cli.exits import Exit, exit_of_job
+from okapi_install.cli.screens import screen_for
+from okapi_install.cli.wording import result_lines
+from okapi_install.client.following import follow
+from okapi_install.client.okapi import JobRef
+from okapi_install.client.progress import JobProgress
+
+LEAVE, ABORT, GO_ON = "leave", "abort", "follow"
+
+
+def watch(session: Session, ref: JobRef) -> Exit:
+    """Follows a job to its end, or until the reader leaves; prints the result. Raises ClientError."""
+    while True:
+        try:
+            job = follow_on_screen(session, ref)
+        except KeyboardInterrupt:
+            choice = ask_what_to_do(session)
+        else:
+            print_job(session, job)
+            return exit_of_job(job)
+        if choice == LEAVE:
+            return leave(session, ref)
+        if choice == ABORT:
+            session.client.abort(ref)
+            session.terminal.talk("Aborting: what runs is stopped, what is enabled stays enabled.")
+
+
+def follow_on_screen(session: Session, ref: JobRef) -> JobProgress:
+    """The job at its end. Raises ClientError, and KeyboardInterrupt on Ctrl-C."""
+    last: JobProgress | None = None
+    with screen_for(session.terminal) as screen:
+        for job in follow(session.client, ref, screen, session.pace):
+            screen.show(job)
+            last = job
+    if last is None:
+        raise AssertionError("a job that is followed is seen once at least")
+    return last
+
+
+def ask_what_to_do(session: Session) -> str:
+    """LEAVE, ABORT or GO_ON; without a person, or on another Ctrl-C, LEAVE."""
+    if not session.terminal.has_person:
+        return LEAVE
+    text = "Leave the job running, abort it, or go on following?"
+    try:
+        answer = click.prompt(text, type=click.Choice([LEAVE, ABORT, GO_ON]), default=LEAVE, err=True)
+    except click.Abort:
+        return LEAVE
+    return str(answer)
+
+
+def leave(session: Session, ref: JobRef) -> Exit:
+    """Says how to come back."""
+    session.terminal.talk(f"The job goes on. To come back: okapi-install job {ref.id} --follow")
+    if session.terminal.as_json:
+        session.terminal.document({"id": ref.id, "tenant": ref.tenant, "status": "running", "left": True})
+    return Exit.LEFT_RUNNING
+
+
+def print_job(session: Session, job: JobProgress) -> None:
+    """The result on the standard output."""
+    if session.terminal.as_json:
+        session.terminal.document(job.document)
+        return
+    session.terminal.talk()
+    for line in result_lines(job):
+        session.terminal.result(line)

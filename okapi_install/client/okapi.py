@@ -1,0 +1,254 @@
+"""What a client can ask of a server, by Okapi's API, and by ours where the server has it.
+
+Ours is known by its path `/_/install/jobs`: a plain Okapi answers 404 there.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from okapi_install.client.errors import BadAnswer, NotFound, NotOffered, Refused, Unavailable, Unreachable
+from okapi_install.client.options import InstallOptions
+from okapi_install.client.progress import JobProgress, detailed_job, plain_job
+from okapi_install.client.transport import Ask, Reply, Transport
+
+Module = Mapping[str, Any]
+"""Okapi's TenantModuleDescriptor: `id`, `action`, `from`."""
+
+_SLACK = 15.0
+_PLAN_TIMEOUT = 300.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobRef:
+    """A job, and its tenant where that is known: a plain Okapi needs it."""
+
+    id: str
+    tenant: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What is asked for: `modules` are those to install; None for an upgrade of all that the tenant has."""
+
+    tenant: str
+    modules: Sequence[Module] | None
+    options: InstallOptions = field(default_factory=InstallOptions)
+
+    @property
+    def path(self) -> str:
+        """Okapi's path."""
+        verb = "upgrade" if self.modules is None else "install"
+        return f"/_/proxy/tenants/{quote(self.tenant, safe='')}/{verb}"
+
+    def ask(
+        self,
+        extra: Mapping[str, str],
+        *,
+        timeout: float | None = _PLAN_TIMEOUT,
+        headers: Mapping[str, str] | None = None,
+    ) -> Ask:
+        """As a POST with these further query parameters and headers."""
+        return Ask(
+            method="POST",
+            path=self.path,
+            query=self.options.query() | dict(extra),
+            body=None if self.modules is None else list(self.modules),
+            headers=headers or {},
+            timeout=timeout,
+        )
+
+
+class OkapiClient:
+    """Asks one server. All methods raise what is below ClientError."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._send = transport
+        self._ours: bool | None = None
+
+    @property
+    def ours(self) -> bool:
+        """Whether the server has the paths below `/_/install`; asked once."""
+        if self._ours is None:
+            try:
+                self._send(Ask(method="GET", path="/_/install/jobs", query={"limit": "1"}))
+                self._ours = True
+            except NotFound:
+                self._ours = False
+        return self._ours
+
+    def send(self, method: str, path: str, body: object = None, *, timeout: float = 60.0) -> Reply:
+        """Any other request."""
+        return self._send(Ask(method=method, path=path, body=body, timeout=timeout))
+
+    def plan(self, request: Request) -> list[Module]:
+        """What would be done, in order; changes nothing."""
+        return _modules(self._send(request.ask({"simulate": "true"})))
+
+    def explain(self, request: Request) -> Mapping[str, Any]:
+        """Why there is no plan: `message`, `reasons`, `explanation`.
+
+        Raises:
+            NotOffered: the server is a plain Okapi.
+        """
+        if not self.ours:
+            raise NotOffered("a plain Okapi cannot explain why it refuses")
+        asked = Ask(
+            method="POST",
+            path="/_/install/explain",
+            query=request.options.query() | {"tenant": request.tenant},
+            body=None if request.modules is None else list(request.modules),
+            timeout=_PLAN_TIMEOUT,
+        )
+        document = self._send(asked).document()
+        if not isinstance(document, dict):
+            raise BadAnswer("the server's explanation is none")
+        return document
+
+    def run(self, request: Request) -> list[Module]:
+        """Installs or upgrades in one request, however long it takes; what was done."""
+        return _modules(self._send(request.ask({}, timeout=None)))
+
+    def begin(self, request: Request, on_trouble: Callable[[Unreachable], bool] = lambda _problem: False) -> JobRef:
+        """Begins a job. On an answer that got lost, `on_trouble` says whether to ask again.
+
+        Asking again cannot begin a second job: a server of ours knows the Idempotency-Key, and a plain Okapi is only
+        asked again when nothing can have arrived.
+        """
+        ask = request.ask({"async": "true"}, headers={"Idempotency-Key": str(uuid.uuid4())})
+        ours = self.ours
+        while True:
+            try:
+                reply = self._send(ask)
+            except Unreachable as problem:
+                if not (ours or isinstance(problem, Unavailable)) or not on_trouble(problem):
+                    raise
+                continue
+            return _ref(reply, request.tenant)
+
+    def job(self, ref: JobRef, *, wait: float = 0, revision: int | None = None) -> JobProgress:
+        """A job; on ours, once it is no longer at that revision, or after `wait` seconds."""
+        if not self.ours:
+            return self._plain_job(ref)
+        query = {} if revision is None else {"wait": str(round(wait * 1000)), "revision": str(revision)}
+        path = f"/_/install/jobs/{quote(ref.id, safe='')}"
+        reply = self._send(Ask(method="GET", path=path, query=query, timeout=wait + _SLACK))
+        return detailed_job(reply.document(), _served_at(reply))
+
+    def _plain_job(self, ref: JobRef) -> JobProgress:
+        tenants = [ref.tenant] if ref.tenant else self.tenants()
+        for tenant in tenants:
+            path = f"/_/proxy/tenants/{quote(tenant, safe='')}/install/{quote(ref.id, safe='')}"
+            try:
+                reply = self._send(Ask(method="GET", path=path))
+            except NotFound:
+                continue
+            return plain_job(reply.document(), tenant, _served_at(reply))
+        raise NotFound(f"there is no job {ref.id}", 404)
+
+    def jobs(
+        self, *, tenant: str | None = None, status: str | None = None, limit: int = 20, offset: int = 0
+    ) -> Mapping[str, Any]:
+        """A page of jobs, newest first: `jobs` and `total`, in our words also for a plain Okapi."""
+        if not self.ours:
+            return self._plain_jobs(tenant, status, limit, offset)
+        query = {"limit": str(limit), "offset": str(offset)}
+        query |= {"tenant": tenant} if tenant else {}
+        query |= {"status": status} if status else {}
+        document = self._send(Ask(method="GET", path="/_/install/jobs", query=query)).document()
+        if not isinstance(document, dict) or not isinstance(document.get("jobs"), list):
+            raise BadAnswer("the server's answer is no list of jobs")
+        return document
+
+    def _plain_jobs(self, tenant: str | None, status: str | None, limit: int, offset: int) -> Mapping[str, Any]:
+        found = []
+        for name in [tenant] if tenant else self.tenants():
+            reply = self._send(Ask(method="GET", path=f"/_/proxy/tenants/{quote(name, safe='')}/install"))
+            found += [summary(plain_job(job, name)) for job in reply.document()]
+        wanted = [job for job in found if status in (None, job["status"])]
+        wanted.sort(key=lambda job: str(job["startDate"] or ""), reverse=True)
+        return {"jobs": wanted[offset : offset + limit], "total": len(wanted)}
+
+    def tenants(self) -> list[str]:
+        """Ids of all tenants."""
+        document = self._send(Ask(method="GET", path="/_/proxy/tenants")).document()
+        return [str(tenant.get("id")) for tenant in document]
+
+    def abort(self, ref: JobRef) -> JobProgress | None:
+        """Aborts a job; as it is then, None if it is gone.
+
+        Raises:
+            NotOffered: the job runs on a plain Okapi.
+        """
+        if self.ours:
+            reply = self._send(Ask(method="POST", path=f"/_/install/jobs/{quote(ref.id, safe='')}/abort"))
+            return detailed_job(reply.document(), _served_at(reply)) if reply.text else None
+        job = self._plain_job(ref)
+        if job.complete:
+            return job
+        path = f"/_/proxy/tenants/{quote(job.tenant, safe='')}/install/{quote(ref.id, safe='')}"
+        try:
+            self._send(Ask(method="DELETE", path=path))
+        except Refused as refusal:
+            text = f"a plain Okapi cannot abort a job, which goes on; it says: {refusal.message}"
+            raise NotOffered(text) from refusal
+        return None
+
+    def retry(self, ref: JobRef) -> JobProgress:
+        """Runs what is not done again, in the same job.
+
+        Raises:
+            NotOffered: the server is a plain Okapi.
+        """
+        if not self.ours:
+            raise NotOffered("a plain Okapi cannot retry a job; install what is not done in a new one")
+        reply = self._send(Ask(method="POST", path=f"/_/install/jobs/{quote(ref.id, safe='')}/retry"))
+        return detailed_job(reply.document(), _served_at(reply))
+
+
+def summary(job: JobProgress) -> dict[str, Any]:
+    """A job of a plain Okapi in the words of our list of jobs."""
+    return {
+        "id": job.id,
+        "tenant": job.tenant,
+        "kind": job.kind,
+        "status": job.status,
+        "complete": job.complete,
+        "startDate": job.document.get("startDate"),
+        "endDate": job.document.get("endDate"),
+        "seconds": job.seconds,
+        "message": job.message,
+        "modules": {
+            "total": len(job.modules),
+            "done": len(job.of_status("done")),
+            "error": len(job.of_status("error")),
+            "running": len(job.of_status("running")),
+        },
+    }
+
+
+def _ref(reply: Reply, tenant: str) -> JobRef:
+    location = urlsplit(reply.headers.get("location", "")).path
+    job_id = location.rstrip("/").rpartition("/")[2]
+    if not job_id:
+        raise BadAnswer("the server did not say which job it has begun")
+    return JobRef(id=job_id, tenant=tenant)
+
+
+def _modules(reply: Reply) -> list[Module]:
+    document = reply.document()
+    if not isinstance(document, list) or not all(isinstance(m, dict) and "id" in m for m in document):
+        raise BadAnswer("the server's answer is no list of modules")
+    return document
+
+
+def _served_at(reply: Reply) -> float | None:
+    try:
+        return parsedate_to_datetime(reply.headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,188 @@
+"""What the value of a setting may be: one rule for each kind, from a variable's text or a TOML value.
+
+A rule returns the value, or raises ValueError whose text completes "write …". It knows no setting by name.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+Rule = Callable[[object], object]
+
+_TRUE = frozenset({"true", "yes", "on", "1"})
+_FALSE = frozenset({"false", "no", "off", "0"})
+_SECRET_PARAMETER = re.compile(r"pass|pwd|secret|token|key", re.IGNORECASE)
+HIDDEN = "***"
+
+
+def text(raw: object) -> str:
+    """Text as it is, without the blanks around it."""
+    if not isinstance(raw, str) or not raw.strip():
+        raise ValueError("some text")
+    return raw.strip()
+
+
+def flag(raw: object) -> bool:
+    """True or false, in TOML's words or those that people use in an environment."""
+    if isinstance(raw, bool):
+        return raw
+    word = str(raw).strip().lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError("true or false")
+    return word in _TRUE
+
+
+def count(least: int) -> Rule:
+    """A whole number that is at least `least`."""
+
+    def rule(raw: object) -> int:
+        hint = f"a whole number, at least {least}"
+        if isinstance(raw, bool | float) or not re.fullmatch(r"\s*\d{1,12}\s*", str(raw), re.ASCII):
+            raise ValueError(hint)
+        if int(str(raw)) < least:
+            raise ValueError(hint)
+        return int(str(raw))
+
+    return rule
+
+
+def seconds(raw: object) -> float:
+    """A time in seconds, more than 0 and at most a hundred years."""
+    hint = "a number of seconds that is more than 0, such as 15 or 0.5"
+    if isinstance(raw, bool):
+        raise ValueError(hint)
+    try:
+        value = float(str(raw))
+    except ValueError:
+        raise ValueError(hint) from None
+    if not 0 < value < 100 * 366 * 86400:
+        raise ValueError(hint)
+    return value
+
+
+def seconds_or_off(raw: object) -> float | None:
+    """A time in seconds, or `off` for no limit: None."""
+    if isinstance(raw, str) and raw.strip().lower() == "off":
+        return None
+    try:
+        return seconds(raw)
+    except ValueError as wrong:
+        raise ValueError(f"{wrong}, or off") from None
+
+
+def choice(*words: str) -> Rule:
+    """One of these words, in any case."""
+
+    def rule(raw: object) -> str:
+        word = str(raw).strip().lower()
+        if word not in words:
+            raise ValueError(" or ".join(words))
+        return word
+
+    return rule
+
+
+def folder(raw: object) -> Path:
+    """A folder, which need not be there yet; `~` is the user's home."""
+    return Path(str(raw) if isinstance(raw, Path) else text(raw)).expanduser()
+
+
+def host_and_port(listen: str) -> tuple[str, int]:
+    """`HOST:PORT` or `[IPV6]:PORT` in two parts; port 0 stands for any free one. Raises ValueError otherwise."""
+    match = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)]|([A-Za-z0-9._-]+)):(\d{1,5})", listen, re.ASCII)
+    if match is None or int(match[3]) > 65535:
+        raise ValueError("HOST:PORT, such as 127.0.0.1:9130 or [::1]:9130")
+    if match[1]:
+        ipaddress.IPv6Address(match[1])
+    return match[1] or match[2], int(match[3])
+
+
+def address(raw: object) -> str:
+    """Where to listen: `HOST:PORT`."""
+    listen = text(raw)
+    host_and_port(listen)
+    return listen
+
+
+def _split(raw: object, schemes: tuple[str, ...], hint: str) -> SplitResult:
+    """The parts of a URL of one of these schemes. What is wrong with it is not quoted: it may hold a password."""
+    try:
+        parts = urlsplit(text(raw))
+        _ = parts.port
+    except ValueError:
+        raise ValueError(hint) from None
+    if parts.scheme.lower() not in schemes:
+        raise ValueError(hint)
+    return parts
+
+
+def web_url(raw: object) -> str:
+    """An http or https URL, without the slash at its end."""
+    hint = "a URL such as http://host:9130"
+    if not _split(raw, ("http", "https"), hint).hostname:
+        raise ValueError(hint)
+    return text(raw).rstrip("/")
+
+
+def redis_url(raw: object) -> str:
+    """The URL of a Redis or Valkey server. `valkey` and `valkeys` are other words for `redis` and `rediss`."""
+    hint = "redis://HOST:PORT/DATABASE (rediss:// for TLS)"
+    parts = _split(raw, ("redis", "rediss", "valkey", "valkeys"), hint)
+    if not parts.hostname:
+        raise ValueError(hint)
+    return text(raw).replace("valkey", "redis", 1) if parts.scheme.startswith("valkey") else text(raw)
+
+
+def database_url(raw: object) -> str:
+    """A database in SQLAlchemy's words, with the driver that we use: psycopg 3 for PostgreSQL."""
+    hint = "postgresql://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:///FILE"
+    parts = _split(raw, ("sqlite", "postgresql", "postgres", "postgresql+psycopg"), hint)
+    written = text(raw)
+    if parts.scheme != "sqlite":
+        return "postgresql+psycopg" + written[len(parts.scheme) :]
+    if not written.startswith("sqlite:///") or parts.path in ("/", "/:memory:"):
+        raise ValueError(hint)
+    return written
+
+
+def fernet_key(raw: object) -> str:
+    """A key as Fernet wants it: 32 bytes in URL-safe base64."""
+    hint = "32 bytes in URL-safe base64, as the output of: openssl rand -base64 32 | tr '+/' '-_'"
+    try:
+        known = base64.urlsafe_b64decode(text(raw))
+    except (binascii.Error, ValueError):
+        raise ValueError(hint) from None
+    if len(known) != 32:
+        raise ValueError(hint)
+    return text(raw)
+
+
+def redacted_url(url: str) -> str:
+    """The URL as it may be shown: without its password, and without parameters that look like secrets."""
+    if "://" not in url:
+        return f"{HIDDEN}@{url.rpartition('@')[2]}" if "@" in url else url
+    try:
+        parts = urlsplit(url)
+        secret = parts.password is not None
+    except ValueError:
+        return HIDDEN if "@" in url or "?" in url else url
+    shown = url
+    if secret:
+        who, _, where = parts.netloc.rpartition("@")
+        shown = shown.replace(parts.netloc, f"{who.partition(':')[0]}:{HIDDEN}@{where}", 1)
+    return shown.replace(f"?{parts.query}", f"?{_redacted_query(parts.query)}", 1) if parts.query else shown
+
+
+def _redacted_query(query: str) -> str:
+    return "&".join(_redacted_parameter(part) for part in query.split("&"))
+
+
+def _redacted_parameter(part: str) -> str:
+    name, equals, value = part.partition("=")
+    return f"{name}{equals}{HIDDEN if _SECRET_PARAMETER.search(unquote(name)) else value}"

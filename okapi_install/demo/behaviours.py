@@ -1,0 +1,206 @@
+"""How a simulated module behaves: rules set from outside, and the one that applies to a call.
+
+A rule names a module, a tenant and a kind of call, and says what happens then. The rule set last wins. There
+is no chance in it: the same rules and the same calls give the same answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from fnmatch import fnmatchcase
+from typing import Any
+
+KINDS = ("enable", "upgrade", "disable", "purge", "poll", "cancel", "permissions", "auth", "other")
+"""What a call of a module is for; `poll` and `cancel` are GET and DELETE of its tenant job."""
+
+_GROUPS: Mapping[str, frozenset[str]] = {
+    "init": frozenset({"enable", "upgrade"}),
+    "change": frozenset({"enable", "upgrade", "disable", "purge"}),
+    "any": frozenset(KINDS),
+}
+
+GARBAGE: Mapping[str, bytes] = {
+    "http": b"\x16\x03\x01 this is not HTTP\r\n\r\n",
+    "json": b'HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{"id": tr',
+    "cut": b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 4000\r\n\r\n{"id": "',
+}
+"""Answers that are none: no HTTP, no JSON, or cut off in the middle of the body."""
+
+
+class BehaviourError(ValueError):
+    """The rule has a field that there is not, or a value of the wrong type."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SimulatedJob:
+    """What the module's own tenant job does. Times in seconds."""
+
+    seconds: float = 0
+    """Until it is complete; with `polls`, complete at that GET instead."""
+    polls: int | None = None
+    holds: bool = True
+    """Whether GET honours `wait` (RMB does), or answers at once."""
+    never_ends: bool = False
+    complete_at_once: bool = False
+    """The POST's 201 says `complete: true` already."""
+    forgets_after: int | None = None
+    """After that many GETs the job is unknown, as after a restart of the module."""
+    error: str | None = None
+    messages: tuple[str, ...] = ()
+    extra: Mapping[str, object] = field(default_factory=dict)
+    """Further properties of the finished job: `status`, `errors`, `warnings` and whatever."""
+    no_id: bool = False
+    not_json: bool = False
+    no_location: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Behaviour:
+    """One rule. `times` and `seconds` limit how often, or for how long after its first use, it applies."""
+
+    module: str = "*"
+    """A module id, a product such as `mod-users`, or a pattern with `*`."""
+    tenant: str = "*"
+    call: str = "change"
+    """One of KINDS, or `init`, `change`, `any`."""
+    times: int | None = None
+    seconds: float | None = None
+    status: int | None = None
+    body: object = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0
+    slow: float = 0
+    """Seconds over which the head of the answer is dribbled out."""
+    hang: bool = False
+    reset: bool = False
+    """Closes the connection without an answer."""
+    garbage: str | None = None
+    """A key of GARBAGE."""
+    job: SimulatedJob | None = None
+
+    def matches(self, module: str, tenant: str, kind: str) -> bool:
+        """Whether the rule is about such a call."""
+        return (
+            (self.call == kind or kind in _GROUPS.get(self.call, ()))
+            and self.tenant in ("*", tenant)
+            and (self.module == module or _same_product(self.module, module) or fnmatchcase(module, self.module))
+        )
+
+
+def _same_product(product: str, module: str) -> bool:
+    rest = module.removeprefix(product + "-")
+    return rest != module and rest[:1].isdigit()
+
+
+_NUMBER = (int, float)
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "body": object,
+    "call": str,
+    "complete_at_once": bool,
+    "delay": _NUMBER,
+    "error": str,
+    "extra": dict,
+    "forgets_after": int,
+    "garbage": str,
+    "hang": bool,
+    "headers": dict,
+    "holds": bool,
+    "job": dict,
+    "messages": list,
+    "module": str,
+    "never_ends": bool,
+    "no_id": bool,
+    "no_location": bool,
+    "not_json": bool,
+    "polls": int,
+    "reset": bool,
+    "seconds": _NUMBER,
+    "slow": _NUMBER,
+    "status": int,
+    "tenant": str,
+    "times": int,
+}
+
+
+def parse_behaviour(document: object) -> Behaviour:
+    """The rule that a JSON object describes; null stands for the default.
+
+    Raises:
+        BehaviourError: it is none.
+    """
+    found = _checked(document, Behaviour)
+    if "job" in found:
+        job = _checked(found["job"], SimulatedJob)
+        found["job"] = SimulatedJob(**job | {"messages": tuple(job.get("messages", ()))})
+    rule = Behaviour(**found)
+    if rule.call not in KINDS and rule.call not in _GROUPS:
+        raise BehaviourError(f"no such call: {rule.call}")
+    if rule.garbage is not None and rule.garbage not in GARBAGE:
+        raise BehaviourError(f"no such garbage: {rule.garbage}")
+    return rule
+
+
+def _checked(document: object, kind: type[Behaviour] | type[SimulatedJob]) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise BehaviourError("a behaviour is an object")
+    unknown = sorted(set(document) - {f.name for f in fields(kind)})
+    if unknown:
+        raise BehaviourError(f"no such field: {', '.join(unknown)}")
+    given = {name: value for name, value in document.items() if value is not None}
+    wrong = sorted(name for name, value in given.items() if not isinstance(value, _TYPES[name]))
+    if wrong:
+        raise BehaviourError(f"a value of the wrong type: {', '.join(wrong)}")
+    return given
+
+
+DEFAULT = Behaviour()
+"""Every call succeeds at once: 200 without a body."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    rule: Behaviour
+    used: int = 0
+    since: float | None = None
+
+    def applies(self, now: float) -> bool:
+        if self.rule.times is not None and self.used >= self.rule.times:
+            return False
+        return self.rule.seconds is None or self.since is None or now < self.since + self.rule.seconds
+
+
+class Rulebook:
+    """The rules that are set, and how often each was used (per module and tenant)."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._rules: list[Behaviour] = []
+        self._uses: dict[tuple[int, str, str], _Entry] = {}
+
+    def put(self, rules: Iterable[Behaviour]) -> None:
+        """Adds rules; each replaces one of the same module, tenant and call."""
+        for rule in rules:
+            key = (rule.module, rule.tenant, rule.call)
+            self._rules = [r for r in self._rules if (r.module, r.tenant, r.call) != key]
+            self._rules.append(rule)
+        self._uses.clear()
+
+    def clear(self) -> None:
+        """Forgets all rules."""
+        self._rules.clear()
+        self._uses.clear()
+
+    def choose(self, module: str, tenant: str, kind: str) -> Behaviour:
+        """The rule for this call, which counts as a use of it."""
+        now = self._now()
+        for number in range(len(self._rules) - 1, -1, -1):
+            rule = self._rules[number]
+            if not rule.matches(module, tenant, kind):
+                continue
+            entry = self._uses.setdefault((number, module, tenant), _Entry(rule))
+            if entry.applies(now):
+                entry.used += 1
+                entry.since = now if entry.since is None else entry.since
+                return rule
+        return DEFAULT

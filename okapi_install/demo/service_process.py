@@ -1,0 +1,105 @@
+"""The embedded service as a child of the demo: `okapi-install serve`, with a data folder of its own."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+_READY = re.compile(r"okapi-install ready on (http://\S+)")
+_READY_WITHIN, _STOPPED_WITHIN = 60.0, 15.0
+_PR_SET_PDEATHSIG = 1
+
+
+class DidNotStart(RuntimeError):
+    """The service ended, or was not ready in time; the message has the end of its log."""
+
+
+class ServiceProcess:
+    """A running service. It ends with `stop`; on Linux also when its parent is killed."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, url: str) -> None:
+        self._process = process
+        self.log = log
+        self.url = url
+
+    @classmethod
+    def start(cls, listen: str, folder: Path) -> ServiceProcess:
+        """Starts it, and waits until it is ready. What it says goes to a file in the folder.
+
+        Raises:
+            DidNotStart: it is not.
+        """
+        log = folder / "service.log"
+        command = [sys.executable, "-m", "okapi_install", "serve", "--listen", listen, "--data", str(folder / "data")]
+        with log.open("wb") as out:
+            # A session of its own: Ctrl-C in a terminal is for the demo to handle, which then ends this.
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=_environment(),
+                start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - there is one thread at this time
+            )
+        try:
+            return cls(process, log, _wait_until_ready(process, log))
+        except BaseException:
+            _end(process)
+            raise
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """Ends it and all that it started."""
+        _end(self._process)
+
+
+def _environment() -> dict[str, str]:
+    """Without settings: a demo must not touch an operator's database."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OKAPI_INSTALL_")}
+    return kept | {"OKAPI_INSTALL_CONFIG": os.devnull, "PYTHONUNBUFFERED": "1"}
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], log: Path) -> str:
+    deadline = time.monotonic() + _READY_WITHIN
+    while time.monotonic() < deadline:
+        ended = process.poll() is not None
+        text = log.read_text("utf-8", "replace")
+        found = _READY.search(text)
+        if found:
+            return found[1]
+        if ended:
+            raise DidNotStart(f"the service did not start:\n{text[-3000:].strip()}")
+        time.sleep(0.05)
+    raise DidNotStart(
+        f"the service was not ready within {_READY_WITHIN:g} s:\n{log.read_text('utf-8', 'replace')[-3000:]}"
+    )
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOPPED_WITHIN)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _end_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

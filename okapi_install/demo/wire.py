@@ -1,0 +1,186 @@
+"""A small HTTP/1.1 server on asyncio that can also misbehave: close without an answer, or answer with noise.
+
+It knows bytes, requests and replies; what is asked and what is answered is the handler's business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import cast
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+MOST_HEAD = 64 * 1024
+_END_OF_HEAD = b"\r\n\r\n"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One request. Header names are in lower case; `path` is decoded, without the query."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    def document(self) -> object:
+        """The body as JSON; None if it is empty.
+
+        Raises:
+            ValueError: it is not JSON.
+        """
+        return cast("object", json.loads(self.body)) if self.body.strip() else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What to answer. `raw` is sent as it is instead of a response, and then the connection is closed.
+
+    `reset` closes the connection without a byte; `slow` is the time in seconds over which the head is
+    dribbled out.
+    """
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    raw: bytes | None = None
+    reset: bool = False
+    slow: float = 0
+
+    @staticmethod
+    def of(status: int, body: object = None, headers: Mapping[str, str] | None = None) -> Reply:
+        """A reply with that body: nothing for None, text for a string, else JSON."""
+        given = {name.lower(): value for name, value in (headers or {}).items()}
+        if body is None:
+            return Reply(status=status, headers=given)
+        kind = "text/plain" if isinstance(body, str) else "application/json"
+        data = body if isinstance(body, str) else json.dumps(body)
+        return Reply(status=status, body=data.encode(), headers={"content-type": kind} | given)
+
+    def head(self) -> bytes:
+        """Status line and header fields, with the empty line after them."""
+        lines = [f"HTTP/1.1 {self.status} {_phrase(self.status)}"]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        if self.status != HTTPStatus.NO_CONTENT:
+            lines.append(f"content-length: {len(self.body)}")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace")
+
+
+Handler = Callable[[Request], Awaitable[Reply]]
+
+
+class WireError(ValueError):
+    """The bytes are no request."""
+
+
+class Wire(asyncio.Protocol):
+    """One connection. A handler whose client hangs up is cancelled."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._buffer = bytearray()
+        self._task: asyncio.Task[None] | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keeps the way back."""
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """The client has gone: so does its request."""
+        self._transport = None
+        if self._task is not None:
+            self._task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Collects; begins with the first request that is whole."""
+        self._buffer += data
+        if self._task is None:
+            self._next()
+
+    def _next(self) -> None:
+        try:
+            request = take_request(self._buffer)
+        except WireError as problem:
+            self._write(Reply.of(400, str(problem)).head())
+            self._close()
+            return
+        if request is not None:
+            self._task = asyncio.get_running_loop().create_task(self._serve(request))
+
+    async def _serve(self, request: Request) -> None:
+        reply = await self._handler(request)
+        await self._send(reply)
+        self._task = None
+        if self._transport is not None and self._buffer:
+            self._next()
+
+    async def _send(self, reply: Reply) -> None:
+        if reply.reset or reply.raw is not None:
+            self._write(reply.raw or b"")
+            self._close()
+            return
+        head = reply.head()
+        if reply.slow:
+            head = await self._dribble(head, reply.slow)
+        self._write(head + reply.body)
+
+    async def _dribble(self, head: bytes, seconds: float) -> bytes:
+        """Sends all but the end of the head in ten pieces; the rest."""
+        size = max(len(head) // 11, 1)
+        for start in range(0, size * 10, size):
+            self._write(head[start : start + size])
+            await asyncio.sleep(seconds / 10)
+        return head[size * 10 :]
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+def take_request(buffer: bytearray) -> Request | None:
+    """Takes one whole request from the front of the buffer; None while there is not enough.
+
+    Raises:
+        WireError: what is there cannot become a request.
+    """
+    end = buffer.find(_END_OF_HEAD)
+    if end < 0:
+        if len(buffer) > MOST_HEAD:
+            raise WireError("the head of the request is too long")
+        return None
+    first, *rest = buffer[:end].decode("latin-1").split("\r\n")
+    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)}
+    length = headers.get("content-length", "0")
+    if not length.isdecimal() or "transfer-encoding" in headers:
+        raise WireError("a body needs a content-length")
+    total = end + len(_END_OF_HEAD) + int(length)
+    if len(buffer) < total:
+        return None
+    body = bytes(buffer[end + len(_END_OF_HEAD) : total])
+    del buffer[:total]
+    return _request(first, headers, body)
+
+
+def _request(line: str, headers: Mapping[str, str], body: bytes) -> Request:
+    words = line.split(" ")
+    if len(words) != 3 or not words[2].startswith("HTTP/1."):
+        raise WireError("no request line")
+    parts = urlsplit(words[1])
+    query = dict(parse_qsl(parts.query, keep_blank_values=True)) if parts.query else {}
+    return Request(method=words[0], path=unquote(parts.path), query=query, headers=headers, body=body)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unnamed"

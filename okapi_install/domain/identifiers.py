@@ -1,0 +1,40 @@
+"""Which ids may be: of tenants (FOLIO's rule ADR-000002, in Okapi's words), and how long any id may be."""
+
+from __future__ import annotations
+
+import re
+
+from okapi_install.domain.errors import UserError
+from okapi_install.domain.messages import message
+
+MOST_BYTES = 1000
+"""A longer id fits into no index of a database."""
+LONGEST_TENANT_ID = 31
+_TENANT_ID = re.compile(r"[a-z][a-z0-9]{0,30}")
+_ONE_DIGIT = re.compile(r"\d", re.ASCII)
+
+
+def check_length(ident: str) -> None:
+    """Raises UserError for an id that cannot be kept because it is too long."""
+    if len(ident.encode()) > MOST_BYTES:
+        raise UserError(message(20104, MOST_BYTES))
+
+
+def is_tenant_id(ident: str) -> bool:
+    """Whether a tenant may have that id."""
+    return _TENANT_ID.fullmatch(ident) is not None
+
+
+def check_tenant_id(ident: str) -> None:
+    """Raises UserError that says what is wrong with a tenant's id."""
+    if is_tenant_id(ident):
+        return
+    if "_" in ident:
+        number = 11609
+    elif "-" in ident:
+        number = 11610
+    elif len(ident) > LONGEST_TENANT_ID:
+        number = 11611
+    else:
+        number = 11612 if _ONE_DIGIT.fullmatch(ident) else 11601  # more than one digit: Okapi's pattern misses it
+    raise UserError(message(number, ident))

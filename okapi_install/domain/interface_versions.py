@@ -1,0 +1,81 @@
+"""Versions of interfaces, and whether what is provided satisfies what is required (Okapi: InterfaceDescriptor)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Self
+
+from okapi_install.domain.errors import UserError
+
+_JAVA_INT = re.compile(r"[+-]?\d{1,100}")
+_INT_RANGE = range(-(2**31), 2**31)
+
+VersionParts = tuple[int, int, int]
+"""Major, minor, and patch, which is -1 if it is not given."""
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceVersion:
+    """The version of an interface. Where it is required, alternatives may be listed: `1.0 2.3`."""
+
+    text: str
+    parts: tuple[VersionParts, ...]
+    """At least one; alternatives after one that cannot be read are not considered (Okapi)."""
+
+    @classmethod
+    def parse(cls, text: str) -> InterfaceVersion:
+        """Reads `1.2`, `1.2.3`, or several. Raises UserError in Okapi's words."""
+        parsed = _parse_interface_version(text)
+        if parsed is None:
+            raise UserError(f"Bad version number '{text}'")
+        return parsed
+
+    def compare(self, required: Self) -> int:
+        """How what is provided (the first version) stands to what is required.
+
+        ±3 for another major version, ±2 minor, ±1 patch, 0 if equal. Of the required versions the first one
+        with the same major version decides.
+        """
+        level = 0
+        mine = self.parts[0]
+        for theirs in required.parts:
+            if mine[0] == theirs[0]:
+                return _compare_minor(mine, theirs)
+            level = 3 if mine[0] > theirs[0] else -3
+        return level
+
+    def satisfies(self, required: Self) -> bool:
+        """Whether a module that requires that version can work with this one: same major, not older."""
+        return 0 <= self.compare(required) <= 2
+
+
+def _compare_minor(mine: VersionParts, theirs: VersionParts) -> int:
+    if mine[1] != theirs[1]:
+        return 2 if mine[1] > theirs[1] else -2
+    return (mine[2] > theirs[2]) - (mine[2] < theirs[2])
+
+
+@lru_cache(maxsize=16384)
+def _parse_interface_version(text: str) -> InterfaceVersion | None:
+    versions: list[VersionParts] = []
+    for part in text.split(" "):
+        parts = _version_parts(part)
+        if parts is None:
+            break
+        versions.append(parts)
+    return InterfaceVersion(text, tuple(versions)) if versions else None
+
+
+def _version_parts(text: str) -> VersionParts | None:
+    parts = text.rstrip(".").split(".")
+    if not 2 <= len(parts) <= 3 or not all(_JAVA_INT.fullmatch(p) and int(p) in _INT_RANGE for p in parts):
+        return None
+    return int(parts[0]), int(parts[1]), int(parts[2]) if len(parts) == 3 else -1
+
+
+@lru_cache(maxsize=65536)
+def compatible(provided: str, required: str) -> bool:
+    """Whether an interface of that version satisfies a requirement of that version; both are valid versions."""
+    return InterfaceVersion.parse(provided).satisfies(InterfaceVersion.parse(required))

@@ -1,0 +1,215 @@
+"""A job, its steps, and THE table of the transitions between a job's states.
+
+A job is one install or upgrade of one tenant. Values are frozen: a change is a new value, written to the
+store under the epoch of the worker that owns the job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from okapi_install.domain.errors import InvalidTransition
+
+
+class JobStatus(StrEnum):
+    """Where a job is in its life. DONE and ERROR are final; ABORTING ends with the job gone, or with ERROR."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    ERROR = "error"
+    ABORTING = "aborting"
+
+
+_ARROWS: dict[JobStatus, dict[JobStatus, str]] = {
+    JobStatus.QUEUED: {
+        JobStatus.RUNNING: "a worker claims it",
+        JobStatus.ERROR: "it is revoked, aborted or cannot be planned any more before it has begun",
+    },
+    JobStatus.RUNNING: {
+        JobStatus.DONE: "all steps are carried out",
+        JobStatus.ERROR: "a step fails (also when errors are ignored), or the task is revoked",
+        JobStatus.ABORTING: "a client aborts it",
+        JobStatus.QUEUED: "its worker stops, and gives it back",
+    },
+    JobStatus.ABORTING: {JobStatus.ERROR: "an abort that keeps the info is cleaned up"},
+    JobStatus.ERROR: {JobStatus.QUEUED: "a client retries it"},
+}
+
+TRANSITIONS: Mapping[JobStatus, Mapping[JobStatus, str]] = MappingProxyType(
+    {origin: MappingProxyType(targets) for origin, targets in _ARROWS.items()}
+)
+"""From, to, and why. What is not here cannot happen; removal of a job's rows is possible from every state."""
+
+ACTIVE = frozenset({JobStatus.RUNNING, JobStatus.ABORTING})
+"""At most one job of a tenant is in one of these."""
+
+COMPLETE = frozenset({JobStatus.DONE, JobStatus.ERROR})
+
+
+def check_transition(origin: JobStatus, target: JobStatus) -> None:
+    """Raises InvalidTransition unless the table has that arrow."""
+    if target not in TRANSITIONS.get(origin, {}):
+        raise InvalidTransition(f"a job that is {origin} cannot become {target}")
+
+
+class JobKind(StrEnum):
+    """What was asked for. MODULE is Okapi's older way, `POST …/tenants/{t}/modules`; not in Okapi's job list."""
+
+    INSTALL = "install"
+    UPGRADE = "upgrade"
+    MODULE = "module"
+
+
+class Action(StrEnum):
+    """Okapi: TenantModuleDescriptor.Action."""
+
+    ENABLE = "enable"
+    DISABLE = "disable"
+    UPTODATE = "uptodate"
+    SUGGEST = "suggest"
+    CONFLICT = "conflict"
+
+
+class Stage(StrEnum):
+    """Okapi: TenantModuleDescriptor.Stage."""
+
+    PENDING = "pending"
+    DEPLOY = "deploy"
+    INVOKE = "invoke"
+    UNDEPLOY = "undeploy"
+    DONE = "done"
+
+
+class StepStatus(StrEnum):
+    """OKAPI-874. A step that has not begun has no status (None)."""
+
+    RUNNING = "running"
+    DONE = "done"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """One module change, asked for or planned (Okapi: TenantModuleDescriptor without progress)."""
+
+    id: str
+    action: Action = Action.ENABLE
+    from_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parameter:
+    """FOLIO's parameters.schema: one key and its value."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """An error or a warning of a module, after FOLIO's error.schema. Only `message` is required."""
+
+    message: str
+    type: str | None = None
+    code: str | None = None
+    parameters: tuple[Parameter, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InstallOptions:
+    """The query parameters of install and upgrade (Okapi: TenantInstallOptions), checked and typed."""
+
+    simulate: bool = False
+    asynchronous: bool = False
+    deploy: bool = False
+    purge: bool = False
+    tenant_parameters: str | None = None
+    invoke: str | None = None
+    dep_check: bool = True
+    ignore_errors: bool = False
+    reinstall: bool = False
+    parallel: int = 1
+    pre_release: str | None = None
+    """None, "false" or "only", as sent; "true" is None."""
+    npm_snapshot: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TenantJob:
+    """A module's own asynchronous job, as its POST named it.
+
+    `phase` is "purge" for the purge that goes before an enable with purge, else "init". `base_url` is the
+    module instance that was called: the job must be asked for there and nowhere else.
+    """
+
+    id: str
+    base_url: str
+    phase: str = "init"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One entry of a job's plan and how far it has come. Times are seconds since 1970, by the store's clock."""
+
+    pos: int
+    change: Change
+    stage: Stage = Stage.PENDING
+    status: StepStatus | None = None
+    message: str | None = None
+    """Okapi's words for the failure; None unless it failed."""
+    errors: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    attempts: int = 0
+    started: float | None = None
+    ended: float | None = None
+    tenant_job: TenantJob | None = None
+    revision: int = 0
+    """The job's revision at which this step changed last; set by the store."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One install or upgrade of one tenant, as the store has it.
+
+    Times are seconds since 1970. `epoch` counts the claims; `revision` counts the changes that a reader can
+    see. `request` is what the client sent (None for an upgrade), kept so that the job can be planned again.
+    """
+
+    id: str
+    tenant: str
+    kind: JobKind
+    status: JobStatus
+    options: InstallOptions
+    request: tuple[Change, ...] | None
+    steps: tuple[Step, ...]
+    created: float
+    started: float | None = None
+    ended: float | None = None
+    message: str | None = None
+    """Why the job ended as ERROR, in one sentence."""
+    error_status: int | None = None
+    """The HTTP status that a synchronous client gets for that."""
+    reason: str | None = None
+    """None, or `failed`, `aborted`, `revoked`, `unplannable`."""
+    assumed: str = ""
+    """Digest of the enabled modules that the plan counts on; see `digest` in plan.py."""
+    requested_by: str | None = None
+    owner: str | None = None
+    epoch: int = 0
+    revision: int = 0
+    task_id: str | None = None
+    lease_until: float | None = None
+    keep_on_abort: bool = False
+    retries: int = 0
+    callback_url: str | None = None
+    edges: tuple[tuple[int, int], ...] = field(default=())
+    """Pairs of step positions (before, after): why a step waits for another; for the graph."""
+
+    @property
+    def complete(self) -> bool:
+        """Okapi's `complete`: nothing more will happen unless it is retried."""
+        return self.status in COMPLETE

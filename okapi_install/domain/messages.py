@@ -1,0 +1,81 @@
+"""Every sentence that an operator may read, under its Okapi number where Okapi has one.
+
+The numbers and words up to 11999 are those of Okapi 7.0.0; from 20000 on they are our own.
+"""
+
+from __future__ import annotations
+
+_TEXTS = {
+    10106: "No such Tenant {0}",
+    10102: "No suitable module found for path and tenant",
+    10104: "Different tokens in Authentication and X-Okapi-Token. Use only one of them",
+    10105: "Invalid Token: {0}",
+    10200: "Missing dependency: {0} requires {1}: {2}",
+    10201: "Incompatible version for module {0} interface {1}. Need {2}. Have {3}",
+    10203: "create: module {0} already exists",
+    10206: "delete: module {0} is used by tenant {1}",
+    10207: "delete: module {0} does not exist",
+    10208: "delete: module {0}: {1}",
+    10209: "Cannot remove module {0} which is explicitly given",
+    10210: "interface {0} required by module {1} is provided by multiple products: {2}",
+    10211: "interface {0} required by module {1} not found",
+    10213: "Multiple modules {0} provide interface {1}",
+    10400: "Duplicate tenant id {0}",
+    10401: "Unsupported interface _tenant: {0}",
+    10406: "Cannot delete non-completed job {0}",
+    10407: "Missing DELETE method for tenant interface version 2 for module {0}",
+    10408: "Missing id property in JSON response for module {0}: {1} {2}",
+    10409: "Unexpected Location header in response for module {0}: {1} {2}",
+    10410: "Tenant operation failed for module {0}: {1}",
+    10411: "Install Option parallel can not be greater than 1 when Install Option depCheck is false",
+    10701: "Needs srvcId",
+    10703: "No LaunchDescriptor",
+    10705: "not found: {0}",
+    10800: "Needs srvcId",
+    10801: "Module {0} not found",
+    10802: "Needs instId",
+    10803: "missing nodeId",
+    10804: "Module {0} has no launchDescriptor",
+    10806: "Node {0} not found",
+    10807: "Can not change nodeId for node {0}",
+    10808: "Can not change the URL for node {0}",
+    10809: "Duplicate instId {0}",
+    10900: "missing name",
+    10901: "missing value",
+    11000: "pull: none of remote URLs work",
+    11100: "No running instances for module {0}. Can not invoke {1}",
+    11101: "{0} request for {1} {2} failed with {3}",
+    11601: "Invalid tenant id, may only contain a-z and 0-9 and must match [a-z][a-z0-9]{{0,30}} but it is {0}",
+    11602: "The tenant id must not be changed, old='{1}', new='{0}'",
+    11603: "Can not delete the superTenant {0}",
+    11604: "unknown orderBy field: {0}",
+    11605: "invalid order value: {0}",
+    11608: "Bad format for parameter {0}. {1}",
+    11609: "Tenant id must not contain underscore: {0}",
+    11610: "Tenant id must not contain minus: {0}",
+    11611: "Tenant id must not exceed 31 characters: {0}",
+    11612: "Tenant id must not start with a digit: {0}",
+    20100: "okapi-install starts no modules: start {0} by other means, and POST its url to /_/discovery/modules",
+    20101: "okapi-install keeps no name for node {0}: leave nodeName out",
+    20102: "okapi-install runs no timers, and so cannot change timer {0}",
+    20104: "An id must not be longer than {0} bytes",
+    20500: "Tenant {0} has {1} jobs waiting already",
+    20501: "Idempotency-Key {0} was used before with another request",
+    20502: "Job {0} cannot run again: it is {1}",
+    20503: "The job was aborted",
+    20504: "aborted",
+    20505: "A job was aborted while module {0} was at work for this tenant. The module may not have stopped that work",
+    20506: "The database has no tables of okapi-install, or those of an older version: run okapi-install migrate",
+    20507: "The database was written by a newer version of okapi-install than this one",
+    20520: "The request was not made by a page of this server, so nothing was changed. Open the page and try again",
+    20521: "There is no such page, job or tenant. A job may have been removed since",
+}
+
+
+def message(number: int, *args: object) -> str:
+    """The sentence of that number, filled in.
+
+    Raises:
+        KeyError: there is no such number.
+    """
+    return _TEXTS[number].format(*args)

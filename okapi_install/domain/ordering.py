@@ -1,0 +1,154 @@
+"""Puts the changes of a plan in an order in which they may be carried out, one after another.
+
+Okapi's order (DepResolution.sortTenantModules) is kept wherever it is right. It is not where Okapi puts disables
+first that could not be placed, counts on what an upgrade takes away, or finds no order at all.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+
+from okapi_install.domain.descriptors import InterfaceRef, ModuleSummary
+from okapi_install.domain.enabled import EnabledModules, provides
+from okapi_install.domain.frontier import Frontier, Lookup
+from okapi_install.domain.jobs import Action, Change
+
+
+def ordered(changes: Sequence[Change], enabled: Iterable[ModuleSummary], lookup: Lookup) -> tuple[Change, ...]:
+    """The same changes, each after those that it needs; where requirements go in a circle, with the least harm."""
+    before = EnabledModules(enabled)
+    listed, left = _listed(changes, before.copy(), lookup)
+    in_turn = _in_turn(changes, left + listed)
+    kept = not left and in_turn == [changes[pos] for pos in listed]
+    if kept and (_only_adds(changes) or _right(in_turn, before.copy(), lookup)):
+        return tuple(in_turn)
+    played = _played(in_turn, before.copy(), lookup)
+    return tuple(played if played is not None else _careful(changes, before, lookup))
+
+
+def _listed(changes: Sequence[Change], enabled: EnabledModules, lookup: Lookup) -> tuple[list[int], list[int]]:
+    """Okapi's way: again and again the first change that may be made; and those that never may be."""
+    frontier = Frontier(changes, lookup, enabled, left=range(len(changes)), okapi=True)
+    listed = []
+    while (pos := frontier.first()) is not None:
+        frontier.made(pos)
+        listed.append(pos)
+    return listed, sorted(set(range(len(changes))) - set(listed))
+
+
+def _only_adds(changes: Sequence[Change]) -> bool:
+    """Then Okapi's order is right: nothing is taken away, so what may be made once may be made later."""
+    return all(c.action is Action.ENABLE and c.from_id is None for c in changes)
+
+
+def _right(order: Sequence[Change], enabled: EnabledModules, lookup: Lookup) -> bool:
+    """Whether each change may be made when its turn comes."""
+    frontier = Frontier(order, lookup, enabled, left=range(len(order)))
+    for pos in range(len(order)):
+        if not frontier.may(pos):
+            return False
+        frontier.made(pos)
+    return True
+
+
+def _in_turn(changes: Sequence[Change], order: Sequence[int]) -> list[Change]:
+    """The order, but the changes of one and the same module among themselves as they were given."""
+    turns: defaultdict[str, deque[Change]] = defaultdict(deque)
+    for change in changes:
+        turns[change.id].append(change)
+    return [turns[changes[pos].id].popleft() for pos in order]
+
+
+def _played(changes: Sequence[Change], enabled: EnabledModules, lookup: Lookup) -> list[Change] | None:
+    """The order in which the list would be carried out; disables that can never be, are when nothing else can.
+
+    None if then there are enables that could not be made.
+    """
+    frontier = Frontier(changes, lookup, enabled, left=range(len(changes)))
+    left = dict.fromkeys(range(len(changes)))
+    result = []
+    while left:
+        pos = frontier.first()
+        if pos is None:
+            pos = next((p for p in left if changes[p].action is Action.DISABLE), None)
+        if pos is None:
+            return None
+        frontier.made(pos)
+        del left[pos]
+        result.append(changes[pos])
+    return result
+
+
+def _careful(changes: Sequence[Change], enabled: EnabledModules, lookup: Lookup) -> list[Change]:
+    """An order that takes away nothing that is still needed while something else can be done."""
+    frontier = Frontier(changes, lookup, enabled, left=range(len(changes)))
+    left = list(range(len(changes)))
+    result = []
+    while left:
+        pos = _least_harm(changes, frontier.ready(), left, enabled, lookup)
+        if pos is None:
+            pos = _least_lack(changes, left, enabled, lookup)
+        frontier.made(pos)
+        left.remove(pos)
+        result.append(changes[pos])
+    return result
+
+
+def _least_harm(
+    changes: Sequence[Change], ready: Sequence[int], left: Sequence[int], enabled: EnabledModules, lookup: Lookup
+) -> int | None:
+    """Of what may be made, that which takes least away from what is still to be enabled."""
+    wanted = [r for p in left for r in _requirements(changes[p], lookup) if enabled.offers(r)]
+    best, least = None, 0
+    for pos in ready:
+        harm = _harm(changes[pos], wanted, lookup)
+        if not harm:
+            return pos
+        if best is None or harm < least:
+            best, least = pos, harm
+    return best
+
+
+def _harm(change: Change, wanted: Sequence[InterfaceRef], lookup: Lookup) -> int:
+    going = lookup(change.id if change.action is Action.DISABLE else change.from_id or "")
+    if going is None or change.action not in (Action.ENABLE, Action.DISABLE):
+        return 0
+    gone = EnabledModules([going])
+    coming = lookup(change.id) if change.action is Action.ENABLE else None
+    come = EnabledModules([coming] if coming else ())
+    return sum(gone.offers(r) and not come.offers(r) for r in wanted)
+
+
+def _least_lack(changes: Sequence[Change], left: Sequence[int], enabled: EnabledModules, lookup: Lookup) -> int:
+    """Of changes none of which may be made, the one to make.
+
+    It is the first disable; else, of the circle that the others wait for, the enable that lacks least.
+    """
+    disables = [p for p in left if changes[p].action is Action.DISABLE]
+    if disables:
+        return disables[0]
+    modules = {p: m for p in left if (m := lookup(changes[p].id)) is not None}
+    lacks = {p: [r for r in m.requires if not enabled.offers(r)] for p, m in modules.items()}
+    awaited = {
+        p: {q for q, m in modules.items() if q != p and any(provides(m, r) for r in wanted)}
+        for p, wanted in lacks.items()
+    }
+    return min(modules, key=lambda p: (len(_reach(awaited, p)), len(lacks[p]), p))
+
+
+def _reach(awaited: Mapping[int, Iterable[int]], start: int) -> set[int]:
+    """It and all that has to come before it, directly or not."""
+    reached = {start}
+    todo = [start]
+    while todo:
+        for pos in awaited[todo.pop()]:
+            if pos not in reached:
+                reached.add(pos)
+                todo.append(pos)
+    return reached
+
+
+def _requirements(change: Change, lookup: Lookup) -> tuple[InterfaceRef, ...]:
+    module = lookup(change.id) if change.action is Action.ENABLE else None
+    return module.requires if module else ()

@@ -1,0 +1,241 @@
+"""Submit, follow, abort and retry jobs: what a client can do."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from okapi_install.domain.errors import KeyReused, NotFound, Unresolvable, UserError
+from okapi_install.domain.explain import explain
+from okapi_install.domain.invocation import InvokeRule
+from okapi_install.domain.jobs import Change, InstallOptions, Job, JobKind, JobStatus, Stage, Step, StepStatus
+from okapi_install.service.planning import Planned, Planner, expected, parallel_checked
+from okapi_install.service.ports import Aborted, Clock, JobFilter, JobPage, JobRef, JobStore, NewJob, Notifier, Queue, Seal
+from okapi_install.service.registry import RegistryService
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """What a client asks for. `request` is None for an upgrade; `headers` are those that modules will get."""
+
+    kind: JobKind
+    tenant: str
+    request: tuple[Change, ...] | None
+    options: InstallOptions
+    headers: Mapping[str, str] = field(default_factory=dict)
+    requested_by: str | None = None
+    idempotency_key: str | None = None
+    callback_url: str | None = None
+
+    def digest(self) -> str:
+        """What makes two orders the same: all but who asks."""
+        return hashlib.sha256(repr((self.kind.value, self.request, self.options)).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submitted:
+    """The plan of an order, and its job; None for a simulation."""
+
+    changes: tuple[Change, ...]
+    job: Job | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explanation:
+    """Why an order cannot be, or what it would do: the refusal (None if there is none) and lines for a person."""
+
+    refusal: Unresolvable | UserError | None
+    lines: tuple[str, ...]
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What is refused or given up: queued jobs of a tenant; seconds that a synchronous request waits (None: for ever)."""
+
+    most_waiting: int = 100
+    sync_timeout: float | None = None
+    look_again: float = 0.5
+
+
+class StillRunning(UserError):
+    """A synchronous request has waited as long as it may; the job goes on."""
+
+    code = "still_running"
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(f"The job has not ended yet and goes on: GET /_/proxy/tenants/{job.tenant}/install/{job.id}")
+        self.job = job
+
+
+class InstallService:
+    """Jobs, as their clients see them."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        registry: RegistryService,
+        queue: Queue,
+        notifier: Notifier,
+        seal: Seal,
+        clock: Clock,
+        limits: Limits,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._planner = Planner(registry)
+        self._queue = queue
+        self._notifier = notifier
+        self._seal = seal
+        self._clock = clock
+        self._limits = limits
+
+    def submit(self, order: Order) -> Submitted:
+        """Plans the order, writes the job, and then sends a message about it.
+
+        Raises:
+            UserError: the options or the plan cannot be; the tenant has too many jobs waiting.
+            NotFound: there is no such tenant.
+        """
+        planned = self._plan(order)
+        if order.options.simulate:
+            return Submitted(changes=planned.changes, job=None)
+        task_id = str(uuid.uuid4())
+        new = NewJob(
+            id=str(uuid.uuid4()),
+            tenant=order.tenant,
+            kind=order.kind,
+            options=order.options,
+            request=order.request,
+            steps=planned.steps,
+            edges=planned.edges,
+            assumed=planned.assumed,
+            requested_by=order.requested_by,
+            sealed_headers=self._seal.close(order.headers) if order.headers else None,
+            callback_url=order.callback_url,
+            idempotency_key=order.idempotency_key,
+            request_digest=order.digest() if order.idempotency_key else None,
+            task_id=task_id,
+        )
+        job = self._store.add_job(new, most_waiting=self._limits.most_waiting)
+        if job.id == new.id:
+            self._queue.publish(JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=task_id))
+            self._notifier.changed(job.id)
+        return Submitted(changes=tuple(step.change for step in job.steps), job=job)
+
+    def _plan(self, order: Order) -> Planned:
+        if order.kind is not JobKind.MODULE:
+            parallel_checked(order.options)
+        InvokeRule.parse(order.options.invoke)
+        state = self._store.tenant_state(order.tenant)
+        return self._planner.plan(order.kind, expected(state), order.request, order.options)
+
+    def explain(self, order: Order) -> Explanation:
+        """Why the order would be refused, as a chain that a person understands. Raises NotFound."""
+        state = self._store.tenant_state(order.tenant)
+        try:
+            planned = self._plan(order)
+        except Unresolvable as refusal:
+            registry = self._registry.current()
+            lines = explain(refusal, registry, order.request, expected(state))
+            return Explanation(refusal=refusal, lines=lines)
+        except UserError as refusal:
+            return Explanation(refusal=refusal, lines=(refusal.message,))
+        return Explanation(refusal=None, lines=(), changes=planned.changes)
+
+    def wait_complete(self, job: Job) -> Job:
+        """The job once it is complete.
+
+        Raises:
+            StillRunning: it takes longer than a synchronous request may.
+            UserError: it was aborted meanwhile.
+        """
+        began, limit = self._clock.monotonic(), self._limits.sync_timeout
+        with self._notifier.listen(job.id) as listener:
+            while True:
+                seen = self._store.revision(job.id)
+                if seen is None:
+                    raise UserError(f"Install job {job.id} was aborted")
+                if seen[1] in (JobStatus.DONE, JobStatus.ERROR):
+                    return self._store.job(job.id)
+                if limit is not None and self._clock.monotonic() - began > limit:
+                    raise StillRunning(job)
+                listener.wait(self._limits.look_again)
+
+    def wait_changed(self, job_id: str, revision: int, seconds: float) -> None:
+        """Returns when the job has another revision, is complete or gone, or the time is up."""
+        until = self._clock.monotonic() + seconds
+        with self._notifier.listen(job_id) as listener:
+            while (left := until - self._clock.monotonic()) > 0:
+                seen = self._store.revision(job_id)
+                if seen is None or seen[0] != revision or seen[1] in (JobStatus.DONE, JobStatus.ERROR):
+                    return
+                listener.wait(min(left, self._limits.look_again))
+
+    def job(self, job_id: str, tenant: str | None = None) -> Job:
+        """One job. Raises NotFound."""
+        return self._store.job(job_id, tenant)
+
+    def jobs_of(self, tenant: str) -> list[Job]:
+        """The tenant's jobs as Okapi lists them, oldest first. Raises NotFound if there is no such tenant."""
+        return self._store.jobs_of(tenant)
+
+    def find(self, which: JobFilter) -> JobPage:
+        """Jobs of all tenants, newest first."""
+        return self._store.find_jobs(which)
+
+    def abort(self, job_id: str, *, keep: bool, tenant: str | None = None) -> Aborted:
+        """Aborts a job, and removes its info unless it is to be kept. Raises NotFound."""
+        aborted = self._store.abort(job_id, keep=keep, tenant_id=tenant)
+        if aborted.was is JobStatus.RUNNING and aborted.job.task_id is not None:
+            self._queue.revoke(aborted.job.task_id)
+        self._notifier.changed(job_id, now=True)
+        log.info("abort", job=job_id, tenant=aborted.job.tenant, was=aborted.was.value)
+        return aborted
+
+    def abort_all(self, tenant: str) -> None:
+        """Aborts all of the tenant's jobs and removes their info; those that wait go first, so that none begins."""
+        jobs = self._store.jobs_of(tenant)
+        for job in sorted(jobs, key=lambda job: job.status is not JobStatus.QUEUED):
+            try:
+                self.abort(job.id, keep=False, tenant=tenant)
+            except NotFound:
+                continue
+
+    def retry(self, job_id: str, headers: Mapping[str, str]) -> Job:
+        """Runs again, in the same job, the steps that are not done. Raises NotFound, or UserError if there is nothing."""
+        job = self._store.job(job_id)
+        steps = [_to_do_again(step) for step in job.steps]
+        if job.status is not JobStatus.ERROR:
+            raise UserError(f"Only a job that ended as an error can be retried; job {job_id} is {job.status.value}")
+        if all(step.status is StepStatus.DONE for step in steps) and steps:
+            raise UserError(f"All steps of job {job_id} are done; there is nothing to retry")
+        task_id = str(uuid.uuid4())
+        sealed = self._seal.close(headers) if headers else None
+        again = self._store.retry(job_id, steps, sealed, task_id)
+        self._queue.publish(JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=task_id))
+        self._notifier.changed(job_id, now=True)
+        return again
+
+
+def _to_do_again(step: Step) -> Step:
+    if step.status is StepStatus.DONE:
+        return step
+    return replace(
+        step,
+        stage=Stage.PENDING,
+        status=None,
+        message=None,
+        errors=(),
+        warnings=(),
+        started=None,
+        ended=None,
+        tenant_job=None,
+    )
+

@@ -1,0 +1,106 @@
+"""Turns what was asked for into the steps of a job, against what a tenant has or will have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from okapi_install.domain import plan
+from okapi_install.domain.errors import NotFound, UserError
+from okapi_install.domain.jobs import Action, Change, InstallOptions, JobKind, Stage, Step
+from okapi_install.domain.messages import message
+from okapi_install.domain.registry import Registry
+from okapi_install.domain.resolver import check_enabled, resolve
+from okapi_install.domain.versions import ModuleId
+from okapi_install.service.ports import TenantState
+from okapi_install.service.registry import RegistryService
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Planned:
+    """A plan as steps, the edges between them, and the digest of the modules that it counts on."""
+
+    changes: tuple[Change, ...]
+    steps: tuple[Step, ...]
+    edges: tuple[tuple[int, int], ...]
+    assumed: str
+
+
+class Planner:
+    """Plans jobs with the registry as it is now."""
+
+    def __init__(self, registry: RegistryService) -> None:
+        self._registry = registry
+
+    def plan(
+        self, kind: JobKind, enabled: Iterable[str], request: Sequence[Change] | None, options: InstallOptions
+    ) -> Planned:
+        """The plan of a job.
+
+        Raises:
+            UserError: it cannot be (Unresolvable), or options contradict each other (Okapi 10411).
+            NotFound: a module named by `POST …/modules` does not exist.
+        """
+        registry, have = self._registry.current(), frozenset(enabled)
+        if kind is JobKind.MODULE:
+            changes = _module_changes(registry, have, request or (), options)
+        else:
+            changes = resolve(registry, have, request, options)
+        steps = tuple(Step(pos=pos, change=change, stage=Stage.PENDING) for pos, change in enumerate(changes))
+        edges = plan.edges(changes, registry.get, have)
+        return Planned(changes=changes, steps=steps, edges=edges, assumed=plan.digest(have))
+
+
+def expected(state: TenantState) -> frozenset[str]:
+    """What the tenant will have enabled once the jobs ahead are done."""
+    have = state.enabled
+    for steps in state.ahead:
+        have = plan.apply(have, (step.change for step in steps if step.stage is not Stage.DONE))
+    return have
+
+
+def _module_changes(
+    registry: Registry, enabled: frozenset[str], request: Sequence[Change], options: InstallOptions
+) -> tuple[Change, ...]:
+    """Okapi's older way to enable, replace or disable one module: no resolution, only a check."""
+    changes = tuple(_named(registry, change) for change in request)
+    if options.dep_check:
+        for change in changes:
+            _check(registry, enabled, change)
+    return changes
+
+
+def _named(registry: Registry, change: Change) -> Change:
+    if change.from_id is not None:
+        _known(registry, change.from_id)
+    if change.action is Action.DISABLE:
+        _known(registry, change.id)
+        return change
+    module_id = ModuleId.parse(change.id)
+    ident = change.id if module_id.has_sem_ver else registry.latest(change.id) or change.id
+    _known(registry, ident)
+    return Change(id=ident, action=change.action, from_id=change.from_id)
+
+
+def _known(registry: Registry, module_id: str) -> None:
+    if registry.get(module_id) is None:
+        raise NotFound(module_id)
+
+
+def _check(registry: Registry, enabled: frozenset[str], change: Change) -> None:
+    """Okapi: TenantManager.enableAndDisableCheck."""
+    disable = change.action is Action.DISABLE
+    if disable and check_enabled(registry, enabled):
+        return
+    have = set(enabled) - {change.id if disable else change.from_id or ""}
+    if not disable and change.id in have:
+        raise UserError(f"Module {change.id} already provided")
+    errors = check_enabled(registry, have if disable else have | {change.id})
+    if errors:
+        raise UserError(". ".join(errors))
+
+
+def parallel_checked(options: InstallOptions) -> None:
+    """Raises UserError if steps are to run side by side without dependencies being known (Okapi 10411)."""
+    if not options.dep_check and options.parallel > 1:
+        raise UserError(message(10411))

@@ -1,0 +1,166 @@
+"""The registry of modules: what this process knows of it, kept current, and the changes that clients ask for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+
+import structlog
+
+from okapi_install.domain.descriptors import InterfaceRef, ModuleDescriptor, ModuleSummary
+from okapi_install.domain.errors import NotFound, UserError
+from okapi_install.domain.identifiers import check_length
+from okapi_install.domain.interface_versions import compatible
+from okapi_install.domain.messages import message
+from okapi_install.domain.module_query import ModuleQuery
+from okapi_install.domain.registry import Registry
+from okapi_install.domain.registry_index import Index
+from okapi_install.domain.versions import VersionFilter
+from okapi_install.service.ports import RegistryDelta, RegistryStore
+
+log = structlog.get_logger()
+
+
+class RegistryService:
+    """One for a process; any thread may use it."""
+
+    def __init__(self, store: RegistryStore) -> None:
+        self._store = store
+        self._registry = Registry()
+        self._seq = 0
+        self._catching_up = threading.Lock()
+
+    def current(self) -> Registry:
+        """All modules, as the store has them now, whichever process changed them."""
+        seq = self._seq
+        if seq == 0:  # everything has to be read: once, not by every thread that waits for it
+            with self._catching_up:
+                self._apply(self._store.registry_since(self._seq))
+            return self._registry
+        delta = self._store.registry_since(seq)
+        if delta.seq != seq:
+            with self._catching_up:
+                self._apply(delta if self._seq == seq else self._store.registry_since(self._seq))
+        return self._registry
+
+    def _apply(self, delta: RegistryDelta) -> None:
+        if delta.seq == self._seq:
+            return
+        gone: dict[str, None] = {}
+        if delta.seq < self._seq:  # the store was put back to an earlier state: what it has now is all that there is
+            gone, delta = dict.fromkeys(self._registry.ids()), self._store.registry_since(0)
+        changes = gone | {change.module_id: change.summary for change in delta.changes}
+        self._registry.apply(changes.items())
+        self._seq = delta.seq
+
+    def get(self, module_id: str) -> ModuleDescriptor:
+        """One descriptor. Raises NotFound."""
+        found = self._store.descriptors([module_id]).get(module_id)
+        if found is None:
+            raise NotFound(module_id)
+        return found
+
+    def descriptors(self, ids: Sequence[str]) -> list[ModuleDescriptor]:
+        """The descriptors of those of the ids that exist, in their order."""
+        found = self._store.descriptors(ids)
+        return [found[i] for i in ids if i in found]
+
+    def select(self, query: ModuleQuery, without: Iterable[str] = ()) -> list[ModuleSummary]:
+        """The modules that a query asks for, of all but some. Raises UserError."""
+        registry, left_out = self.current(), set(without)
+        among = (i for i in registry.ids() if i not in left_out) if left_out else None
+        return registry.select(query, among)
+
+    def add(
+        self,
+        modules: Sequence[ModuleDescriptor],
+        *,
+        check: bool = True,
+        versions: VersionFilter | None = None,
+        leave_out_unmet: bool = False,
+    ) -> None:
+        """Adds all or none. Those that are there already with the same document are passed over.
+
+        With `check` what they require must be there or come along; `versions` says which of those there count.
+        With `leave_out_unmet` those whose requirements are not met are left out instead of refused.
+
+        Raises:
+            UserError: one is there with another document (Okapi 10203), or lacks what it requires (10200, 10201).
+        """
+        registry = self.current()
+        new = self._new_ones(modules, registry)
+        if leave_out_unmet:
+            met = _with_all_met(registry.index, [d.summary() for d in new])
+            new = [d for d in new if d.id in met]
+        problems = registry.check_dependencies([d.summary() for d in new], versions) if check else ""
+        if problems:
+            raise UserError(problems)
+        self._store.add_modules(new)
+        if new:
+            log.info("modules added", count=len(new))
+
+    def _new_ones(self, modules: Sequence[ModuleDescriptor], registry: Registry) -> list[ModuleDescriptor]:
+        known = self._store.descriptors([d.id for d in modules if d.id in registry])
+        new = []
+        for descriptor in modules:
+            check_length(descriptor.id)
+            there = known.setdefault(descriptor.id, descriptor)
+            if there.document != descriptor.document:
+                raise UserError(message(10203, descriptor.id))
+            if there is descriptor:
+                new.append(descriptor)
+        return new
+
+    def remove(self, module_id: str) -> None:
+        """Removes a module.
+
+        Raises:
+            UserError: a tenant has it enabled (Okapi 10206), or a module would lack what it requires (10208).
+            NotFound: there is no such module (10207).
+        """
+        users = self._store.users_of(module_id)
+        if users:
+            raise UserError(message(10206, module_id, users[0]))
+        registry = self.current()
+        if module_id not in registry:
+            raise NotFound(message(10207, module_id))
+        problems = registry.check_removal(module_id)
+        if problems:
+            raise UserError(message(10208, module_id, problems))
+        if not self._store.remove_module(module_id):
+            raise NotFound(message(10207, module_id))
+        log.info("module removed", module=module_id)
+
+    def cleanup(self, save_releases: int, save_snapshots: int, *, remove_dependencies: bool) -> None:
+        """Removes old snapshots (Okapi: ModuleManager.deleteObsolete).
+
+        Raises:
+            UserError: one of them is enabled for a tenant, or modules would lack what they require; nothing is removed.
+        """
+        old = self.current().obsolete(save_releases, save_snapshots, remove_dependencies=remove_dependencies)
+        used = self._store.enabled_anywhere() if old else {}
+        for module_id in old:
+            if module_id in used:
+                raise UserError(message(10206, module_id, used[module_id]))
+        for module_id in old:
+            self._store.remove_module(module_id)
+        log.info("old modules removed", count=len(old))
+
+
+def _with_all_met(index: Index, new: Sequence[ModuleSummary]) -> set[str]:
+    """Those of the new modules whose requirements are met once the others are gone for which they are not."""
+    left = {m.id: m for m in new}
+    index = index.changed(dict(left))
+    while lacking := [m.id for m in left.values() if _lacks(index, m)]:
+        left = {i: m for i, m in left.items() if i not in lacking}
+        index = index.changed(dict.fromkeys(lacking))
+    return set(left)
+
+
+def _lacks(index: Index, module: ModuleSummary) -> bool:
+    def unmet(required: InterfaceRef) -> bool:
+        offers = index.providers.get(required.id, ())
+        return not any(compatible(e.interface.version, required.version) for e in offers)
+
+    optional = (o for o in module.optional if o.id in index.providers)
+    return any(unmet(r) for r in (*module.requires, *optional))

@@ -1,0 +1,169 @@
+"""A worker's part in the life of jobs: claim, carry out, keep the lease, take over what others lost.
+
+One Runner for a worker process. It does not know Celery; tasks and signals call it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from okapi_install.domain.errors import LostJob, OkapiInstallError, StoreNotWritable, StoreUnavailable
+from okapi_install.domain.jobs import JobStatus, Step
+from okapi_install.service.aftermath import REVOKED, Aftermath
+from okapi_install.service.job_run import JobRun
+from okapi_install.service.ports import Claim, Crew, Ending, JobRef, Queue, Seal, Tasks
+from okapi_install.service.workshop import Workshop
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rhythm:
+    """The times of a worker, in seconds: how long a lease lasts, when to look what others lost."""
+
+    lease: float = 15.0
+    republish_after: float = 10.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Running:
+    """A job that this process carries out, and how to interrupt it."""
+
+    claim: Claim
+    headers: dict[str, str]
+    crew: Crew
+    run: JobRun
+    interrupt: Callable[[], None]
+
+    def steps(self) -> list[Step]:
+        """The steps as the run knows them."""
+        return self.run.steps()
+
+
+class Runner:
+    """Carries out the jobs that this worker claims."""
+
+    def __init__(
+        self, shop: Workshop, seal: Seal, tasks: Tasks, queue: Queue, *, worker: str, rhythm: Rhythm
+    ) -> None:
+        self._shop = shop
+        self._seal = seal
+        self._tasks = tasks
+        self._queue = queue
+        self._worker = worker
+        self._rhythm = rhythm
+        self._aftermath = Aftermath(shop, tasks)
+        self._running: dict[str, Running] = {}
+        self._stopping = False
+
+    def run(self, job_id: str, task_id: str | None) -> None:
+        """Carries the job out if it can be claimed; else returns at once, because another has it, or it is gone."""
+        with structlog.contextvars.bound_contextvars(job=job_id):
+            if self._stopping:
+                return
+            claim = self._shop.patiently(
+                lambda: self._shop.store.claim(job_id, self._worker, task_id, self._rhythm.lease)
+            )
+            if claim is None:
+                return
+            with structlog.contextvars.bound_contextvars(tenant=claim.job.tenant):
+                self._carry_out(claim)
+
+    def _carry_out(self, claim: Claim) -> None:
+        if claim.taken_over:
+            log.info("job is taken over: its worker's lease had run out", epoch=claim.epoch)
+        headers, crew = self._seal.open(claim.sealed_headers), self._tasks.crew()
+        if claim.aborting:
+            self._publish(self._aftermath.settle(claim, claim.job.steps, headers, stopping=False))
+            return
+        run = JobRun(self._shop, claim, headers, crew)
+        running = Running(claim=claim, headers=headers, crew=crew, run=run, interrupt=self._tasks.current())
+        self._running[claim.job.id] = running
+        try:
+            self._publish(run.carry_out())
+        except LostJob:
+            self._tasks.background(lambda: self._settle(running))
+        except StoreNotWritable as problem:
+            self._fail(running, problem.message)
+        except Exception as problem:
+            log.exception("job failed unexpectedly")
+            self._fail(running, f"Internal error: {type(problem).__name__}: {problem}")
+        except BaseException:
+            self._tasks.background(lambda: self._settle(running))
+            raise
+        finally:
+            self._running.pop(claim.job.id, None)
+
+    def _settle(self, running: Running) -> None:
+        """After an interruption. It runs in the background, where a second revoke of the task does not reach it."""
+        running.crew.kill()
+        stopping = self._stopping
+        self._publish(self._aftermath.settle(running.claim, running.steps(), running.headers, stopping=stopping))
+
+    def _fail(self, running: Running, message: str) -> None:
+        running.crew.kill()
+        ending = Ending(status=JobStatus.ERROR, message=message, error_status=500, reason="failed")
+        while True:
+            try:
+                follower = self._aftermath.give_up(running.claim, running.steps(), ending)
+            except StoreNotWritable:
+                continue
+            self._publish(follower)
+            return
+
+    def _publish(self, job: JobRef | None) -> None:
+        """Sends a message about a job. If that fails, a sweeper sends it later."""
+        if job is None:
+            return
+        job = replace(job, task_id=job.task_id or str(uuid.uuid4()))
+        try:
+            self._queue.publish(job)
+        except OkapiInstallError as problem:
+            log.warning("message not sent; a sweeper will", job=job.id, cause=problem.message)
+
+    def revoked(self, job_id: str) -> None:
+        """The job's task was revoked. If it had not begun, its info is kept, as an error with the reason."""
+        ending = Ending(status=JobStatus.ERROR, message=REVOKED, error_status=500, reason="revoked")
+        if self._shop.patiently(lambda: self._shop.store.end_queued(job_id, ending)):
+            log.warning("queued job revoked", job=job_id)
+            self._shop.notifier.changed(job_id, now=True)
+
+    def beat(self) -> None:
+        """Renews the leases of all jobs of this process; interrupts those that were aborted or lost."""
+        judged = dict(self._running)
+        try:
+            beats = {beat.job_id: beat for beat in self._shop.store.beat(self._worker, self._rhythm.lease)}
+        except StoreUnavailable as problem:
+            log.warning("no heartbeat: the store is away", cause=problem.message)
+            return
+        for job_id, running in judged.items():
+            beat = beats.get(job_id)
+            held = beat is not None and beat.epoch == running.claim.epoch and beat.status is JobStatus.RUNNING
+            if not held and self._running.get(job_id) is running:
+                running.interrupt()
+
+    def sweep(self) -> None:
+        """Sends messages about jobs that nobody works on: their worker is lost, or their message was."""
+        try:
+            jobs = self._shop.store.sweep(self._rhythm.lease, self._rhythm.republish_after)
+        except StoreUnavailable as problem:
+            log.warning("nothing swept: the store is away", cause=problem.message)
+            return
+        for job in jobs:
+            log.info("job is published again", job=job.id, tenant=job.tenant)
+            self._publish(job)
+
+    def stop(self) -> None:
+        """Gives all jobs back, so that other workers go on with them."""
+        self._stopping = True
+        for running in list(self._running.values()):
+            running.interrupt()
+
+    @property
+    def busy(self) -> int:
+        """How many jobs this process carries out."""
+        return len(self._running)

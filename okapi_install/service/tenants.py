@@ -1,0 +1,160 @@
+"""Tenants, and what they have enabled. Nothing is kept between two calls: the store is asked each time."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from okapi_install.domain.descriptors import Interface, ModuleDescriptor, ModuleSummary
+from okapi_install.domain.errors import NotFound, UserError
+from okapi_install.domain.identifiers import LONGEST_TENANT_ID, check_tenant_id, is_tenant_id
+from okapi_install.domain.internal_module import OKAPI_PRODUCT
+from okapi_install.domain.messages import message
+from okapi_install.domain.module_query import ModuleQuery
+from okapi_install.domain.versions import ModuleId
+from okapi_install.service.ports import RegistryStore, Tenant
+from okapi_install.service.registry import RegistryService
+
+SUPERTENANT = "supertenant"
+
+
+class TenantService:
+    """Tenants. `before_removal` is called with a tenant's id before it is removed: its jobs have to stop."""
+
+    def __init__(self, store: RegistryStore, registry: RegistryService, before_removal: Callable[[str], None]) -> None:
+        self._store = store
+        self._registry = registry
+        self._before_removal = before_removal
+
+    def check_caller(self, tenant_id: str) -> None:
+        """Whether requests may be made as that tenant.
+
+        Raises:
+            UserError: there is no such tenant (Okapi 10106).
+            NotFound: it does not have the module `okapi` enabled, and so none of its paths (10102).
+        """
+        if tenant_id == SUPERTENANT:
+            return
+        try:
+            enabled = [] if "\0" in tenant_id else self._store.enabled(tenant_id)
+        except NotFound:
+            raise UserError(message(10106, tenant_id)) from None
+        if not any(ModuleId.parse(i).product == OKAPI_PRODUCT for i in enabled):
+            raise NotFound(message(10102))
+
+    def all(self) -> list[Tenant]:
+        """All tenants, by id."""
+        return self._store.tenants()
+
+    def get(self, tenant_id: str) -> Tenant:
+        """One tenant. Raises NotFound."""
+        return self._store.tenant(tenant_id)
+
+    def create(self, tenant: Tenant) -> Tenant:
+        """Adds a tenant; one without an id gets a new one.
+
+        Raises:
+            UserError: the id may not be so, or is taken.
+        """
+        ident = tenant.id or f"t{uuid.uuid4().hex}"[:LONGEST_TENANT_ID]
+        check_tenant_id(ident)
+        added = Tenant(id=ident, name=tenant.name, description=tenant.description)
+        self._store.add_tenant(added)
+        return added
+
+    def update(self, tenant_id: str, sent_id: str | None, tenant: Tenant) -> None:
+        """Replaces name and description; adds the tenant if it is new (Okapi).
+
+        Raises:
+            UserError: another id was sent, or a new tenant's id may not be so.
+        """
+        if sent_id != tenant_id:
+            raise UserError(message(11602, "null" if sent_id is None else sent_id, tenant_id))
+        if not is_tenant_id(tenant_id) and all(known.id != tenant_id for known in self._store.tenants()):
+            check_tenant_id(tenant_id)
+        self._store.put_tenant(tenant)
+
+    def remove(self, tenant_id: str) -> None:
+        """Removes a tenant with what it has enabled and its jobs. What modules keep for it stays there.
+
+        Raises:
+            UserError: it is the supertenant.
+            NotFound: there is no such tenant.
+        """
+        if tenant_id == SUPERTENANT:
+            raise UserError(message(11603, tenant_id))
+        self._store.tenant(tenant_id)
+        self._before_removal(tenant_id)
+        self._store.remove_tenant(tenant_id)
+
+    def enabled(self, tenant_id: str) -> list[str]:
+        """Ids of the modules that it has enabled, sorted. Raises NotFound."""
+        return self._store.enabled(tenant_id)
+
+    def check_enabled(self, tenant_id: str, module_id: str) -> None:
+        """Raises NotFound, naming the tenant or the module, unless it has that module enabled."""
+        if module_id not in self._store.enabled(tenant_id):
+            raise NotFound(module_id)
+
+    def modules(self, tenant_id: str, query: ModuleQuery) -> list[ModuleSummary]:
+        """Of its enabled modules those that a query asks for. Raises NotFound, UserError."""
+        enabled = self._store.enabled(tenant_id)
+        return self._registry.current().select(query, enabled)
+
+    def interfaces(self, tenant_id: str, kind: str | None) -> list[Mapping[str, Any]]:
+        """What its enabled modules provide, of one type or all, as their descriptors write it. Raises NotFound."""
+        return [document for _, interface, document in self._provided(tenant_id) if kind in (None, interface.type)]
+
+    def providers(self, tenant_id: str, interface_id: str, kind: str | None) -> list[str]:
+        """Ids of its enabled modules that provide an interface of that id, of one type or any. Raises NotFound."""
+        found = {
+            module.id: None
+            for module, interface, _ in self._provided(tenant_id)
+            if interface.id == interface_id and kind in (None, interface.type)
+        }
+        return list(found)
+
+    def timers(self, tenant_id: str) -> list[dict[str, Any]]:
+        """The timers of its enabled modules as Okapi tells them; none for an unknown tenant (Okapi)."""
+        try:
+            enabled = self._registry.descriptors(self._store.enabled(tenant_id))
+        except NotFound:
+            return []
+        found = [timer for module in enabled for timer in _timers(module)]
+        return sorted(found, key=lambda timer: str(timer["id"]))
+
+    def timer(self, tenant_id: str, timer_id: str) -> dict[str, Any]:
+        """One timer. Raises NotFound, naming the tenant or the timer."""
+        product, mark, number = timer_id.rpartition("_")
+        timers = self.timers(tenant_id)
+        if not mark or not re.fullmatch(r"[+-]?\d{1,9}", number) or not (timers or self._has_modules(tenant_id)):
+            raise NotFound(tenant_id)
+        wanted = f"{product.rpartition('_')[2]}_{int(number)}"
+        for timer in timers:
+            if timer["id"] == wanted:
+                return timer | {"id": timer_id}
+        raise NotFound(f"{tenant_id}_{wanted}")
+
+    def _has_modules(self, tenant_id: str) -> bool:
+        return bool(self._store.enabled(tenant_id))
+
+    def _provided(self, tenant_id: str) -> list[tuple[ModuleDescriptor, Interface, Mapping[str, Any]]]:
+        enabled = self._registry.descriptors(self._store.enabled(tenant_id))
+        return [
+            (module, interface, document)
+            for module in enabled
+            for interface, document in zip(module.provides, module.document.get("provides", ()), strict=True)
+        ]
+
+
+def _timers(module: ModuleDescriptor) -> list[dict[str, Any]]:
+    for document in module.document.get("provides", ()):
+        if document["id"] == "_timer" and document.get("interfaceType") == "system":
+            entries = document.get("handlers", ())
+            return [
+                {"id": f"{module.product}_{n}", "routingEntry": entry, "modified": False}
+                for n, entry in enumerate(entries)
+            ]
+    return []

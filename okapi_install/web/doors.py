@@ -1,0 +1,115 @@
+"""What every request passes before a view is called, and every answer on its way out.
+
+In: CORS preflights, the API key, the size of the body, characters that no store takes. Out: CORS and security headers.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from flask import Flask, Response, request
+
+from okapi_install.config import Settings
+from okapi_install.domain.errors import UserError
+from okapi_install.web.answers import no_content
+from okapi_install.web.errors import refusal
+
+OPEN_PATHS = frozenset({"/_/proxy/health", "/_/version"})
+"""What is told without an API key: whether the server lives, and its version."""
+
+_METHODS = "PUT,PATCH,DELETE,GET,POST"
+_TAKEN = (
+    "Content-Type,X-Okapi-Tenant,X-Okapi-Token,Authorization,X-Okapi-Request-Id,X-Okapi-Module-Id,Credentials,"
+    "Idempotency-Key"
+)
+_SHOWN = (
+    "Location,X-Okapi-Trace,X-Okapi-Token,Authorization,X-Okapi-Request-Id,X-Okapi-Module-Id,Credentials,"
+    "ETag,Retry-After"
+)
+_PREFLIGHT_SECONDS = "7200"
+_PAGE_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+_DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+
+class Doors:
+    """The checks of one app, by its settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._key = settings.api_key.encode() if settings.api_key else None
+        self._most = settings.max_body_bytes
+
+    def install(self, app: Flask) -> None:
+        """Puts the doors before all views of the app."""
+        app.config["MAX_CONTENT_LENGTH"] = self._most + 1  # what is longer is cut off there; see requests.body
+        app.before_request(self._preflight)
+        app.before_request(self._check_key)
+        app.before_request(self._check_size)
+        app.before_request(_check_characters)
+        app.after_request(self._out)
+
+    def _preflight(self) -> Response | None:
+        asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        return no_content() if asks and _is_shared() else None
+
+    def _check_key(self) -> Response | None:
+        """The key is taken out of the request: it is ours, and nothing to pass on to modules."""
+        if self._key is None or request.path in OPEN_PATHS:
+            return None
+        matching = [n for n in ("HTTP_X_OKAPI_TOKEN", "HTTP_AUTHORIZATION") if self._is_key(request.environ.get(n))]
+        for name in matching:
+            del request.environ[name]
+        if matching:
+            return None
+        answer = refusal(401, "An API key is needed: send it as X-Okapi-Token or Authorization: Bearer", "no_api_key")
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
+
+    def _is_key(self, sent: object) -> bool:
+        if self._key is None or not isinstance(sent, str):
+            return False
+        return hmac.compare_digest(sent.removeprefix("Bearer ").strip().encode("utf-8", "replace"), self._key)
+
+    def _check_size(self) -> Response | None:
+        """A body of unknown length is measured where it is read."""
+        if (request.content_length or 0) <= self._most:
+            return None
+        return refusal(413, f"The body is larger than the {self._most} bytes that this server takes", "body_too_large")
+
+    def _out(self, answer: Response) -> Response:
+        """Adds headers; those that a view has set itself stay."""
+        headers = answer.headers
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        headers.setdefault("X-Frame-Options", "DENY")
+        headers.setdefault("Referrer-Policy", "no-referrer")
+        headers.setdefault("Content-Security-Policy", _PAGE_POLICY if answer.mimetype == "text/html" else _DATA_POLICY)
+        if request.path.startswith("/_/"):
+            headers.setdefault("Cache-Control", "no-store")
+        if "Origin" in request.headers and _is_shared():
+            self._share(answer)
+        return answer
+
+    def _share(self, answer: Response) -> None:
+        """Okapi's CORS. With an API key no browser is told to send what it keeps for this server."""
+        headers = answer.headers
+        headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+        headers["Access-Control-Expose-Headers"] = _SHOWN
+        headers.add("Vary", "Origin")
+        if self._key is None:
+            headers["Access-Control-Allow-Credentials"] = "true"
+        if request.method == "OPTIONS":
+            headers["Access-Control-Allow-Methods"] = _METHODS
+            headers["Access-Control-Allow-Headers"] = _TAKEN
+            headers["Access-Control-Max-Age"] = _PREFLIGHT_SECONDS
+
+
+def _is_shared() -> bool:
+    """Whether pages of other origins may use it: Okapi's API, but not what is beyond it."""
+    return request.path.startswith("/_/") and not request.path.startswith("/_/install/")
+
+
+def _check_characters() -> None:
+    if "\0" in request.path or any("\0" in key or "\0" in value for key, value in request.args.items(multi=True)):
+        raise UserError("The path or a parameter holds the character NUL, which cannot be kept")

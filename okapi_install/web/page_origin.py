@@ -1,0 +1,31 @@
+"""The same-origin check: what a browser sends from another site changes nothing.
+
+Browsers say where a request comes from in Sec-Fetch-Site, but over plain HTTP only for localhost; there Origin, or at
+least Referer, must name the host that was asked.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+from urllib.parse import urlsplit
+
+
+class Headers(Protocol):
+    """Headers by name, whatever case."""
+
+    def get(self, name: str, /) -> str | None:
+        """The value, or None."""
+
+
+def is_same_origin(headers: Headers, host: str) -> bool:
+    """Whether a request with those headers was made by a page of this server. `host` may have a port."""
+    site = headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    origin = headers.get("Origin") or headers.get("Referer")
+    if not origin:
+        return False
+    try:
+        return urlsplit(origin).netloc.lower() == host.lower()
+    except ValueError:
+        return False

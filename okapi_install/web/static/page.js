@@ -1,0 +1,200 @@
+// Keeps an open page current. The server sends HTML for the parts that changed; here they are put in their places.
+// Without this script everything is there too: pages that load themselves again, and forms.
+"use strict";
+
+const main = document.getElementById("main");
+const live = document.getElementById("live");
+const ahead = Number(document.documentElement.dataset.now) - Date.now();
+const serverNow = () => Date.now() + ahead;
+
+function duration(milliseconds) {
+  const seconds = Math.max(milliseconds, 0) / 1000;
+  const two = (number) => String(number).padStart(2, "0");
+  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
+  const whole = Math.floor(seconds);
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
+  return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))} min`;
+}
+
+function tick() {
+  for (const clock of document.querySelectorAll("[data-since]")) {
+    clock.textContent = duration(serverNow() - Number(clock.dataset.since));
+  }
+  for (const mark of document.querySelectorAll("[data-slow-after][hidden]")) {
+    mark.hidden = serverNow() - Number(mark.dataset.begun) < Number(mark.dataset.slowAfter);
+  }
+}
+
+function parsed(html, like) {
+  const holder = document.createElement("template");
+  holder.innerHTML = like === "TBODY" ? `<table><tbody>${html}</tbody></table>` : like === "TABLE" ? `<table>${html}</table>` : html;
+  if (like === "TBODY") return [...holder.content.querySelector("tbody").children];
+  if (like === "TABLE") return [...holder.content.querySelector("table").children];
+  return [...holder.content.children];
+}
+
+// A change must not take the keyboard away from where it was: the same link or button is found in the new part.
+function keepingFocus(place, change) {
+  const held = place.contains(document.activeElement) ? document.activeElement : null;
+  const find = held && (held.id ? `#${CSS.escape(held.id)}` : held.getAttribute("href") && `[href="${CSS.escape(held.getAttribute("href"))}"]`);
+  change();
+  if (held && !held.isConnected && find) place.querySelector(find)?.focus({ preventScroll: true });
+}
+
+function patch(place, html, whole) {
+  const fresh = parsed(html, place.tagName);
+  const keyed = fresh.every((row) => row.dataset.key !== undefined);
+  if (!keyed) {
+    keepingFocus(place, () => place.replaceChildren(...fresh));
+    return;
+  }
+  keepingFocus(place, () => {
+    const old = new Map([...place.children].filter((row) => row.dataset.key !== undefined).map((row) => [row.dataset.key, row]));
+    const there = new Set(fresh.map((row) => row.dataset.key));
+    if (whole) for (const [key, row] of old) if (!there.has(key)) row.remove();
+    let next = [...old.values()].find((row) => row.isConnected) ?? null;
+    for (const row of fresh) {
+      const before = old.get(row.dataset.key);
+      const kept = before?.dataset.mark === row.dataset.mark ? before : row;
+      if (before === undefined) row.classList.add("new");
+      else if (kept === row) before.replaceWith(row);
+      if (next === before && before !== undefined) next = kept;
+      if (!whole) continue;
+      if (kept === next) next = kept.nextElementSibling;
+      else place.insertBefore(kept, next);
+    }
+  });
+}
+
+const waiting = new Set();
+async function redraw(picture) {
+  if (waiting.has(picture) || !picture.checkVisibility()) return;
+  waiting.add(picture);
+  try {
+    const answer = await fetch(picture.dataset.picture);
+    if (answer.ok) {
+      const svg = new DOMParser().parseFromString(await answer.text(), "image/svg+xml").documentElement;
+      if (svg.tagName === "svg") picture.replaceChildren(document.adoptNode(svg));
+    }
+  } catch {
+    // The server is away; the stream tells that, and there will be another change.
+  }
+  setTimeout(() => waiting.delete(picture), 1000);
+}
+
+const pictures = (which) => document.querySelectorAll(`[data-picture]${which}`);
+let stale = false;
+
+function onParts(message) {
+  const news = JSON.parse(message.data);
+  for (const [name, html] of Object.entries(news.whole ?? {})) place(name, html, true);
+  for (const [name, html] of Object.entries(news.changed ?? {})) place(name, html, false);
+  const announcement = document.getElementById("announcement");
+  if (news.announcement && announcement.textContent !== news.announcement) announcement.textContent = news.announcement;
+  if (news.pictures) stale = true;
+  tick();
+}
+
+function place(name, html, whole) {
+  const found = document.querySelector(`[data-part="${name}"]`);
+  if (found) patch(found, html, whole);
+}
+
+function say(text, state) {
+  live.hidden = false;
+  live.className = `live is-${state}`;
+  if (live.textContent !== text) live.textContent = text;
+}
+
+let source = null;
+let finished = false;
+
+function listen() {
+  if (!main.dataset.events || source || finished) return;
+  source = new EventSource(main.dataset.events);
+  source.addEventListener("open", () => say("Live", "on"));
+  source.addEventListener("error", () => say("Connection lost, trying again", "off"));
+  source.addEventListener("parts", onParts);
+  source.addEventListener("end", () => finish("Finished"));
+  source.addEventListener("gone", () => finish("This job was removed"));
+}
+
+function rest() {
+  source?.close();
+  source = null;
+}
+
+function finish(text) {
+  finished = true;
+  rest();
+  say(text, "ended");
+  document.getElementById("abort-dialog")?.close();
+  pictures("").forEach(redrawSoon);
+}
+
+// The last change may come while a picture is being drawn.
+function redrawSoon(picture) {
+  if (waiting.has(picture)) setTimeout(() => redrawSoon(picture), 300);
+  else redraw(picture);
+}
+
+// A browser opens six connections to a server at the most: a tab that nobody sees gives its one back.
+document.addEventListener("visibilitychange", () => (document.hidden ? rest() : listen()));
+addEventListener("pagehide", rest);
+addEventListener("pageshow", listen);
+
+document.addEventListener("click", (click) => {
+  const opener = click.target.closest("[data-dialog]");
+  const dialog = opener && document.getElementById(opener.dataset.dialog);
+  if (dialog) {
+    click.preventDefault();
+    dialog.showModal();
+  }
+  const closer = click.target.closest("dialog [data-close]");
+  if (closer) {
+    click.preventDefault();
+    closer.closest("dialog").close();
+  }
+  const node = click.target.closest(".graph [data-pos], .timeline [data-pos]");
+  if (node) document.getElementById(`m-${node.dataset.pos}`)?.scrollIntoView({ block: "center" });
+  const copier = click.target.closest("[data-copy]");
+  if (copier) copy(copier);
+});
+
+async function copy(button) {
+  try {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(document.getElementById(button.dataset.copy));
+    button.textContent = "Selected: press Ctrl-C";
+  }
+  setTimeout(() => (button.textContent = "Copy"), 2000);
+}
+
+// In the graph, what a module waits for and what waits for it stands out while the pointer is on it.
+document.addEventListener("pointerover", (over) => {
+  const pos = over.target.closest?.(".graph [data-pos]")?.dataset.pos;
+  for (const edge of document.querySelectorAll(".graph .edges path")) {
+    edge.classList.toggle("near", pos !== undefined && (edge.dataset.from === pos || edge.dataset.to === pos));
+  }
+});
+
+// A link to a part that is folded up opens it.
+function unfold() {
+  const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const fold = target && target.closest("details");
+  if (fold) fold.open = true;
+}
+addEventListener("hashchange", unfold);
+unfold();
+
+if (navigator.clipboard) for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+setInterval(() => {
+  tick();
+  if (stale) pictures("").forEach(redrawSoon);
+  else if (source) pictures("[data-ticks]").forEach(redraw);
+  stale = false;
+}, 1000);
+tick();
+listen();

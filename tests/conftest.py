@@ -1,0 +1,35 @@
+"""Fixtures for all tests, and what holds for every one of them.
+
+Tests may run in several processes at once (`-n 2 --dist loadgroup`): every process has servers, ports, folders and
+databases of its own, so no test shares anything with one in another process. Tests that must not run at the same time
+as each other carry the same `@pytest.mark.xdist_group("...")`.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+# In the order in which they import each other: pytest rewrites the asserts of what is not imported yet.
+pytest_plugins = (
+    "tests.fixtures.parts",
+    "tests.fixtures.processes",
+    "tests.fixtures.postgresql",
+    "tests.fixtures.redis",
+    "tests.fixtures.browser",
+    "tests.fixtures.cluster",
+)
+
+_FOREIGN = ("OKAPI_INSTALL_", "OKAPI_URL", "OKAPI_TENANT", "OKAPI_TOKEN", "CELERY_", "FLOWER_", "OTEL_")
+
+# Timings never decide a test. In CI the same examples are tried every time; elsewhere new ones.
+settings.register_profile("okapi-install", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("okapi-install")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Removes what a developer's shell has set: settings come from the tests alone."""
+    for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
+        del os.environ[name]

@@ -1,0 +1,98 @@
+"""A job of the memory store with what the store knows about it besides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from okapi_install.domain.jobs import Job, JobStatus, Step, StepStatus
+from okapi_install.service.ports import Ending, JobRef, NewJob
+
+
+@dataclass(kw_only=True)
+class Record:
+    job: Job
+    seq: int
+    sealed_headers: bytes | None
+    key: str | None
+    digest: str | None
+    published_at: float
+    publish_count: int = 0
+    swept_at: float | None = None
+    callback_due: float | None = None
+
+    @property
+    def visible(self) -> bool:
+        return self.job.status is not JobStatus.ABORTING or self.job.keep_on_abort
+
+    @property
+    def ref(self) -> JobRef:
+        job = self.job
+        return JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=job.task_id)
+
+    def change(self, **changes: Any) -> None:
+        self.job = replace(self.job, revision=self.job.revision + 1, **changes)
+
+    def put_steps(self, steps: Iterable[Step]) -> None:
+        new = {step.pos: replace(step, revision=self.job.revision) for step in steps}
+        self.job = replace(self.job, steps=tuple(new.get(step.pos, step) for step in self.job.steps))
+
+    def end(self, how: Ending, now: float) -> None:
+        self.sealed_headers = None
+        self.callback_due = now if self.job.callback_url is not None else None
+        self.change(
+            status=how.status,
+            message=how.message,
+            error_status=how.error_status,
+            reason=how.reason,
+            ended=now,
+            owner=None,
+            lease_until=None,
+        )
+
+    def queue_again(self, sealed_headers: bytes | None, task_id: str, now: float) -> None:
+        self.sealed_headers, self.published_at, self.publish_count = sealed_headers, now, 0
+        self.callback_due = self.swept_at = None
+        nothing: dict[str, Any] = dict.fromkeys(("started", "ended", "message", "error_status", "reason"))
+        self.change(
+            status=JobStatus.QUEUED, retries=self.job.retries + 1, task_id=task_id, keep_on_abort=False, **nothing
+        )
+
+    def done_in_this_run(self) -> list[Step]:
+        since = self.job.started or 0.0
+        return [
+            step
+            for step in self.job.steps
+            if step.status is StepStatus.DONE and step.started is not None and (step.ended or 0.0) >= since
+        ]
+
+
+def stamped(steps: Sequence[Step], revision: int) -> tuple[Step, ...]:
+    return tuple(replace(step, revision=revision) for step in steps)
+
+
+def new_record(new: NewJob, seq: int, now: float) -> Record:
+    job = Job(
+        id=new.id,
+        tenant=new.tenant,
+        kind=new.kind,
+        status=JobStatus.QUEUED,
+        options=new.options,
+        request=new.request,
+        steps=new.steps,
+        edges=new.edges,
+        created=now,
+        assumed=new.assumed,
+        requested_by=new.requested_by,
+        task_id=new.task_id,
+        callback_url=new.callback_url,
+    )
+    return Record(
+        job=job,
+        seq=seq,
+        sealed_headers=new.sealed_headers,
+        key=new.idempotency_key,
+        digest=new.request_digest,
+        published_at=now,
+    )

@@ -1,0 +1,229 @@
+"""A Store in memory, for one process. It passes the contract suite of the SQL store; the clock can be moved on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from okapi_install.adapters.store.endings import ABORTED, aborted_step, check_retry, leftover_warning
+from okapi_install.domain.errors import KeyReused, LostJob, NotFound, TooManyJobs
+from okapi_install.domain.jobs import ACTIVE, Job, JobKind, JobStatus, Step, StepStatus, check_transition
+from okapi_install.domain.messages import message
+from okapi_install.domain.versions import ModuleId
+from okapi_install.service.ports import (
+    Aborted,
+    Claim,
+    Durations,
+    Ending,
+    JobFilter,
+    JobPage,
+    JobRef,
+    NewJob,
+    Progress,
+    TenantState,
+)
+from tests.fakes.memory_record import Record, new_record, stamped
+from tests.fakes.memory_upkeep import MemoryUpkeep
+
+
+class MemoryStore(MemoryUpkeep):
+    """A Store. `pass_time` moves its clock on."""
+
+    def check(self) -> None: ...
+
+    def dispose(self) -> None: ...
+
+    def remove_tenant(self, tenant_id: str) -> None:
+        with self._lock:
+            super().remove_tenant(tenant_id)
+            self._records = {key: one for key, one in self._records.items() if one.job.tenant != tenant_id}
+            self._leftovers.pop(tenant_id, None)
+
+    def tenant_state(self, tenant_id: str) -> TenantState:
+        with self._lock:
+            enabled = frozenset(self.enabled(tenant_id))
+            ahead = self._in_states(tenant_id, JobStatus.QUEUED, JobStatus.RUNNING)
+            return TenantState(enabled=enabled, ahead=tuple(one.job.steps for one in ahead))
+
+    def add_job(self, job: NewJob, *, most_waiting: int) -> Job:
+        with self._lock:
+            self.tenant(job.tenant)
+            for one in self._records.values():
+                if job.idempotency_key and (one.job.tenant, one.key) == (job.tenant, job.idempotency_key):
+                    if one.digest != job.request_digest:
+                        raise KeyReused(message(20501, job.idempotency_key))
+                    return one.job
+            if len(self._in_states(job.tenant, JobStatus.QUEUED)) >= most_waiting:
+                raise TooManyJobs(message(20500, job.tenant, most_waiting))
+            self._records[job.id] = new_record(job, next(self._seqs), self.now())
+            return self._records[job.id].job
+
+    def job(self, job_id: str, tenant_id: str | None = None) -> Job:
+        with self._lock:
+            return self._visible(job_id, tenant_id).job
+
+    def revision(self, job_id: str) -> tuple[int, JobStatus] | None:
+        with self._lock:
+            try:
+                job = self._visible(job_id).job
+            except NotFound:
+                return None
+            return job.revision, job.status
+
+    def jobs_of(self, tenant_id: str) -> list[Job]:
+        with self._lock:
+            jobs = [one.job for one in self._in_order() if one.visible]
+            return [job for job in jobs if job.tenant == tenant_id and job.kind is not JobKind.MODULE]
+
+    def find_jobs(self, which: JobFilter) -> JobPage:
+        with self._lock:
+            jobs = [one.job for one in self._in_order() if one.visible]
+            wanted = [job for job in jobs if which.tenant in (None, job.tenant) and which.status in (None, job.status)][
+                ::-1
+            ]
+            return JobPage(jobs=tuple(wanted[which.offset : which.offset + which.limit]), total=len(wanted))
+
+    def published(self, job_id: str, task_id: str) -> None:
+        with self._lock:
+            one = self._records.get(job_id)
+            if one is not None:
+                one.job, one.published_at = replace(one.job, task_id=task_id), self.now()
+
+    def claim(self, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
+        with self._lock:
+            one = self._records.get(job_id)
+            if one is None or not (self._turn_has_come(one) or self._expired(one)):
+                return None
+            job, now = one.job, self.now()
+            queued = job.status is JobStatus.QUEUED
+            one.swept_at, one.publish_count = None, 0
+            one.change(
+                status=JobStatus.RUNNING if queued else job.status,
+                owner=worker,
+                epoch=job.epoch + 1,
+                lease_until=now + lease,
+                started=now if job.started is None else job.started,
+                task_id=task_id or job.task_id,
+            )
+            return Claim(
+                job=one.job,
+                worker=worker,
+                epoch=one.job.epoch,
+                now=now,
+                enabled=frozenset(self._enabled[job.tenant]),
+                sealed_headers=one.sealed_headers,
+                aborting=job.status is JobStatus.ABORTING,
+                taken_over=not queued,
+            )
+
+    def save(self, claim: Claim, progress: Progress) -> int:
+        with self._lock:
+            one = self._owned(claim, JobStatus.RUNNING)
+            one.change()
+            self._apply(one, progress)
+            return one.job.revision
+
+    def replan(self, claim: Claim, steps: Sequence[Step], edges: Sequence[tuple[int, int]], assumed: str) -> None:
+        with self._lock:
+            one = self._owned(claim, JobStatus.RUNNING)
+            one.change(edges=tuple(edges), assumed=assumed)
+            one.job = replace(one.job, steps=stamped(steps, one.job.revision))
+
+    def finish(self, claim: Claim, ending: Ending, progress: Progress) -> JobRef | None:
+        check_transition(JobStatus.RUNNING, ending.status)
+        with self._lock:
+            one = self._owned(claim, JobStatus.RUNNING)
+            one.end(ending, self.now())
+            self._apply(one, progress)
+            self._learn(one)
+            return self._next_job(one.job.tenant)
+
+    def end_abort(self, claim: Claim, warning_modules: Sequence[str]) -> JobRef | None:
+        with self._lock:
+            one = self._owned(claim, JobStatus.ABORTING)
+            tenant, now = one.job.tenant, self.now()
+            self._leftovers.setdefault(tenant, {}).update({name: leftover_warning(name) for name in warning_modules})
+            if not one.job.keep_on_abort:
+                del self._records[one.job.id]
+                return self._next_job(tenant)
+            one.end(ABORTED, now)
+            running = [step for step in one.job.steps if step.status is StepStatus.RUNNING]
+            one.put_steps([aborted_step(step, now) for step in running])
+            return self._next_job(tenant)
+
+    def standing(self, claim: Claim) -> JobStatus | None:
+        with self._lock:
+            try:
+                return self._owned(claim, *ACTIVE).job.status
+            except LostJob:
+                return None
+
+    def release(self, claim: Claim) -> None:
+        with self._lock:
+            try:
+                one = self._owned(claim, JobStatus.RUNNING)
+            except LostJob:
+                return
+            one.change(status=JobStatus.QUEUED, owner=None, lease_until=None)
+            one.published_at, one.publish_count = 0.0, 0
+
+    def abort(self, job_id: str, *, keep: bool, tenant_id: str | None = None) -> Aborted:
+        with self._lock:
+            one = self._visible(job_id, tenant_id)
+            job = one.job
+            active = job.status in ACTIVE
+            if active:
+                one.change(status=JobStatus.ABORTING, keep_on_abort=keep)
+            elif not keep:
+                del self._records[job_id]
+            elif job.status is JobStatus.QUEUED:
+                one.end(ABORTED, self.now())
+            ref = JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=job.task_id if active else None)
+            return Aborted(job=ref, was=job.status)
+
+    def end_queued(self, job_id: str, ending: Ending) -> bool:
+        with self._lock:
+            one = self._records.get(job_id)
+            if one is None or one.job.status is not JobStatus.QUEUED:
+                return False
+            one.end(ending, self.now())
+            return True
+
+    def retry(self, job_id: str, steps: Sequence[Step], sealed_headers: bytes | None, task_id: str) -> Job:
+        with self._lock:
+            one = self._visible(job_id)
+            check_retry(job_id, one.job.status)
+            one.queue_again(sealed_headers, task_id, self.now())
+            one.job = replace(one.job, steps=stamped(steps, one.job.revision))
+            return one.job
+
+    def unfinished_work(self, tenant_id: str) -> dict[str, str]:
+        with self._lock:
+            return dict(self._leftovers.get(tenant_id, {}))
+
+    def durations(self, products: Collection[str]) -> dict[tuple[str, str], Durations]:
+        with self._lock:
+            return {
+                key: Durations(count=len(took), mean=sum(took) / len(took), longest=max(took))
+                for key, took in self._durations.items()
+                if key[0] in products
+            }
+
+    def _apply(self, one: Record, progress: Progress) -> None:
+        one.put_steps(progress.steps)
+        enabled = self._enabled[one.job.tenant]
+        enabled.difference_update(progress.disable)
+        enabled.update(progress.enable)
+
+    def _learn(self, one: Record) -> None:
+        leftovers = self._leftovers.get(one.job.tenant, {})
+        for step in one.done_in_this_run():
+            product = ModuleId.parse(step.change.id).product
+            took = (step.ended or 0.0) - (step.started or 0.0)
+            self._durations.setdefault((product, step.change.action.value), []).append(max(0.0, took))
+            for name in [name for name in leftovers if ModuleId.parse(name).product == product]:
+                del leftovers[name]
+
+    def _next_job(self, tenant: str) -> JobRef | None:
+        queued = self._in_states(tenant, JobStatus.QUEUED)
+        return queued[0].ref if queued else None

@@ -1,0 +1,121 @@
+"""What the memory store shares between its methods, and what workers do for all jobs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from itertools import count
+
+from okapi_install.domain.errors import LostJob, NotFound
+from okapi_install.domain.jobs import ACTIVE, Job, JobStatus
+from okapi_install.service.ports import Beat, Census, Claim, JobRef, WorkerInfo
+from tests.fakes.memory_record import Record
+from tests.fakes.memory_registry import MemoryRegistry
+
+
+class MemoryUpkeep(MemoryRegistry):
+    def __init__(self) -> None:
+        super().__init__()
+        self._passed = 0.0
+        self._seqs = count(1)
+        self._records: dict[str, Record] = {}
+        self._leftovers: dict[str, dict[str, str]] = {}
+        self._durations: dict[tuple[str, str], list[float]] = {}
+        self._workers: dict[str, tuple[float, int]] = {}
+
+    def now(self) -> float:
+        return time.time() + self._passed
+
+    def pass_time(self, seconds: float) -> None:
+        self._passed += seconds
+
+    def beat(self, worker: str, lease: float) -> list[Beat]:
+        with self._lock:
+            now = self.now()
+            owned = [one for one in self._in_order() if one.job.owner == worker and one.job.status in ACTIVE]
+            for one in owned:
+                one.job = replace(one.job, lease_until=now + lease)
+            self._workers[worker] = (now, len(owned))
+            self._workers = {name: seen for name, seen in self._workers.items() if seen[0] >= now - 3600}
+            return [Beat(job_id=one.job.id, epoch=one.job.epoch, status=one.job.status) for one in owned]
+
+    def disown(self, worker: str, beat: Beat) -> None:
+        with self._lock:
+            one = self._records.get(beat.job_id)
+            if one and one.job.status in ACTIVE and (one.job.owner, one.job.epoch) == (worker, beat.epoch):
+                one.job = replace(one.job, lease_until=0.0)
+
+    def sweep(self, lease: float, republish_after: float) -> list[JobRef]:
+        with self._lock:
+            now = self.now()
+            lost = [one for one in self._in_order() if self._expired(one)]
+            lost = [one for one in lost if one.swept_at is None or one.swept_at <= now - lease]
+            for one in lost:
+                one.swept_at = now
+            unheard = [one for one in self._in_order() if self._turn_has_come(one)]
+            unheard = [one for one in unheard if one.published_at + republish_after * 2**one.publish_count <= now]
+            for one in unheard:
+                one.published_at, one.publish_count = now, min(6, one.publish_count + 1)
+            return [one.ref for one in lost + unheard]
+
+    def due_callbacks(self, limit: int) -> list[Job]:
+        with self._lock:
+            now = self.now()
+            due = [one for one in self._records.values() if one.callback_due is not None and one.callback_due <= now]
+            due.sort(key=lambda one: one.callback_due or 0.0)
+            for one in due[:limit]:
+                one.callback_due = now + 60.0
+            return [one.job for one in due[:limit]]
+
+    def callback_done(self, job_id: str, *, delivered: bool, retry_in: float | None) -> None:
+        with self._lock:
+            one = self._records.get(job_id)
+            if one is not None and one.job.complete:
+                one.callback_due = None if delivered or retry_in is None else self.now() + retry_in
+
+    def purge_complete(self, older_than: float) -> int:
+        with self._lock:
+            limit = self.now() - older_than
+            old = [key for key, one in self._records.items() if one.job.complete and (one.job.ended or 0.0) < limit]
+            old = [key for key in old if self._records[key].callback_due is None]
+            for key in old:
+                del self._records[key]
+            return len(old)
+
+    def census(self) -> Census:
+        with self._lock:
+            now, statuses = self.now(), [one.job.status for one in self._records.values()]
+            queued = [one.job.created for one in self._records.values() if one.job.status is JobStatus.QUEUED]
+            workers = sorted(self._workers.items())
+            return Census(
+                jobs={status: statuses.count(status) for status in JobStatus},
+                waiting=len(queued),
+                oldest_waiting=now - min(queued) if queued else None,
+                workers=tuple(WorkerInfo(name=name, age=now - at, jobs=jobs) for name, (at, jobs) in workers),
+            )
+
+    def _in_order(self) -> list[Record]:
+        return sorted(self._records.values(), key=lambda one: one.seq)
+
+    def _in_states(self, tenant: str, *states: JobStatus) -> list[Record]:
+        return [one for one in self._in_order() if one.job.tenant == tenant and one.job.status in states]
+
+    def _visible(self, job_id: str, tenant_id: str | None = None) -> Record:
+        one = self._records.get(job_id)
+        if one is None or not one.visible or tenant_id not in (None, one.job.tenant):
+            raise NotFound(job_id)
+        return one
+
+    def _owned(self, claim: Claim, *states: JobStatus) -> Record:
+        one = self._records.get(claim.job.id)
+        if one is None or (one.job.owner, one.job.epoch) != (claim.worker, claim.epoch) or one.job.status not in states:
+            raise LostJob(claim.job.id)
+        return one
+
+    def _turn_has_come(self, one: Record) -> bool:
+        if one.job.status is not JobStatus.QUEUED or self._in_states(one.job.tenant, *ACTIVE):
+            return False
+        return self._in_states(one.job.tenant, JobStatus.QUEUED)[0] is one
+
+    def _expired(self, one: Record) -> bool:
+        return one.job.status in ACTIVE and (one.job.lease_until or 0.0) < self.now()

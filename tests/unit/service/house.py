@@ -1,0 +1,121 @@
+"""A whole service in memory: the store and modules are fakes, everything between is real."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from okapi_install.domain.descriptors import ModuleDescriptor
+from okapi_install.domain.jobs import Action, Change, InstallOptions, Job, JobKind
+from okapi_install.service.call_policy import CallPolicy
+from okapi_install.service.catalog import Catalog
+from okapi_install.service.installs import InstallService, Limits, Order
+from okapi_install.service.module_calls import ModuleCalls
+from okapi_install.service.planning import Planner
+from okapi_install.service.ports import Instance, Tenant
+from okapi_install.service.registry import RegistryService
+from okapi_install.service.runner import Rhythm, Runner
+from okapi_install.service.steps import StepRunner
+from okapi_install.service.workshop import Workshop
+from tests.fakes.fake_clock import FakeClock
+from tests.fakes.fake_modules import FakeModules, Script
+from tests.fakes.inline_tasks import InlineTasks
+from tests.fakes.memory_store import MemoryStore
+from tests.fakes.quiet import OpenSeal, RememberingQueue, SilentNotifier
+
+TENANT_V2 = {
+    "id": "_tenant",
+    "version": "2.0",
+    "interfaceType": "system",
+    "handlers": [
+        {"methods": ["POST"], "pathPattern": "/_/tenant"},
+        {"methods": ["GET", "DELETE"], "pathPattern": "/_/tenant/{id}"},
+    ],
+}
+
+
+def descriptor(
+    ident: str, provides: Sequence[str] = (), requires: Sequence[str] = (), **more: object
+) -> dict[str, object]:
+    """A module; interfaces as `name version`. It has a tenant interface 2.0."""
+    offered = [dict(zip(("id", "version"), p.split(" "), strict=True)) for p in provides]
+    needed = [dict(zip(("id", "version"), r.split(" "), strict=True)) for r in requires]
+    return {"id": ident, "provides": [*offered, TENANT_V2], "requires": needed, **more}
+
+
+CHAIN = (
+    descriptor("a-1.0.0", ["ia 1.0"]),
+    descriptor("b-1.0.0", ["ib 1.0"], ["ia 1.0"]),
+    descriptor("c-1.0.0", ["ic 1.0"], ["ib 1.0"]),
+    descriptor("d-1.0.0", ["id 1.0"]),
+)
+
+
+def enable(*ids: str) -> tuple[Change, ...]:
+    """A request to enable those."""
+    return tuple(Change(id=i) for i in ids)
+
+
+def disable(*ids: str) -> tuple[Change, ...]:
+    """A request to disable those."""
+    return tuple(Change(id=i, action=Action.DISABLE) for i in ids)
+
+
+class House:
+    """The service with tenant `diku` and some modules."""
+
+    def __init__(self, *documents: dict[str, object], policy: CallPolicy | None = None) -> None:
+        self.clock, self.modules, self.tasks = FakeClock(), FakeModules(), InlineTasks()
+        self.store, self.queue, self.notifier = MemoryStore(), RememberingQueue(), SilentNotifier()
+        self.store.add_tenant(Tenant(id="diku"))
+        self.store.add_modules([ModuleDescriptor.parse(document) for document in documents or CHAIN])
+        for document in documents or CHAIN:
+            ident = str(document["id"])
+            self.store.add_instance(
+                Instance(inst_id="i-" + ident, srvc_id=ident, url=f"http://modules/{ident}", document={})
+            )
+        registry, policy = RegistryService(self.store), policy or CallPolicy()
+        catalog = Catalog(self.store, registry, self.clock)
+        steps = StepRunner(ModuleCalls(self.modules, catalog, self.clock, policy), self.clock, policy)
+        self.shop = Workshop(
+            store=self.store,
+            catalog=catalog,
+            planner=Planner(registry),
+            steps=steps,
+            notifier=self.notifier,
+            clock=self.clock,
+            policy=policy,
+            okapi_url="http://okapi",
+        )
+        self.installs = InstallService(
+            self.store, registry, self.queue, self.notifier, OpenSeal(), self.clock, Limits(most_waiting=5)
+        )
+        self.runner = self.worker("w1")
+
+    def worker(self, name: str) -> Runner:
+        """A worker more."""
+        return Runner(self.shop, OpenSeal(), self.tasks, self.queue, worker=name, rhythm=Rhythm())
+
+    def script(self, module: str, script: Script) -> None:
+        """How a module answers from now on."""
+        self.modules.scripts[module] = script
+
+    def submit(self, *changes: Change, kind: JobKind = JobKind.INSTALL, **options: object) -> Job:
+        """Submits a job."""
+        wanted = InstallOptions(asynchronous=True, **options)  # type: ignore[arg-type]
+        request = None if kind is JobKind.UPGRADE else changes
+        order = Order(kind=kind, tenant="diku", request=request, options=wanted, headers={"X-Okapi-Token": "secret"})
+        job = self.installs.submit(order).job
+        assert job is not None
+        return job
+
+    def work(self) -> None:
+        """Delivers all messages to the worker, until none is left."""
+        while self.queue.published:
+            message = self.queue.published.pop(0)
+            self.runner.run(message.id, message.task_id)
+
+    def carried_out(self, *changes: Change, kind: JobKind = JobKind.INSTALL, **options: object) -> Job:
+        """Submits a job and carries it out."""
+        job = self.submit(*changes, kind=kind, **options)
+        self.work()
+        return self.store.job(job.id)

@@ -1,0 +1,198 @@
+"""Jobs carried out by a worker, over a store and modules that are fakes."""
+
+from __future__ import annotations
+
+from okapi_install.domain.jobs import JobKind, JobStatus, Stage, StepStatus
+from okapi_install.service.call_policy import CallPolicy
+from okapi_install.service.ports import Answer, ConnectionRefused, ModuleUnreachable
+from tests.fakes.fake_modules import Call, answer
+from tests.unit.service.house import House, descriptor, disable, enable
+
+
+def test_modules_are_called_in_the_order_of_their_dependencies_and_then_enabled() -> None:
+    house = House()
+    job = house.carried_out(*enable("c-1.0.0"))
+    assert job.status is JobStatus.DONE
+    assert house.modules.seen() == ["POST a-1.0.0 /_/tenant", "POST b-1.0.0 /_/tenant", "POST c-1.0.0 /_/tenant"]
+    assert house.store.enabled("diku") == ["a-1.0.0", "b-1.0.0", "c-1.0.0"]
+    assert {(s.stage, s.status) for s in job.steps} == {(Stage.DONE, StepStatus.DONE)}
+
+
+def test_modules_get_the_tenant_their_own_address_and_the_token() -> None:
+    house = House()
+    house.carried_out(*enable("d-1.0.0"))
+    headers = house.modules.calls[0].headers
+    assert headers["X-Okapi-Tenant"] == "diku"
+    assert headers["X-Okapi-Url"] == "http://okapi"
+    assert headers["X-Okapi-Url-to"] == "http://modules/d-1.0.0"
+    assert headers["X-Okapi-Token"] == "secret"  # noqa: S105 - no secret of ours
+    assert headers["Content-Type"] == "application/json; charset=UTF-8"
+
+
+def test_a_failure_stops_the_chain_and_says_why_in_okapis_words() -> None:
+    house = House()
+    house.script("b-1.0.0", lambda _: answer(500, "no room"))
+    job = house.carried_out(*enable("c-1.0.0"))
+    assert job.status is JobStatus.ERROR
+    assert job.message == "POST request for b-1.0.0 /_/tenant failed with 500: no room"
+    assert job.error_status == 400
+    assert [(s.stage, s.status) for s in job.steps] == [
+        (Stage.DONE, StepStatus.DONE),
+        (Stage.INVOKE, StepStatus.ERROR),
+        (Stage.PENDING, None),
+    ]
+    assert house.store.enabled("diku") == ["a-1.0.0"]
+
+
+def test_ignored_errors_skip_what_needs_the_failed_module_and_the_job_ends() -> None:
+    house = House()
+    house.script("a-1.0.0", lambda _: answer(500, "broken"))
+    job = house.carried_out(*enable("b-1.0.0", "d-1.0.0"), ignore_errors=True)
+    assert job.complete
+    assert job.error_status is None
+    messages = {s.change.id: s.message for s in job.steps}
+    assert messages["b-1.0.0"] == "Not begun: it needs a-1.0.0, which failed"
+    assert messages["d-1.0.0"] is None
+    assert house.store.enabled("diku") == ["d-1.0.0"]
+
+
+def tenant_job(polls: int, **result: object) -> object:
+    """A module whose tenant job is complete at that poll."""
+    asked = iter(range(1, 100))
+
+    def play(call: Call) -> Answer:
+        if call.method == "POST":
+            return answer(201, {"id": "j1"}, Location="/_/tenant/j1")
+        if call.method == "DELETE":
+            return answer(204)
+        return answer(200, {"id": "j1", "complete": True, **result} if next(asked) >= polls else {"complete": False})
+
+    return play
+
+
+def test_a_tenant_job_is_asked_for_until_it_is_complete_and_then_deleted() -> None:
+    house = House()
+    house.script("d-1.0.0", tenant_job(3, warnings=[{"message": "slow disk"}]))  # type: ignore[arg-type]
+    job = house.carried_out(*enable("d-1.0.0"))
+    assert job.status is JobStatus.DONE
+    assert house.modules.seen() == [
+        "POST d-1.0.0 /_/tenant",
+        *["GET d-1.0.0 /_/tenant/j1"] * 3,
+        "DELETE d-1.0.0 /_/tenant/j1",
+    ]
+    assert [w.message for w in job.steps[0].warnings] == ["slow disk"]
+    assert house.modules.calls[1].path == "/_/tenant/j1?wait=10000"
+
+
+def test_a_failed_tenant_job_tells_its_error_and_its_messages() -> None:
+    house = House()
+    house.script("d-1.0.0", tenant_job(1, error="migration failed", messages=["table x"]))  # type: ignore[arg-type]
+    job = house.carried_out(*enable("d-1.0.0"))
+    assert job.message == "Tenant operation failed for module d-1.0.0: migration failed\ntable x"
+    assert job.error_status == 500
+    assert [e.message for e in job.steps[0].errors] == ["migration failed", "table x"]
+
+
+def test_a_module_that_refuses_connections_is_called_again_as_often_as_okapi_does() -> None:
+    house = House()
+    house.script("d-1.0.0", lambda _: ConnectionRefused("Connection refused: modules"))
+    job = house.carried_out(*enable("d-1.0.0"))
+    assert job.message == "POST request for d-1.0.0 /_/tenant failed with Connection refused: modules"
+    assert len(house.modules.calls) == 11
+    assert sum(house.clock.slept) == 40
+
+
+def test_a_poll_that_fails_for_a_while_is_asked_again() -> None:
+    house = House()
+    trouble = iter(
+        [answer(503, "later"), answer(404, "Connection refused"), ModuleUnreachable("Connection reset by peer")]
+    )
+    whole = tenant_job(1)
+
+    def play(call: Call) -> Answer | ModuleUnreachable:
+        found = next(trouble, None) if call.method == "GET" else None
+        return found or whole(call)  # type: ignore[operator, no-any-return]
+
+    house.script("d-1.0.0", play)
+    assert house.carried_out(*enable("d-1.0.0")).status is JobStatus.DONE
+
+
+def test_a_forgotten_tenant_job_is_the_end() -> None:
+    house = House()
+    gone = lambda call: answer(404, "job not found") if call.method == "GET" else tenant_job(1)(call)  # type: ignore[operator]  # noqa: E731
+    house.script("d-1.0.0", gone)
+    job = house.carried_out(*enable("d-1.0.0"))
+    assert job.message == "GET request for d-1.0.0 /_/tenant/j1 failed with 404: job not found"
+
+
+def test_a_tenant_job_that_never_ends_is_given_up_after_the_time_that_is_set() -> None:
+    house = House(policy=CallPolicy(step_timeout=100))
+    house.script("d-1.0.0", tenant_job(10**6))  # type: ignore[arg-type]
+    job = house.carried_out(*enable("d-1.0.0"))
+    assert job.message == "Tenant operation failed for module d-1.0.0: the tenant job did not end within 100 s"
+
+
+def test_an_answer_that_is_no_json_with_a_location_is_the_modules_fault() -> None:
+    house = House()
+    house.script("d-1.0.0", lambda _: answer(201, "garbage", Location="/x"))
+    job = house.carried_out(*enable("d-1.0.0"))
+    assert job.status is JobStatus.ERROR
+    assert job.error_status == 400
+
+
+def test_a_later_job_is_planned_again_when_the_earlier_one_failed() -> None:
+    house = House()
+    house.script("a-1.0.0", lambda _: answer(500, "broken"))
+    first, second = house.submit(*enable("a-1.0.0")), house.submit(*enable("b-1.0.0"))
+    assert [s.change.id for s in second.steps] == ["b-1.0.0"]
+    house.runner.run(first.id, "t1")
+    house.script("a-1.0.0", lambda _: answer())
+    house.work()
+    done = house.store.job(second.id)
+    assert [s.change.id for s in done.steps] == ["a-1.0.0", "b-1.0.0"]
+    assert done.status is JobStatus.DONE
+
+
+def test_a_job_that_cannot_be_planned_any_more_ends_as_an_error() -> None:
+    house = House()
+    house.submit(*enable("d-1.0.0"))
+    second = house.submit(*disable("d-1.0.0"))
+    house.script("d-1.0.0", lambda _: answer(500, "broken"))
+    house.work()
+    ended = house.store.job(second.id)
+    assert ended.reason == "unplannable"
+    assert ended.message == "Module d-1.0.0 not found"
+
+
+def test_a_retry_runs_what_is_not_done_in_the_same_job() -> None:
+    house = House()
+    house.script("b-1.0.0", lambda _: answer(500, "broken"))
+    job = house.carried_out(*enable("c-1.0.0"))
+    house.script("b-1.0.0", lambda _: answer())
+    house.modules.calls.clear()
+    house.installs.retry(job.id, {"X-Okapi-Token": "secret"})
+    house.work()
+    again = house.store.job(job.id)
+    assert again.status is JobStatus.DONE
+    assert again.retries == 1
+    assert house.modules.seen() == ["POST b-1.0.0 /_/tenant", "POST c-1.0.0 /_/tenant"]
+
+
+def test_a_revoked_job_that_has_not_begun_keeps_its_info_as_an_error() -> None:
+    house = House()
+    job = house.submit(*enable("d-1.0.0"))
+    house.runner.revoked(job.id)
+    house.work()
+    ended = house.store.job(job.id)
+    assert (ended.status, ended.reason) == (JobStatus.ERROR, "revoked")
+    assert house.modules.calls == []
+
+
+def test_an_upgrade_sends_both_versions() -> None:
+    newer = descriptor("d-1.1.0", ["id 1.1"])
+    house = House(descriptor("d-1.0.0", ["id 1.0"]), newer)
+    house.carried_out(*enable("d-1.0.0"))
+    job = house.carried_out(kind=JobKind.UPGRADE)
+    assert job.status is JobStatus.DONE
+    assert house.modules.calls[-1].body == {"module_to": "d-1.1.0", "module_from": "d-1.0.0", "purge": False}
+    assert house.store.enabled("diku") == ["d-1.1.0"]

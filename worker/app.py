@@ -1,0 +1,15 @@
+"""The Celery application, from Settings."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+from okapi_install.adapters.celery_config import celery_settings
+from okapi_install.bootstrap import required_broker
+from okapi_install.config import Settings
+
+settings = Settings.load(os.environ)
+app = Celery("okapi-install", include=["worker.tasks", "worker.signals"])
+app.conf.update(celery_settings(required_broker(settings)))

@@ -1,0 +1,25 @@
+"""The runner of this worker process. It is made once, when Celery starts the worker."""
+
+from __future__ import annotations
+
+from okapi_install.bootstrap import WorkerParts
+from okapi_install.service.runner import Runner
+
+_parts: list[WorkerParts] = []
+
+
+def install_parts(parts: WorkerParts) -> None:
+    """Makes the parts known to tasks and signals."""
+    _parts[:] = [parts]
+
+
+def parts() -> WorkerParts:
+    """The parts of this process. Raises RuntimeError before the worker has started."""
+    if not _parts:
+        raise RuntimeError("the worker has not started")
+    return _parts[0]
+
+
+def runner() -> Runner:
+    """The runner of this process."""
+    return parts().runner

@@ -1,0 +1,47 @@
+"""Celery's signals: start of the heartbeat and the sweeper, revokes from outside, the end of the process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import signals
+
+from okapi_install.bootstrap import build_worker
+from okapi_install.logs import set_up_logging
+from worker.app import settings
+from worker.process import install_parts, parts
+
+
+@signals.setup_logging.connect
+def on_setup_logging(**_: Any) -> None:
+    """Keeps Celery from setting up logging of its own."""
+    set_up_logging(settings.log_level, settings.log_format)
+
+
+@signals.worker_init.connect
+def on_worker_init(sender: Any, **_: Any) -> None:
+    """Builds the worker, and begins to beat before the first task comes."""
+    built = build_worker(settings, name=str(sender.hostname))
+    install_parts(built)
+    built.start()
+
+
+@signals.task_revoked.connect
+def on_task_revoked(request: Any, **_: Any) -> None:
+    """A job whose task was revoked before it began ends as an error. One that runs cleans up itself."""
+    args = list(getattr(request, "args", None) or ())
+    if len(args) >= 2:
+        job_id = str(args[1])
+        parts().tasks.background(lambda: parts().runner.revoked(job_id))
+
+
+@signals.worker_shutting_down.connect
+def on_worker_shutting_down(**_: Any) -> None:
+    """Gives the jobs back at once: other workers go on with them."""
+    parts().tasks.background(parts().runner.stop)
+
+
+@signals.worker_shutdown.connect
+def on_worker_shutdown(**_: Any) -> None:
+    """Waits for what is being cleaned up, and says good-bye to the store."""
+    parts().stop()
