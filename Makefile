@@ -49,15 +49,15 @@ format: $(VENV)/.installed-dev ## Format the code, and mend what the linter can
 
 .PHONY: bench
 bench: $(VENV)/.installed-dev ## The table of figures, on PostgreSQL, Redis and two workers (BENCH_ARGS=...)
-	@exec $(BIN)/python scripts/bench.py $(BENCH_ARGS)
+	@exec $(BIN)/python -m scripts.bench $(BENCH_ARGS)
 
 .PHONY: soak
 soak: $(VENV)/.installed-dev ## Ten minutes of work: memory and connections stay flat (SOAK_ARGS=...)
-	@exec $(BIN)/python scripts/soak.py $(SOAK_ARGS)
+	@exec $(BIN)/python -m scripts.soak $(SOAK_ARGS)
 
 .PHONY: load
 load: $(VENV)/.installed-dev ## 500 tenants, and 64 connections for a minute (LOAD_ARGS=...)
-	@exec $(BIN)/python scripts/load.py $(LOAD_ARGS)
+	@exec $(BIN)/python -m scripts.load $(LOAD_ARGS)
 
 .PHONY: clean
 clean: ## Remove .venv, caches and what builds and tests left (not the data folder)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import time
 from dataclasses import dataclass
 
-from okapi_install.adapters.clocks import SystemClock
+from okapi_install.adapters.clocks import SystemClock, every
 from okapi_install.adapters.greenlets import GreenletTasks
 from okapi_install.adapters.notifier import RedisNotifier
 from okapi_install.adapters.queue import CeleryQueue
@@ -12,13 +14,17 @@ from okapi_install.adapters.remote_registry import RequestsHealthProbe, Requests
 from okapi_install.adapters.seal import FernetSeal
 from okapi_install.adapters.store import check_schema, ensure_builtin, open_store
 from okapi_install.adapters.tenant_api import RequestsTenantApi
+from okapi_install.adapters.webhook import RequestsWebhook
 from okapi_install.config import Settings, SettingsError, variable
 from okapi_install.domain.internal_module import internal_module
 from okapi_install.service.call_policy import CallPolicy
+from okapi_install.service.callbacks import CallbackRule, CallbackService
 from okapi_install.service.catalog import Catalog
 from okapi_install.service.discovery import DiscoveryService, EnvironmentService, Node
 from okapi_install.service.history import HistoryService
 from okapi_install.service.installs import InstallService, Limits
+from okapi_install.service.metering import Metering
+from okapi_install.service.meters import Meters
 from okapi_install.service.module_calls import ModuleCalls
 from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Store
@@ -37,9 +43,9 @@ def required_broker(settings: Settings) -> str:
     return settings.broker_url
 
 
-def build_store(settings: Settings) -> Store:
+def build_store(settings: Settings, meters: Meters | None = None) -> Store:
     """The store, with a schema that this program knows."""
-    store = open_store(settings.database, pool_size=settings.pool_size)
+    store = open_store(settings.database, pool_size=settings.pool_size, meters=meters)
     check_schema(store.engine)
     ensure_builtin(store, internal_module())
     return store
@@ -72,21 +78,32 @@ class Services:
     pull: PullService
     installs: InstallService
     history: HistoryService
+    meters: Meters
+    metering: Metering
+
+    def start(self) -> None:
+        """Begins to add what is counted here to what all processes have counted."""
+        if self.settings.metrics:
+            every(self.settings.beat_seconds, self.metering.flush, "metering")
+            atexit.register(self.metering.flush)
 
 
 def build_services(settings: Settings) -> Services:
     """All use cases of an API process."""
-    store, broker = build_store(settings), required_broker(settings)
+    meters, broker = Meters(), required_broker(settings)
+    store = build_store(settings, meters)
     registry = RegistryService(store)
     limits = Limits(most_waiting=settings.max_waiting_jobs, sync_timeout=settings.sync_timeout)
     installs = InstallService(
         store,
         registry,
-        CeleryQueue(broker),
-        RedisNotifier(broker),
+        CeleryQueue(broker, meters),
+        RedisNotifier(broker, meters),
         FernetSeal(settings.sealing_key().decode()),
         SystemClock(),
         limits,
+        CallbackRule(default=settings.callback_url, per_job=settings.callback_per_job),
+        meters,
     )
     return Services(
         settings=settings,
@@ -98,6 +115,8 @@ def build_services(settings: Settings) -> Services:
         pull=PullService(registry, RequestsRemoteRegistry()),
         installs=installs,
         history=HistoryService(store, SystemClock()),
+        meters=meters,
+        metering=Metering(store, meters),
     )
 
 
@@ -109,21 +128,29 @@ class WorkerParts:
     store: Store
     runner: Runner
     tasks: GreenletTasks
+    callbacks: CallbackService
+    metering: Metering
 
     def start(self) -> None:
-        """Begins to beat and to sweep."""
+        """Begins to beat, to sweep, to count and to tell of jobs that have ended."""
         self.tasks.every(self.settings.beat_seconds, self.runner.beat)
         self.tasks.every(self.settings.sweep_seconds, self.runner.sweep)
+        self.tasks.every(self.settings.sweep_seconds, self.callbacks.deliver_due)
+        if self.settings.metrics:
+            self.tasks.every(self.settings.beat_seconds, self.metering.flush)
 
     def stop(self) -> None:
         """Waits for what is being cleaned up."""
         self.tasks.join(timeout=5.0)
+        if self.settings.metrics:
+            self.metering.flush()
         self.store.dispose()
 
 
 def build_worker(settings: Settings, name: str) -> WorkerParts:
     """The parts of a worker process; `name` is Celery's name of it, which owns its jobs."""
-    store, broker, clock = build_store(settings), required_broker(settings), SystemClock()
+    meters, broker, clock = Meters(), required_broker(settings), SystemClock()
+    store = build_store(settings, meters)
     registry, policy, tasks = RegistryService(store), call_policy(settings), GreenletTasks()
     catalog = Catalog(store, registry, clock)
     api = RequestsTenantApi(connect_timeout=settings.connect_timeout, connections=settings.concurrency)
@@ -131,14 +158,35 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
         store=store,
         catalog=catalog,
         planner=Planner(registry),
-        steps=StepRunner(ModuleCalls(api, catalog, clock, policy), clock, policy),
-        notifier=RedisNotifier(broker),
+        steps=StepRunner(ModuleCalls(api, catalog, clock, policy), clock, policy, meters),
+        notifier=RedisNotifier(broker, meters),
         clock=clock,
         policy=policy,
         okapi_url=settings.public_url,
         system_auth=settings.system_auth,
+        meters=meters,
     )
     rhythm = Rhythm(lease=settings.lease_seconds, republish_after=settings.republish_seconds)
     seal = FernetSeal(settings.sealing_key().decode())
-    runner = Runner(shop, seal, tasks, CeleryQueue(broker), worker=name, rhythm=rhythm)
-    return WorkerParts(settings=settings, store=store, runner=runner, tasks=tasks)
+    runner = Runner(shop, seal, tasks, CeleryQueue(broker, meters), worker=name, rhythm=rhythm)
+    return WorkerParts(
+        settings=settings,
+        store=store,
+        runner=runner,
+        tasks=tasks,
+        callbacks=build_callbacks(settings, store, tasks, meters),
+        metering=Metering(store, meters),
+    )
+
+
+def build_callbacks(settings: Settings, store: Store, tasks: GreenletTasks, meters: Meters) -> CallbackService:
+    """What tells of jobs that have ended."""
+    return CallbackService(
+        store,
+        RequestsWebhook(),
+        tasks,
+        meters,
+        time.time,
+        public_url=settings.public_url,
+        secret=settings.callback_secret,
+    )

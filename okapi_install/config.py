@@ -91,6 +91,7 @@ class Settings:
 
     callback_url: str | None = _setting(rules.web_url, None)
     callback_secret: str | None = _setting(rules.text, None, secret=True)
+    callback_per_job: bool = _setting(rules.flag, True)
 
     log_level: str = _setting(rules.choice("debug", "info", "warning", "error"), "info")
     log_format: str = _setting(rules.choice("console", "json"), "console")

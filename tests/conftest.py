@@ -20,6 +20,9 @@ pytest_plugins = (
     "tests.fixtures.redis",
     "tests.fixtures.browser",
     "tests.fixtures.cluster",
+    "tests.fixtures.audit",
+    "tests.fixtures.site",
+    "tests.fixtures.sites",
 )
 
 _FOREIGN = ("OKAPI_INSTALL_", "OKAPI_URL", "OKAPI_TENANT", "OKAPI_TOKEN", "CELERY_", "FLOWER_", "OTEL_")

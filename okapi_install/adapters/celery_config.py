@@ -22,7 +22,7 @@ def celery_settings(broker_url: str) -> Mapping[str, object]:
         "broker_connection_max_retries": None,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_send_task_events": True,
-        "task_send_sent_event": True,
+        "task_send_sent_event": False,
         "task_track_started": True,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,

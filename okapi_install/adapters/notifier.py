@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import redis
 import structlog
 
+from okapi_install.service.meters import BROKER_ERRORS, Meters
+
 log = structlog.get_logger()
 
 CHANNEL = "okapi-install:changed"
@@ -37,7 +39,8 @@ class Wake:
 class RedisNotifier:
     """See ports.Notifier. One connection to publish and one to listen; both start when they are first used."""
 
-    def __init__(self, broker_url: str) -> None:
+    def __init__(self, broker_url: str, meters: Meters | None = None) -> None:
+        self._meters = meters or Meters()
         self._redis = redis.Redis.from_url(
             broker_url, socket_connect_timeout=2, socket_timeout=10, health_check_interval=10
         )
@@ -69,6 +72,7 @@ class RedisNotifier:
         try:
             self._redis.publish(CHANNEL, " ".join(jobs))
         except redis.RedisError as problem:
+            self._meters.count(BROKER_ERRORS, part="notifier")
             log.debug("change not told: the broker is away", cause=str(problem))
 
     @contextmanager
@@ -93,6 +97,7 @@ class RedisNotifier:
                     pubsub.subscribe(CHANNEL)
                     self._hear(pubsub)
             except (redis.RedisError, OSError) as problem:
+                self._meters.count(BROKER_ERRORS, part="listener")
                 log.debug("not listening: the broker is away", cause=str(problem))
                 time.sleep(0.5)
 

@@ -15,6 +15,7 @@ from celery import Celery
 from kombu.exceptions import KombuError
 
 from okapi_install.adapters.celery_config import celery_settings
+from okapi_install.service.meters import BROKER_ERRORS, Meters
 from okapi_install.service.ports import JobRef
 
 log = structlog.get_logger()
@@ -23,7 +24,8 @@ log = structlog.get_logger()
 class CeleryQueue:
     """See ports.Queue."""
 
-    def __init__(self, broker_url: str) -> None:
+    def __init__(self, broker_url: str, meters: Meters | None = None) -> None:
+        self._meters = meters or Meters()
         self._app = Celery("okapi-install", set_as_current=False)
         self._app.conf.update(celery_settings(broker_url))
         self._outbox: queue.Queue[Callable[[], object]] = queue.Queue(maxsize=100_000)
@@ -56,8 +58,10 @@ class CeleryQueue:
             try:
                 send()
             except (KombuError, OSError) as problem:
+                self._meters.count(BROKER_ERRORS, part="queue")
                 log.warning("message not sent: the broker is away; a sweeper sends it later", cause=str(problem))
             except Exception:
+                self._meters.count(BROKER_ERRORS, part="queue")
                 log.exception("message not sent")
             finally:
                 self._outbox.task_done()

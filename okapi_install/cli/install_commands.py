@@ -211,6 +211,9 @@ def _run(session: Session, request: Request) -> Exit:
         session.terminal.error(problem)
         refused = isinstance(problem, Refused) and problem.status in (400, 500)
         return Exit.FAILED if refused else exit_of_error(problem)
+    except KeyboardInterrupt:
+        session.terminal.talk("\nYou left; the server goes on with it. To see it: okapi-install jobs")
+        return Exit.LEFT_RUNNING
     if session.terminal.as_json:
         session.terminal.document(done)
     else:

@@ -70,7 +70,10 @@ Each command has its own help, with examples:
 """
 
 
-@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings=_CONTEXT)
 @click.version_option(__version__, message="okapi-install %(version)s")
 def main() -> None:
     """Install, upgrade and remove FOLIO modules for tenants.

@@ -86,6 +86,7 @@ class LiveScreen:
     """The live table on the standard error; it vanishes at the end, when the result is printed."""
 
     def __init__(self) -> None:
+        # Not needed in a pipe, and slow to import.
         from rich.console import Console
         from rich.live import Live
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import click
@@ -149,7 +150,5 @@ def _joined(row: tuple[str, ...], widths: list[int]) -> str:
 
 def _local(text: object) -> str:
     """A date of the server in the local time zone."""
-    from datetime import datetime
-
     seconds = instant(text)
     return "" if seconds is None else datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

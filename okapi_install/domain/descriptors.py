@@ -6,12 +6,13 @@ A descriptor is kept whole as `document`; the rest are views of it. The rules fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, cast
 
 from okapi_install.domain.descriptor_beans import MODULE
+from okapi_install.domain.descriptor_checks import check
 from okapi_install.domain.descriptor_rules import MisfitError
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.versions import ModuleId
@@ -30,9 +31,8 @@ class RoutingEntry:
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> RoutingEntry:
         """From a document that has been read and checked."""
-        given = document.get("methods")
         return cls(
-            None if given is None else tuple(given),
+            _optional_tuple(document.get("methods")),
             document.get("pathPattern"),
             document.get("path"),
             tuple(document.get("modulePermissions", ())),
@@ -128,8 +128,7 @@ class ModuleSummary:
     def to_json(self) -> list[object]:
         """A compact JSON value that from_json reads."""
         interfaces = [_refs_json(refs) for refs in (self.provides, self.requires, self.optional)]
-        tags = None if self.tags is None else list(self.tags)
-        return [self.id, *interfaces, list(self.replaces), self.exclusive, self.name, tags]
+        return [self.id, *interfaces, list(self.replaces), self.exclusive, self.name, self.tags]
 
     @classmethod
     def from_json(cls, value: object) -> ModuleSummary:
@@ -144,8 +143,12 @@ class ModuleSummary:
             tuple(replaces),
             exclusive,
             name,
-            None if tags is None else tuple(tags),
+            _optional_tuple(tags),
         )
+
+
+def _optional_tuple(values: Iterable[Any] | None) -> tuple[Any, ...] | None:
+    return None if values is None else tuple(values)
 
 
 def _refs_json(refs: tuple[InterfaceRef, ...]) -> list[object]:
@@ -204,8 +207,7 @@ class ModuleDescriptor:
     @property
     def tags(self) -> tuple[str, ...] | None:
         """Free words, None if there is no such member."""
-        given = self.document.get("tags")
-        return None if given is None else tuple(given)
+        return _optional_tuple(self.document.get("tags"))
 
     @property
     def replaces(self) -> tuple[str, ...]:
@@ -215,8 +217,7 @@ class ModuleDescriptor:
     @property
     def permission_sets(self) -> tuple[Mapping[str, Any], ...] | None:
         """The declared permissions as they are; None if there is no such member."""
-        given = self.document.get("permissionSets")
-        return None if given is None else tuple(given)
+        return _optional_tuple(self.document.get("permissionSets"))
 
     @cached_property
     def filters(self) -> tuple[RoutingEntry, ...]:
@@ -254,48 +255,3 @@ class ModuleDescriptor:
 
 def _interfaces(document: Mapping[str, Any], section: str) -> tuple[Interface, ...]:
     return tuple([Interface.of(d) for d in document.get(section, ())])
-
-
-def check(document: Mapping[str, Any]) -> None:
-    """Checks what has the right form for being complete. Raises UserError in Okapi's words."""
-    if "id" not in document:
-        raise UserError("id is missing for module")
-    module = document["id"]
-    for section in ("provides", "requires", "optional"):
-        for interface in document.get(section, ()):
-            _check_interface(interface, section, module)
-    for entry in document.get("filters", ()):
-        _check_entry(entry)
-
-
-def _check_interface(interface: Mapping[str, Any], section: str, module: str) -> None:
-    for member in ("id", "version"):
-        if member not in interface:
-            raise UserError(f"{member} is missing for module {module}")
-    kind = interface.get("interfaceType")
-    if kind not in (None, "proxy", "system", "multiple"):
-        raise UserError(f"Bad interface type '{kind}' for module {module}")
-    handlers = interface.get("handlers", ())
-    if section == "requires" and handlers:
-        raise UserError(f"No handlers allowed in 'requires' section for module {module}")
-    if section == "provides":
-        system = kind == "system" or interface["id"].startswith("_")
-        for entry in handlers:
-            _check_entry(entry)
-            if not system:
-                _check_permissions_required(entry, module)
-
-
-def _check_entry(entry: Mapping[str, Any]) -> None:
-    if not entry.get("path") and not entry.get("pathPattern"):
-        raise UserError("Bad routing entry, needs a pathPattern or at least a path")
-    if entry.get("type") == "redirect" and not entry.get("redirectPath"):
-        raise UserError("Redirect entry without redirectPath")
-
-
-def _check_permissions_required(entry: Mapping[str, Any], module: str) -> None:
-    if "permissionsRequired" in entry:
-        return
-    path = (entry.get("pathPattern", "") + entry.get("path", "")).strip()
-    shown = f" {path}" if path else ""
-    raise UserError(f"Module '{module}' handler{shown}: Missing field permissionsRequired")

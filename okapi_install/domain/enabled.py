@@ -62,11 +62,9 @@ class EnabledModules:
     def offers(self, required: InterfaceRef, leaving: ModuleSummary | None = None) -> bool:
         """Whether some module provides it, not counting one (once) that is about to leave."""
         for version, count in self._provided.get(required.id, _NONE).items():
-            if compatible(version, required.version):
-                if leaving is None:
-                    return True
-                if count > sum(p.regular and p.id == required.id and p.version == version for p in leaving.provides):
-                    return True
+            going = 0 if leaving is None else _offers(leaving, required.id, version)
+            if count > going and compatible(version, required.version):
+                return True
         return False
 
     def first_unmet(self, module: ModuleSummary, leaving: ModuleSummary | None = None) -> InterfaceRef | None:
@@ -97,6 +95,10 @@ class EnabledModules:
 def provides(module: ModuleSummary, required: InterfaceRef) -> bool:
     """Whether the module provides what is required."""
     return any(p.id == required.id and p.regular and compatible(p.version, required.version) for p in module.provides)
+
+
+def _offers(module: ModuleSummary, ident: str, version: str) -> int:
+    return sum(p.regular and p.id == ident and p.version == version for p in module.provides)
 
 
 def _add(counts: dict[str, int], key: str, by: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from okapi_install.domain.descriptors import InterfaceRef, ModuleSummary
 from okapi_install.domain.enabled import EnabledModules
@@ -23,7 +23,8 @@ _Awaited = tuple[str, str | int]
 class Frontier:
     """The changes that are left, by position, against the modules that are enabled now.
 
-    A change waits for the earlier ones that name the same module. With `okapi` it does not, and what an upgrade
+    A change waits for the earlier ones that name the same module; `turns` tells the order for that, if it is not
+    that of the positions. With `okapi` it does not, and what an upgrade
     replaces counts as if it stayed: that is how Okapi sorts a plan. Without `check` every change may be made at any
     time.
     """
@@ -35,6 +36,7 @@ class Frontier:
         enabled: EnabledModules,
         *,
         left: Collection[int],
+        turns: Sequence[int] | None = None,
         okapi: bool = False,
         check: bool = True,
     ) -> None:
@@ -45,7 +47,8 @@ class Frontier:
         self._okapi = okapi
         self._lookup = lookup
         self._waiting: defaultdict[_Awaited, list[int]] = defaultdict(list)
-        self._earlier = {} if okapi else _earlier(changes, left)
+        self._earlier = {} if okapi else _earlier(changes, sorted(left, key=turns.__getitem__ if turns else None))
+        self._over: set[int] = set()
         self._left = set(left)
         self._fresh = sorted(left)
 
@@ -71,6 +74,10 @@ class Frontier:
             self._waiting[event].append(pos)
         return not awaited
 
+    def waits_for(self, pos: int) -> int | None:
+        """An earlier change that names the same module and is not over; None if it is the change's turn."""
+        return next((e for e in self._earlier.get(pos, ()) if e not in self._over), None)
+
     def take(self, pos: int) -> None:
         """The change is begun, or given up: it is not asked for again."""
         self._left.discard(pos)
@@ -91,6 +98,7 @@ class Frontier:
     def over(self, pos: int) -> None:
         """The change is over, made or not: later ones of the same module need not wait for it."""
         self.take(pos)
+        self._over.add(pos)
         self._wake(("made", pos))
 
     def _came(self, module: ModuleSummary) -> None:
@@ -115,8 +123,8 @@ class Frontier:
 
     def _blocked(self, pos: int) -> list[_Awaited]:
         """What has to happen before the change may be made; nothing if it may be made now."""
-        earlier = self._earlier.get(pos)
-        if earlier is not None and earlier in self._left:
+        earlier = self.waits_for(pos)
+        if earlier is not None:
             return [("made", earlier)]
         action, module = self._changes[pos].action, self._modules[pos]
         if module is None or not self._check:
@@ -137,15 +145,15 @@ class Frontier:
         return self._enabled.first_unmet(module, old)
 
 
-def _earlier(changes: Sequence[Change], left: Collection[int]) -> dict[int, int]:
-    """For each change the last one before it that names the same module."""
+def _earlier(changes: Sequence[Change], in_turn: Iterable[int]) -> dict[int, set[int]]:
+    """For each position the last ones before it that name the same modules."""
     last: dict[str, int] = {}
-    result: dict[int, int] = {}
-    for pos in sorted(left):
+    result: dict[int, set[int]] = {}
+    for pos in in_turn:
         change = changes[pos]
         if change.action not in (Action.ENABLE, Action.DISABLE):
             continue
-        if change.id in last:
-            result[pos] = last[change.id]
-        last[change.id] = pos
+        named = {change.id} if change.from_id is None else {change.id, change.from_id}
+        result[pos] = {last[i] for i in named if i in last}
+        last.update(dict.fromkeys(named, pos))
     return result

@@ -206,6 +206,8 @@ class Job:
     keep_on_abort: bool = False
     retries: int = 0
     callback_url: str | None = None
+    callback_attempts: int = 0
+    """How often the callback has been tried since the job's end."""
     edges: tuple[tuple[int, int], ...] = field(default=())
     """Pairs of step positions (before, after): why a step waits for another; for the graph."""
 

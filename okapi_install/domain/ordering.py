@@ -6,7 +6,6 @@ first that could not be placed, counts on what an upgrade takes away, or finds n
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 
 from okapi_install.domain.descriptors import InterfaceRef, ModuleSummary
@@ -19,12 +18,10 @@ def ordered(changes: Sequence[Change], enabled: Iterable[ModuleSummary], lookup:
     """The same changes, each after those that it needs; where requirements go in a circle, with the least harm."""
     before = EnabledModules(enabled)
     listed, left = _listed(changes, before.copy(), lookup)
-    in_turn = _in_turn(changes, left + listed)
-    kept = not left and in_turn == [changes[pos] for pos in listed]
-    if kept and (_only_adds(changes) or _right(in_turn, before.copy(), lookup)):
-        return tuple(in_turn)
-    played = _played(in_turn, before.copy(), lookup)
-    return tuple(played if played is not None else _careful(changes, before, lookup))
+    if not left and (_only_adds(changes) or _right(changes, listed, before.copy(), lookup)):
+        return tuple(changes[pos] for pos in listed)
+    order = _played(changes, left + listed, before.copy(), lookup) or _careful(changes, before, lookup)
+    return tuple(changes[pos] for pos in order)
 
 
 def _listed(changes: Sequence[Change], enabled: EnabledModules, lookup: Lookup) -> tuple[list[int], list[int]]:
@@ -42,45 +39,40 @@ def _only_adds(changes: Sequence[Change]) -> bool:
     return all(c.action is Action.ENABLE and c.from_id is None for c in changes)
 
 
-def _right(order: Sequence[Change], enabled: EnabledModules, lookup: Lookup) -> bool:
+def _right(changes: Sequence[Change], order: Sequence[int], enabled: EnabledModules, lookup: Lookup) -> bool:
     """Whether each change may be made when its turn comes."""
-    frontier = Frontier(order, lookup, enabled, left=range(len(order)))
-    for pos in range(len(order)):
+    frontier = Frontier(changes, lookup, enabled, left=order)
+    for pos in order:
         if not frontier.may(pos):
             return False
         frontier.made(pos)
     return True
 
 
-def _in_turn(changes: Sequence[Change], order: Sequence[int]) -> list[Change]:
-    """The order, but the changes of one and the same module among themselves as they were given."""
-    turns: defaultdict[str, deque[Change]] = defaultdict(deque)
-    for change in changes:
-        turns[change.id].append(change)
-    return [turns[changes[pos].id].popleft() for pos in order]
-
-
-def _played(changes: Sequence[Change], enabled: EnabledModules, lookup: Lookup) -> list[Change] | None:
-    """The order in which the list would be carried out; disables that can never be, are when nothing else can.
+def _played(
+    changes: Sequence[Change], order: Sequence[int], enabled: EnabledModules, lookup: Lookup
+) -> list[int] | None:
+    """The order in which such a list would be carried out; disables that can never be, are when nothing else can.
 
     None if then there are enables that could not be made.
     """
-    frontier = Frontier(changes, lookup, enabled, left=range(len(changes)))
-    left = dict.fromkeys(range(len(changes)))
+    listed = [changes[pos] for pos in order]
+    frontier = Frontier(listed, lookup, enabled, left=range(len(order)), turns=order)
+    left = dict.fromkeys(range(len(order)))
     result = []
     while left:
-        pos = frontier.first()
-        if pos is None:
-            pos = next((p for p in left if changes[p].action is Action.DISABLE), None)
-        if pos is None:
+        place = frontier.first()
+        if place is None:
+            place = next((p for p in left if listed[p].action is Action.DISABLE), None)
+        if place is None:
             return None
-        frontier.made(pos)
-        del left[pos]
-        result.append(changes[pos])
+        frontier.made(place)
+        del left[place]
+        result.append(order[place])
     return result
 
 
-def _careful(changes: Sequence[Change], enabled: EnabledModules, lookup: Lookup) -> list[Change]:
+def _careful(changes: Sequence[Change], enabled: EnabledModules, lookup: Lookup) -> list[int]:
     """An order that takes away nothing that is still needed while something else can be done."""
     frontier = Frontier(changes, lookup, enabled, left=range(len(changes)))
     left = list(range(len(changes)))
@@ -88,10 +80,11 @@ def _careful(changes: Sequence[Change], enabled: EnabledModules, lookup: Lookup)
     while left:
         pos = _least_harm(changes, frontier.ready(), left, enabled, lookup)
         if pos is None:
-            pos = _least_lack(changes, left, enabled, lookup)
+            in_turn = [p for p in left if frontier.waits_for(p) is None]
+            pos = _least_lack(changes, in_turn, enabled, lookup)
         frontier.made(pos)
         left.remove(pos)
-        result.append(changes[pos])
+        result.append(pos)
     return result
 
 

@@ -23,10 +23,12 @@ class _Table:
         self._entries: dict[str, list[Entry]] = {}
 
     def add(self, module: ModuleSummary) -> None:
+        """Puts in what the module lists."""
         for interface in self._listed(module):
             self._entries.setdefault(interface.id, []).append(Entry(module, interface))
 
     def remove(self, module: ModuleSummary) -> None:
+        """Takes out what the module lists."""
         for ident in {interface.id for interface in self._listed(module)}:
             left = [e for e in self._entries[ident] if e.module.id != module.id]
             self._entries[ident] = left
@@ -37,6 +39,7 @@ class _Table:
         return ident in self._entries
 
     def unordered(self, ident: str) -> list[Entry]:
+        """The entries of an interface, in whatever order."""
         return self._entries.get(ident, [])
 
     def entries(self, ident: str) -> list[Entry]:

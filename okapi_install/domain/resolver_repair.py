@@ -93,19 +93,26 @@ class Repair:
     def _repair_clash(self) -> bool:
         for provider, unsuited in self.draft.clashing():
             for wanting in unsuited:
-                if provider.module.id not in self.sticky:
-                    found = self.index.providers_for(wanting.interface, self.versions)
-                    if len(found) > 1:
-                        self._fault_ambiguous(wanting, found)
-                        return False
-                    if found:
-                        self._exchange(provider.module, found[0])
-                        return True
-                if wanting.module.id not in self.sticky:
-                    self._adapt(wanting.module, provider.interface)
-                    return True
-                self._fault_clash(provider, wanting)
+                done = self._repair_one_clash(provider, wanting)
+                if done is not None:
+                    return done
         return False
+
+    def _repair_one_clash(self, provider: Entry, wanting: Entry) -> bool | None:
+        """Whether it was repaired; False if no clash may be repaired any more, None if the next one may."""
+        if provider.module.id not in self.sticky:
+            found = self.index.providers_for(wanting.interface, self.versions)
+            if len(found) > 1:
+                self._fault_ambiguous(wanting, found)
+                return False
+            if found:
+                self._exchange(provider.module, found[0])
+                return True
+        if wanting.module.id not in self.sticky:
+            self._adapt(wanting.module, provider.interface)
+            return True
+        self._fault_clash(provider, wanting)
+        return None
 
     def _adapt(self, wanting: ModuleSummary, provided: InterfaceRef) -> None:
         """Exchanges a module for one of its product that works with what is provided, or takes it away."""

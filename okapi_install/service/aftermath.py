@@ -9,8 +9,10 @@ import structlog
 
 from okapi_install.domain.errors import LostJob
 from okapi_install.domain.jobs import JobStatus, Problem, Stage, Step, StepStatus
+from okapi_install.service.meters import JOBS_ENDED
 from okapi_install.service.ports import Claim, Ending, JobRef, Progress, Tasks
 from okapi_install.service.step_work import WorkBench
+from okapi_install.service.tally import count_end
 from okapi_install.service.workshop import Workshop
 
 log = structlog.get_logger()
@@ -49,7 +51,9 @@ class Aftermath:
         """Ends a job that cannot go on, as soon as the store takes it."""
         progress = Progress(steps=tuple(_cut_short(steps, ending.message or "")))
         try:
-            return self._shop.patiently(lambda: self._shop.store.finish(claim, ending, progress))
+            follower = self._shop.patiently(lambda: self._shop.store.finish(claim, ending, progress))
+            count_end(self._shop.meters, ending)
+            return follower
         except LostJob:
             return None
         finally:
@@ -78,6 +82,7 @@ class Aftermath:
     def _end_abort(self, claim: Claim, steps: Sequence[Step]) -> JobRef | None:
         cut = [step.change.id for step in steps if step.status is StepStatus.RUNNING]
         follower = self._shop.patiently(lambda: self._shop.store.end_abort(claim, cut))
+        self._shop.meters.count(JOBS_ENDED, outcome="aborted")
         log.info("job aborted", job=claim.job.id, cut_short=cut)
         return follower
 

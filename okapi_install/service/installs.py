@@ -13,6 +13,9 @@ from okapi_install.domain.errors import KeyReused, NotFound, Unresolvable, UserE
 from okapi_install.domain.explain import explain
 from okapi_install.domain.invocation import InvokeRule
 from okapi_install.domain.jobs import Change, InstallOptions, Job, JobKind, JobStatus, Stage, Step, StepStatus
+from okapi_install.service.callbacks import CallbackRule
+from okapi_install.service.job_reader import JobReader
+from okapi_install.service.meters import JOBS_ENDED, JOBS_SUBMITTED, Meters
 from okapi_install.service.planning import Planned, Planner, expected, parallel_checked
 from okapi_install.service.ports import Aborted, Clock, JobFilter, JobPage, JobRef, JobStore, NewJob, Notifier, Queue, Seal
 from okapi_install.service.registry import RegistryService
@@ -40,10 +43,11 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Submitted:
-    """The plan of an order, and its job; None for a simulation."""
+    """The plan of an order, and its job; None for a simulation. `replayed` tells that the job was there before."""
 
     changes: tuple[Change, ...]
     job: Job | None
+    replayed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +90,8 @@ class InstallService:
         seal: Seal,
         clock: Clock,
         limits: Limits,
+        callbacks: CallbackRule | None = None,
+        meters: Meters | None = None,
     ) -> None:
         self._store = store
         self._registry = registry
@@ -95,19 +101,42 @@ class InstallService:
         self._seal = seal
         self._clock = clock
         self._limits = limits
+        self._callbacks = callbacks or CallbackRule()
+        self._meters = meters or Meters()
+        self._reader = JobReader(store)
 
     def submit(self, order: Order) -> Submitted:
         """Plans the order, writes the job, and then sends a message about it.
 
         Raises:
             UserError: the options or the plan cannot be; the tenant has too many jobs waiting.
+            KeyReused: its idempotency key came before with another order.
             NotFound: there is no such tenant.
         """
+        callback_url = self._callbacks.url_for(order.callback_url)
+        known = self._known(order)
+        if known is not None:
+            return _replayed(known)
         planned = self._plan(order)
         if order.options.simulate:
             return Submitted(changes=planned.changes, job=None)
-        task_id = str(uuid.uuid4())
-        new = NewJob(
+        new = self._new_job(order, planned, callback_url)
+        job = self._store.add_job(new, most_waiting=self._limits.most_waiting)
+        if job.id != new.id:
+            return _replayed(job)
+        self._queue.publish(JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=new.task_id))
+        self._notifier.changed(job.id)
+        self._meters.count(JOBS_SUBMITTED, kind=job.kind.value)
+        return Submitted(changes=tuple(step.change for step in job.steps), job=job)
+
+    def _known(self, order: Order) -> Job | None:
+        """The job of an order that came before: it is not planned again, since what it changed is changed now."""
+        if order.idempotency_key is None or order.options.simulate:
+            return None
+        return self._store.job_of_key(order.tenant, order.idempotency_key, order.digest())
+
+    def _new_job(self, order: Order, planned: Planned, callback_url: str | None) -> NewJob:
+        return NewJob(
             id=str(uuid.uuid4()),
             tenant=order.tenant,
             kind=order.kind,
@@ -118,16 +147,11 @@ class InstallService:
             assumed=planned.assumed,
             requested_by=order.requested_by,
             sealed_headers=self._seal.close(order.headers) if order.headers else None,
-            callback_url=order.callback_url,
+            callback_url=callback_url,
             idempotency_key=order.idempotency_key,
             request_digest=order.digest() if order.idempotency_key else None,
-            task_id=task_id,
+            task_id=str(uuid.uuid4()),
         )
-        job = self._store.add_job(new, most_waiting=self._limits.most_waiting)
-        if job.id == new.id:
-            self._queue.publish(JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=task_id))
-            self._notifier.changed(job.id)
-        return Submitted(changes=tuple(step.change for step in job.steps), job=job)
 
     def _plan(self, order: Order) -> Planned:
         if order.kind is not JobKind.MODULE:
@@ -163,7 +187,7 @@ class InstallService:
                 if seen is None:
                     raise UserError(f"Install job {job.id} was aborted")
                 if seen[1] in (JobStatus.DONE, JobStatus.ERROR):
-                    return self._store.job(job.id)
+                    return self._reader.job(job.id)
                 if limit is not None and self._clock.monotonic() - began > limit:
                     raise StillRunning(job)
                 listener.wait(self._limits.look_again)
@@ -180,7 +204,7 @@ class InstallService:
 
     def job(self, job_id: str, tenant: str | None = None) -> Job:
         """One job. Raises NotFound."""
-        return self._store.job(job_id, tenant)
+        return self._reader.job(job_id, tenant)
 
     def jobs_of(self, tenant: str) -> list[Job]:
         """The tenant's jobs as Okapi lists them, oldest first. Raises NotFound if there is no such tenant."""
@@ -196,6 +220,8 @@ class InstallService:
         if aborted.was is JobStatus.RUNNING and aborted.job.task_id is not None:
             self._queue.revoke(aborted.job.task_id)
         self._notifier.changed(job_id, now=True)
+        if aborted.was is JobStatus.QUEUED:
+            self._meters.count(JOBS_ENDED, outcome="aborted")
         log.info("abort", job=job_id, tenant=aborted.job.tenant, was=aborted.was.value)
         return aborted
 
@@ -222,6 +248,10 @@ class InstallService:
         self._queue.publish(JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=task_id))
         self._notifier.changed(job_id, now=True)
         return again
+
+
+def _replayed(job: Job) -> Submitted:
+    return Submitted(changes=tuple(step.change for step in job.steps), job=job, replayed=True)
 
 
 def _to_do_again(step: Step) -> Step:

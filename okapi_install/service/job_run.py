@@ -18,6 +18,7 @@ from okapi_install.service.ports import Claim, Crew, Ending, JobRef, Progress
 from okapi_install.service.step_book import StepBook, adapted
 from okapi_install.service.step_work import WorkBench
 from okapi_install.service.steps import Findings, StepWork
+from okapi_install.service.tally import count_end, count_step, time_job
 from okapi_install.service.workshop import Workshop
 
 log = structlog.get_logger()
@@ -168,6 +169,7 @@ class JobRun:
                 raise error
             found = self._findings.pop(pos)
             step = self._book.ended(pos, found)
+            count_step(self._shop.meters, step)
             if found.failure is None:
                 progress = self._succeeded(step, progress)
             else:
@@ -214,6 +216,8 @@ class JobRun:
 
     def _finish(self, ending: Ending, progress: Progress) -> JobRef | None:
         follower = self._shop.patiently(lambda: self._shop.store.finish(self._claim, ending, progress))
+        count_end(self._shop.meters, ending)
+        time_job(self._shop.meters, self._job, ending, self._shop.clock.monotonic() - self._began)
         self._shop.notifier.changed(self._job.id, now=True)
         log.info("job complete", status=ending.status.value, cause=ending.message)
         return follower

@@ -13,6 +13,7 @@ from typing import Protocol
 from okapi_install.domain.descriptors import ModuleDescriptor, ModuleSummary
 from okapi_install.domain.errors import OkapiInstallError
 from okapi_install.domain.jobs import Change, InstallOptions, Job, JobKind, JobStatus, Step
+from okapi_install.service.meters import CountKey
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,6 +163,11 @@ class Durations:
     mean: float
     longest: float
 
+    @property
+    def slow_after(self) -> float:
+        """Seconds after which a step counts as slow: longer than it ever took, by a tenth and a second."""
+        return self.longest * 1.1 + 1
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerInfo:
@@ -198,6 +204,9 @@ class Census:
     waiting: int
     oldest_waiting: float | None
     """Age in seconds of the oldest queued job, None if there is none."""
+    running_steps: int = 0
+    slow_steps: int = 0
+    """Those of the running steps that take longer than their product ever did."""
     workers: tuple[WorkerInfo, ...] = field(default=())
 
 
@@ -285,6 +294,9 @@ class JobStore(Protocol):
             KeyReused: the key was used with another digest.
         """
 
+    def job_of_key(self, tenant_id: str, key: str, request_digest: str) -> Job | None:
+        """The tenant's job that was added with that idempotency key, if any. Raises KeyReused as `add_job`."""
+
     def job(self, job_id: str, tenant_id: str | None = None) -> Job:
         """One job with its steps. Raises NotFound; a job being aborted is not found, unless its info is kept."""
 
@@ -334,10 +346,18 @@ class JobStore(Protocol):
         """Ends a job that is still QUEUED; whether it was."""
 
     def retry(self, job_id: str, steps: Sequence[Step], sealed_headers: bytes | None, task_id: str) -> Job:
-        """Makes a complete job QUEUED again with those steps, and counts the retry. Raises NotFound, UserError."""
+        """Makes a job that ended as ERROR QUEUED again with those steps (all of them), and counts the retry.
+
+        Raises:
+            NotFound: there is no such job.
+            UserError: it is not at an end that can be retried.
+        """
 
     def beat(self, worker: str, lease: float) -> list[Beat]:
         """Renews the leases of all the worker's jobs in one statement, and tells of each."""
+
+    def disown(self, worker: str, beat: Beat) -> None:
+        """Ends the lease of a claim that the worker does not know of: the answer to its claim was lost on the way."""
 
     def sweep(self, lease: float, republish_after: float) -> list[JobRef]:
         """Jobs to publish again, each told to one sweeper only: expired leases, and queued jobs whose turn it is
@@ -360,6 +380,12 @@ class JobStore(Protocol):
 
     def census(self) -> Census:
         """Numbers for the metrics."""
+
+    def add_counts(self, deltas: Mapping[CountKey, float]) -> None:
+        """Adds to counters; those that are not there begin at 0. They outlive jobs and processes."""
+
+    def counts(self) -> dict[CountKey, float]:
+        """All counters."""
 
 
 class Store(RegistryStore, JobStore, Protocol):

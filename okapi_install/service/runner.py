@@ -6,7 +6,9 @@ One Runner for a worker process. It does not know Celery; tasks and signals call
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import structlog
@@ -15,7 +17,9 @@ from okapi_install.domain.errors import LostJob, OkapiInstallError, StoreNotWrit
 from okapi_install.domain.jobs import JobStatus, Step
 from okapi_install.service.aftermath import REVOKED, Aftermath
 from okapi_install.service.job_run import JobRun
-from okapi_install.service.ports import Claim, Crew, Ending, JobRef, Queue, Seal, Tasks
+from okapi_install.service.meters import REPUBLISHED, TAKEN_OVER
+from okapi_install.service.ports import Beat, Claim, Crew, Ending, JobRef, Queue, Seal, Tasks
+from okapi_install.service.tally import count_end
 from okapi_install.service.workshop import Workshop
 
 log = structlog.get_logger()
@@ -58,23 +62,35 @@ class Runner:
         self._rhythm = rhythm
         self._aftermath = Aftermath(shop, tasks)
         self._running: dict[str, Running] = {}
+        self._held: Counter[str] = Counter()
+        self._strays: set[tuple[str, int]] = set()
         self._stopping = False
 
     def run(self, job_id: str, task_id: str | None) -> None:
         """Carries the job out if it can be claimed; else returns at once, because another has it, or it is gone."""
-        with structlog.contextvars.bound_contextvars(job=job_id):
-            if self._stopping:
-                return
+        if self._stopping:
+            return
+        with structlog.contextvars.bound_contextvars(job=job_id), self._holding(job_id):
             claim = self._shop.patiently(
                 lambda: self._shop.store.claim(job_id, self._worker, task_id, self._rhythm.lease)
             )
-            if claim is None:
-                return
-            with structlog.contextvars.bound_contextvars(tenant=claim.job.tenant):
-                self._carry_out(claim)
+            if claim is not None:
+                with structlog.contextvars.bound_contextvars(tenant=claim.job.tenant):
+                    self._carry_out(claim)
+
+    @contextmanager
+    def _holding(self, job_id: str) -> Iterator[None]:
+        """While it lasts, the job's claim is known here, even if the store's answer is still on its way."""
+        self._held[job_id] += 1
+        try:
+            yield
+        finally:
+            self._held[job_id] -= 1
+            self._held = +self._held
 
     def _carry_out(self, claim: Claim) -> None:
         if claim.taken_over:
+            self._shop.meters.count(TAKEN_OVER)
             log.info("job is taken over: its worker's lease had run out", epoch=claim.epoch)
         headers, crew = self._seal.open(claim.sealed_headers), self._tasks.crew()
         if claim.aborting:
@@ -100,9 +116,10 @@ class Runner:
 
     def _settle(self, running: Running) -> None:
         """After an interruption. It runs in the background, where a second revoke of the task does not reach it."""
-        running.crew.kill()
-        stopping = self._stopping
-        self._publish(self._aftermath.settle(running.claim, running.steps(), running.headers, stopping=stopping))
+        with self._holding(running.claim.job.id):
+            running.crew.kill()
+            stopping = self._stopping
+            self._publish(self._aftermath.settle(running.claim, running.steps(), running.headers, stopping=stopping))
 
     def _fail(self, running: Running, message: str) -> None:
         running.crew.kill()
@@ -129,6 +146,7 @@ class Runner:
         """The job's task was revoked. If it had not begun, its info is kept, as an error with the reason."""
         ending = Ending(status=JobStatus.ERROR, message=REVOKED, error_status=500, reason="revoked")
         if self._shop.patiently(lambda: self._shop.store.end_queued(job_id, ending)):
+            count_end(self._shop.meters, ending)
             log.warning("queued job revoked", job=job_id)
             self._shop.notifier.changed(job_id, now=True)
 
@@ -145,6 +163,16 @@ class Runner:
             held = beat is not None and beat.epoch == running.claim.epoch and beat.status is JobStatus.RUNNING
             if not held and self._running.get(job_id) is running:
                 running.interrupt()
+        self._disown_strays(list(beats.values()))
+
+    def _disown_strays(self, beats: list[Beat]) -> None:
+        """A claim whose answer was lost, seen by two beats: nobody works on it, and our beats would keep it for ever."""
+        unknown = {(beat.job_id, beat.epoch): beat for beat in beats if beat.job_id not in self._held}
+        for key in unknown.keys() & self._strays:
+            log.warning("a claim without a task is given up", job=key[0])
+            with suppress(StoreUnavailable):
+                self._shop.store.disown(self._worker, unknown[key])
+        self._strays = set(unknown)
 
     def sweep(self) -> None:
         """Sends messages about jobs that nobody works on: their worker is lost, or their message was."""
@@ -154,6 +182,7 @@ class Runner:
             log.warning("nothing swept: the store is away", cause=problem.message)
             return
         for job in jobs:
+            self._shop.meters.count(REPUBLISHED)
             log.info("job is published again", job=job.id, tenant=job.tenant)
             self._publish(job)
 

@@ -21,6 +21,7 @@ from okapi_install.domain.permissions import permission_list
 from okapi_install.domain.problems import errors_of_body, merge, messages_of, parse_object, problems
 from okapi_install.domain.tenant_interface import ModuleCall, TenantCalls, tenant_calls
 from okapi_install.service.call_policy import CallPolicy
+from okapi_install.service.meters import Meters
 from okapi_install.service.module_calls import Caller, ModuleCalls
 from okapi_install.service.ports import Answer, Clock
 from okapi_install.service.tenant_jobs import Deadline, TenantJobs
@@ -64,11 +65,11 @@ class Findings:
 class StepRunner:
     """Carries out steps. One for a worker process."""
 
-    def __init__(self, calls: ModuleCalls, clock: Clock, policy: CallPolicy) -> None:
+    def __init__(self, calls: ModuleCalls, clock: Clock, policy: CallPolicy, meters: Meters | None = None) -> None:
         self._calls = calls
         self._clock = clock
         self._policy = policy
-        self._jobs = TenantJobs(calls, clock, policy)
+        self._jobs = TenantJobs(calls, clock, policy, meters or Meters())
 
     def perform(self, work: StepWork) -> Findings:
         """Does all the calls of the step; what they found, with `failure` set if the step failed."""

@@ -12,6 +12,7 @@ from okapi_install.domain.messages import message
 from okapi_install.domain.problems import parse_object
 from okapi_install.domain.tenant_interface import ModuleCall, TenantCalls
 from okapi_install.service.call_policy import CallPolicy
+from okapi_install.service.meters import POLLS, Meters
 from okapi_install.service.module_calls import Caller, ModuleCalls
 from okapi_install.service.ports import Clock
 
@@ -34,10 +35,11 @@ class Deadline:
 class TenantJobs:
     """The asynchronous half of the tenant interface 2.0."""
 
-    def __init__(self, calls: ModuleCalls, clock: Clock, policy: CallPolicy) -> None:
+    def __init__(self, calls: ModuleCalls, clock: Clock, policy: CallPolicy, meters: Meters) -> None:
         self._calls = calls
         self._clock = clock
         self._policy = policy
+        self._meters = meters
 
     def wait(self, caller: Caller, calls: TenantCalls, job: TenantJob, deadline: Deadline) -> Mapping[str, object]:
         """Asks until the job is complete; the job as its module tells it.
@@ -74,9 +76,11 @@ class TenantJobs:
         try:
             answer, _ = self._calls.call(caller, get, base_url=base_url, query=query, timeout=self._policy.poll_timeout)
         except ModuleCallFailed as failure:
+            self._meters.count(POLLS, outcome="failed")
             if _is_final(failure):
                 raise
             return None, failure
+        self._meters.count(POLLS, outcome="answered")
         document = parse_object(answer.body)
         if document is None or not isinstance(document.get("complete", False), bool):
             raise ModuleCallFailed(message(11101, "GET", get.module.id, get.path, "a body that is no tenant job: " + answer.body[:200]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import structlog
@@ -11,6 +11,7 @@ import structlog
 from okapi_install.domain.errors import StoreNotWritable, StoreUnavailable
 from okapi_install.service.call_policy import CallPolicy
 from okapi_install.service.catalog import Catalog
+from okapi_install.service.meters import Meters
 from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Clock, Notifier, Store
 from okapi_install.service.steps import StepRunner
@@ -32,6 +33,7 @@ class Workshop:
     policy: CallPolicy
     okapi_url: str
     system_auth: bool = True
+    meters: Meters = field(default_factory=Meters)
 
     def patiently(self, write: Callable[[], T]) -> T:
         """Does a thing with the store, again and again while the store is away.

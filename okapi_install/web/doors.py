@@ -13,6 +13,7 @@ from okapi_install.config import Settings
 from okapi_install.domain.errors import UserError
 from okapi_install.web.answers import no_content
 from okapi_install.web.errors import refusal
+from okapi_install.web.page_login import COOKIE, PageLogin, login_address
 
 OPEN_PATHS = frozenset({"/_/proxy/health", "/_/version"})
 """What is told without an API key: whether the server lives, and its version."""
@@ -39,6 +40,7 @@ class Doors:
 
     def __init__(self, settings: Settings) -> None:
         self._key = settings.api_key.encode() if settings.api_key else None
+        self._page = PageLogin(settings.api_key)
         self._most = settings.max_body_bytes
 
     def install(self, app: Flask) -> None:
@@ -61,8 +63,10 @@ class Doors:
         matching = [n for n in ("HTTP_X_OKAPI_TOKEN", "HTTP_AUTHORIZATION") if self._is_key(request.environ.get(n))]
         for name in matching:
             del request.environ[name]
-        if matching:
+        if matching or self._page.admits(request.path, request.cookies.get(COOKIE)):
             return None
+        if _is_for_people():
+            return Response(status=303, headers={"Location": login_address(request.full_path.rstrip("?"))})
         answer = refusal(401, "An API key is needed: send it as X-Okapi-Token or Authorization: Bearer", "no_api_key")
         answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
@@ -108,6 +112,12 @@ class Doors:
 def _is_shared() -> bool:
     """Whether pages of other origins may use it: Okapi's API, but not what is beyond it."""
     return request.path.startswith("/_/") and not request.path.startswith("/_/install/")
+
+
+def _is_for_people() -> bool:
+    """Whether a browser asks for a page: it is led to the login instead of being refused."""
+    wants_html = any(kind == "text/html" for kind, _ in request.accept_mimetypes)
+    return request.method == "GET" and wants_html and not request.path.startswith("/_/")
 
 
 def _check_characters() -> None:

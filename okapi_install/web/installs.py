@@ -106,10 +106,10 @@ class InstallHandlers:
         return json_answer(okapi_job_view(found))
 
     def _job(self, tenant: str, job_id: str) -> Job:
-        self._tenants.get(tenant)
         try:
             found = self._installs.job(job_id, tenant)
         except NotFound:
+            self._tenants.get(tenant)
             raise NotFound(f"{tenant}/{job_id}") from None
         if found.kind is JobKind.MODULE:
             raise NotFound(f"{tenant}/{job_id}")

@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 
 from okapi_install.domain.jobs import Change, InstallOptions, Job, JobStatus, Step, StepStatus
 from okapi_install.domain.problems import to_json
+from okapi_install.domain.timestamps import iso
 from okapi_install.domain.versions import ModuleId
 from okapi_install.service.ports import Durations
 
 Document = dict[str, object]
-
-
-def iso(seconds: float | None) -> str | None:
-    """Seconds since 1970 as ISO 8601 in UTC with milliseconds."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def change_view(change: Change) -> Document:
@@ -156,11 +149,11 @@ def step_view(
 
 
 def is_slow(step: Step, seen: Mapping[tuple[str, str], Durations], seconds: float | None) -> bool:
-    """Whether a running step takes longer than its module ever did, by a tenth and a second."""
+    """Whether a running step takes longer than its module ever did."""
     known = seen.get(step_key(step))
     if known is None or seconds is None or step.status is not StepStatus.RUNNING:
         return False
-    return seconds > known.longest * 1.1 + 1
+    return seconds > known.slow_after
 
 
 def step_key(step: Step) -> tuple[str, str]:
@@ -179,16 +172,21 @@ def _sum(values: object) -> float | None:
 
 
 def _remaining(job: Job, expected: Mapping[int, float | None], now: float) -> float | None:
-    """A sum over what is left, shared by as many as run side by side; None if nothing is known."""
-    left = 0.0
-    for step in job.steps:
-        known = expected[step.pos]
-        if known is None or step.status in (StepStatus.DONE, StepStatus.ERROR):
-            continue
-        left += max(known - (_between(step.started, None, now) or 0.0), 0.0)
+    """The longest chain that is left, or the sum shared by those that run side by side; None if nothing is known."""
     if not any(expected.values()):
         return None
-    return round(left / min(job.options.parallel, max(len(job.steps), 1)), 3)
+    left = {step.pos: _left(step, expected[step.pos], now) for step in job.steps}
+    shared = sum(left.values()) / min(job.options.parallel, max(len(left), 1))
+    chains = dict(left)
+    for before, after in sorted(job.edges, key=lambda edge: edge[1]):
+        chains[after] = max(chains[after], chains[before] + left[after])
+    return round(max(shared, *chains.values()), 3)
+
+
+def _left(step: Step, expected: float | None, now: float) -> float:
+    if expected is None or step.status in (StepStatus.DONE, StepStatus.ERROR):
+        return 0.0
+    return max(expected - (_between(step.started, None, now) or 0.0), 0.0)
 
 
 def _between(start: float | None, end: float | None, now: float) -> float | None:

@@ -1,4 +1,4 @@
-"""The same job as curl commands, for a shell. A token is never written: the shell has it in OKAPI_HEADER."""
+"""The same job as curl commands, for a shell. A token is never written: the shell has it in OKAPI_TOKEN."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import orjson
 from okapi_install.domain.jobs import Job, JobKind
 from okapi_install.web.job_views import change_view, options_view
 
-_HEADER = '-H "X-Okapi-Token: $OKAPI_HEADER"'
+_HEADER = '-H "X-Okapi-Token: $OKAPI_TOKEN"'
 
 
 @dataclass(frozen=True, slots=True)

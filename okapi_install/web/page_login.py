@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from urllib.parse import urlencode
 
 COOKIE = "okapi_install_page"
 LOGIN_PATH = "/login"
@@ -39,6 +40,11 @@ class PageLogin:
         if path.startswith("/_/") or cookie is None:
             return False
         return hmac.compare_digest(cookie.encode("utf-8", "replace"), self.cookie().encode())
+
+
+def login_address(wanted: str) -> str:
+    """Where a browser without the cookie is sent; the form leads it back to what it wanted."""
+    return f"{LOGIN_PATH}?{urlencode({'next': wanted})}"
 
 
 def safe_target(wanted: str | None) -> str:

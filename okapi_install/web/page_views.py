@@ -172,7 +172,7 @@ def _row(step: Step, shown: Mapping[str, Any], job: Job, seen: Seen) -> ModuleRo
         ticking=step.status is StepStatus.RUNNING,
         expected=shown["expectedSeconds"],
         slow=shown["slow"],
-        slow_after=None if known is None else known.longest * 1.1 + 1,
+        slow_after=None if known is None else known.slow_after,
         attempts=step.attempts,
         message=step.message,
         errors=step.errors,

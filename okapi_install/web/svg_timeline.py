@@ -75,6 +75,7 @@ def _row(step: Step, number: int, job: Job, scale: _Scale, usual: float | None, 
     return element(
         "g",
         element("title", words + (f", usually {duration(usual)}" if usual is not None else "")),
+        element("rect", x=0, y=y, width=_LABEL + _CHART + _RIGHT, height=_ROW, fill="transparent", class_="field"),
         element("text", shortened(step.change.id, _MOST_CHARACTERS), x=8, y=y + 14, fill="#1d1d1d"),
         *known,
         element("rect", x=x, y=y + 4, width=width, height=_BAR, rx=2, fill=state.tint, class_="span"),

@@ -49,6 +49,7 @@ class Record:
             ended=now,
             owner=None,
             lease_until=None,
+            callback_attempts=0,
         )
 
     def queue_again(self, sealed_headers: bytes | None, task_id: str, now: float) -> None:

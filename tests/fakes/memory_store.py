@@ -48,15 +48,24 @@ class MemoryStore(MemoryUpkeep):
     def add_job(self, job: NewJob, *, most_waiting: int) -> Job:
         with self._lock:
             self.tenant(job.tenant)
-            for one in self._records.values():
-                if job.idempotency_key and (one.job.tenant, one.key) == (job.tenant, job.idempotency_key):
-                    if one.digest != job.request_digest:
-                        raise KeyReused(message(20501, job.idempotency_key))
-                    return one.job
+            key, digest = job.idempotency_key, job.request_digest
+            known = self.job_of_key(job.tenant, key, digest) if key and digest else None
+            if known is not None:
+                return known
             if len(self._in_states(job.tenant, JobStatus.QUEUED)) >= most_waiting:
                 raise TooManyJobs(message(20500, job.tenant, most_waiting))
             self._records[job.id] = new_record(job, next(self._seqs), self.now())
             return self._records[job.id].job
+
+    def job_of_key(self, tenant_id: str, key: str, request_digest: str) -> Job | None:
+        with self._lock:
+            for one in self._records.values():
+                if (one.job.tenant, one.key) != (tenant_id, key):
+                    continue
+                if one.digest != request_digest:
+                    raise KeyReused(message(20501, key))
+                return one.job
+            return None
 
     def job(self, job_id: str, tenant_id: str | None = None) -> Job:
         with self._lock:

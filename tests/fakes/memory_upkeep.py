@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
 
 from okapi_install.domain.errors import LostJob, NotFound
-from okapi_install.domain.jobs import ACTIVE, Job, JobStatus
+from okapi_install.domain.jobs import ACTIVE, Job, JobStatus, Step, StepStatus
+from okapi_install.domain.versions import ModuleId
+from okapi_install.service.meters import CountKey
 from okapi_install.service.ports import Beat, Census, Claim, JobRef, WorkerInfo
 from tests.fakes.memory_record import Record
 from tests.fakes.memory_registry import MemoryRegistry
@@ -22,6 +25,7 @@ class MemoryUpkeep(MemoryRegistry):
         self._leftovers: dict[str, dict[str, str]] = {}
         self._durations: dict[tuple[str, str], list[float]] = {}
         self._workers: dict[str, tuple[float, int]] = {}
+        self._counts: dict[CountKey, float] = {}
 
     def now(self) -> float:
         return time.time() + self._passed
@@ -65,6 +69,7 @@ class MemoryUpkeep(MemoryRegistry):
             due.sort(key=lambda one: one.callback_due or 0.0)
             for one in due[:limit]:
                 one.callback_due = now + 60.0
+                one.job = replace(one.job, callback_attempts=one.job.callback_attempts + 1)
             return [one.job for one in due[:limit]]
 
     def callback_done(self, job_id: str, *, delivered: bool, retry_in: float | None) -> None:
@@ -91,8 +96,27 @@ class MemoryUpkeep(MemoryRegistry):
                 jobs={status: statuses.count(status) for status in JobStatus},
                 waiting=len(queued),
                 oldest_waiting=now - min(queued) if queued else None,
+                running_steps=len(self._at_work()),
+                slow_steps=sum(self._is_slow(step, now) for step in self._at_work()),
                 workers=tuple(WorkerInfo(name=name, age=now - at, jobs=jobs) for name, (at, jobs) in workers),
             )
+
+    def add_counts(self, deltas: Mapping[CountKey, float]) -> None:
+        with self._lock:
+            for key, value in deltas.items():
+                self._counts[key] = self._counts.get(key, 0.0) + value
+
+    def counts(self) -> dict[CountKey, float]:
+        with self._lock:
+            return dict(self._counts)
+
+    def _at_work(self) -> list[Step]:
+        running = [one.job for one in self._in_order() if one.job.status is JobStatus.RUNNING]
+        return [step for job in running for step in job.steps if step.status is StepStatus.RUNNING]
+
+    def _is_slow(self, step: Step, now: float) -> bool:
+        seen = self._durations.get((ModuleId.parse(step.change.id).product, step.change.action.value))
+        return seen is not None and now - (step.started or now) > max(seen) * 1.1 + 1
 
     def _in_order(self) -> list[Record]:
         return sorted(self._records.values(), key=lambda one: one.seq)

@@ -48,7 +48,8 @@ class FakeOkapi:
     fails: dict[str, str] = field(default_factory=dict)
     warns: set[str] = field(default_factory=set)
     hold: str | None = None
-    expected: float | None = None
+    sync_gate: threading.Event = field(default_factory=threading.Event)
+    """Closed, synchronous installs wait."""
     jobs: dict[str, Document] = field(default_factory=dict)
     seen: list[Seen] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -59,6 +60,9 @@ class FakeOkapi:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def __post_init__(self) -> None:
+        self.sync_gate.set()
 
     def start(self) -> FakeOkapi:
         """Listens: the first time on a free port, then always on the same."""
@@ -72,6 +76,7 @@ class FakeOkapi:
 
     def stop(self) -> None:
         """Connections are refused from now on."""
+        self.sync_gate.set()
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -159,7 +164,10 @@ class FakeOkapi:
     def _post(self, seen: Seen, tenant: str, _verb: str) -> Answer:
         if self.refusal is not None:
             return 400, self.refusal, {}
-        if seen.query.get("simulate") == "true" or seen.query.get("async") != "true":
+        if seen.query.get("simulate") == "true":
+            return 200, self.plan, {}
+        if seen.query.get("async") != "true":
+            self.sync_gate.wait()
             return 200, self.plan, {}
         job = self.add_job(tenant)
         return 201, self.plan, {"Location": f"/_/proxy/tenants/{tenant}/install/{job['id']}"}

@@ -21,14 +21,15 @@ from tests.fakes.command import cells, ended, environment, run_command, run_proc
 from tests.fixtures.processes import ServerProcess
 
 A, B, C = "mod-a-1.0.0", "mod-b-1.0.0", "mod-c-1.0.0"
-NEWER_A = "mod-a-1.1.0"
+OLD, NEW = "mod-d-1.0.0", "mod-d-1.1.0"
 LONELY = "mod-lonely-1.0.0"
 
 DESCRIPTORS = [
     bare_descriptor(A, provides={"ia": "1.0"}),
     bare_descriptor(B, provides={"ib": "1.0"}, requires={"ia": "1.0"}),
     bare_descriptor(C, requires={"ib": "1.0"}),
-    bare_descriptor(NEWER_A, provides={"ia": "1.1"}),
+    bare_descriptor(OLD),
+    bare_descriptor(NEW),
     bare_descriptor(LONELY, requires={"nowhere": "1.0"}),
 ]
 
@@ -193,13 +194,13 @@ def test_what_cannot_be_planned_is_refused_and_explained(site: Site) -> None:
 
 
 def test_an_upgrade_takes_what_is_newer_and_knows_how_long_it_takes(site: Site) -> None:
-    assert site.run("install", A)[0] == 0
+    assert site.run("install", OLD)[0] == 0
     code, plan = site.run("upgrade", "--simulate")
-    assert (code, plan) == (0, [{"id": NEWER_A, "from": A, "action": "enable"}])
+    assert (code, plan) == (0, [{"id": NEW, "from": OLD, "action": "enable"}])
     code, job = site.run("upgrade")
     assert (code, job["kind"]) == (0, "upgrade")
     assert job["modules"][0]["expectedSeconds"] is not None
-    assert site.enabled() == [NEWER_A]
+    assert site.enabled() == [NEW]
     assert run_command(*site.command("upgrade"), url=site.url).returncode == 0
 
 

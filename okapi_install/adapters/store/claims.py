@@ -17,6 +17,7 @@ from okapi_install.adapters.store.endings import ABORTED, aborted_step, leftover
 from okapi_install.adapters.store.history import clear_leftovers, done_in_this_run, note_leftovers, record_durations
 from okapi_install.adapters.store.rows import JOB_COLUMNS, REF_COLUMNS, AnyRow, job_of, ref_from, steps_of
 from okapi_install.adapters.store.steps import replace_steps, update_steps
+from okapi_install.adapters.store.swift import save_at_once
 from okapi_install.adapters.store.tables import ENABLED, JOBS
 from okapi_install.adapters.store.transactions import StorePart, glance, write
 from okapi_install.adapters.store.turns import ACTIVE_VALUES, OWNED, has_status, turn_has_come
@@ -124,8 +125,9 @@ class ClaimPart(StorePart):
 
     def save(self, claim: Claim, progress: Progress) -> int:
         """See JobStore.save."""
+        once = self._save_at_once if self.database.engine.dialect.name == "postgresql" else self._save
         try:
-            return self._save(claim, progress)
+            return once(claim, progress)
         except IntegrityError:
             raise LostJob(claim.job.id) from None  # the tenant was removed meanwhile
 
@@ -193,6 +195,13 @@ class ClaimPart(StorePart):
             aborting=row.status == JobStatus.ABORTING.value,
             taken_over=queued is None,
         )
+
+    @glance
+    def _save_at_once(self, connection: Connection, claim: Claim, progress: Progress) -> int:
+        revision = save_at_once(connection, _holding(claim), progress)
+        if revision is None:
+            raise LostJob(claim.job.id)
+        return revision
 
     @write
     def _save(self, connection: Connection, claim: Claim, progress: Progress) -> int:

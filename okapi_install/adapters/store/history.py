@@ -87,6 +87,15 @@ def clear_leftovers(connection: Connection, tenant: str, done: Sequence[Done]) -
         connection.execute(_CLEAR, {"of_tenant": tenant, "products": sorted({one.product for one in done})})
 
 
+def durations_of(connection: Connection, products: Collection[str]) -> dict[tuple[str, str], Durations]:
+    """How long steps took before, by product and action."""
+    rows = connection.execute(_SEEN, {"products": sorted(products)})
+    return {
+        (product, action): Durations(count=count, mean=mean, longest=longest)
+        for product, action, count, mean, longest in rows
+    }
+
+
 class HistoryPart(StorePart):
     """Reading what was learned."""
 
@@ -98,8 +107,4 @@ class HistoryPart(StorePart):
     @glance
     def durations(self, connection: Connection, products: Collection[str]) -> dict[tuple[str, str], Durations]:
         """See JobStore.durations."""
-        rows = connection.execute(_SEEN, {"products": sorted(products)})
-        return {
-            (product, action): Durations(count=count, mean=mean, longest=longest)
-            for product, action, count, mean, longest in rows
-        }
+        return durations_of(connection, products)

@@ -87,7 +87,7 @@ class JobPart(StorePart):
     def add_job(self, connection: Connection, job: NewJob, *, most_waiting: int) -> Job:
         """See JobStore.add_job."""
         _require_tenant(connection, _LOCK_TENANT, job.tenant)
-        known = _job_of_key(connection, job)
+        known = _job_of_key(connection, job.tenant, job.idempotency_key, job.request_digest)
         if known is not None:
             return known
         if connection.execute(_WAITING, {"of_tenant": job.tenant}).scalar_one() >= most_waiting:
@@ -95,6 +95,11 @@ class JobPart(StorePart):
         seq, created = connection.execute(_INSERT, _columns(job)).one()
         insert_steps(connection, seq, job.steps)
         return _as_queued(job, created)
+
+    @snapshot
+    def job_of_key(self, connection: Connection, tenant_id: str, key: str, request_digest: str) -> Job | None:
+        """See JobStore.job_of_key."""
+        return _job_of_key(connection, tenant_id, key, request_digest)
 
     @write
     def published(self, connection: Connection, job_id: str, task_id: str) -> None:
@@ -139,15 +144,15 @@ def _require_tenant(connection: Connection, statement: Any, tenant_id: str) -> N
         raise NotFound(tenant_id)
 
 
-def _job_of_key(connection: Connection, job: NewJob) -> Job | None:
+def _job_of_key(connection: Connection, tenant: str, key: str | None, digest: str | None) -> Job | None:
     """The job that came before with the same key, if any. Raises KeyReused."""
-    if job.idempotency_key is None:
+    if key is None:
         return None
-    row = connection.execute(_BY_KEY, {"of_tenant": job.tenant, "key": job.idempotency_key}).one_or_none()
+    row = connection.execute(_BY_KEY, {"of_tenant": tenant, "key": key}).one_or_none()
     if row is None:
         return None
-    if row.request_digest != job.request_digest:
-        raise KeyReused(message(20501, job.idempotency_key))
+    if row.request_digest != digest:
+        raise KeyReused(message(20501, key))
     return job_of(connection, row)
 
 

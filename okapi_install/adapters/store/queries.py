@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 
 from okapi_install.adapters.store.clock import db_now
-from okapi_install.adapters.store.rows import JOB_COLUMNS, job_of, jobs_from
-from okapi_install.adapters.store.tables import JOBS, WORKERS
+from okapi_install.adapters.store.history import durations_of, product_of
+from okapi_install.adapters.store.rows import JOB_COLUMNS, AnyRow, job_of, jobs_from
+from okapi_install.adapters.store.tables import JOBS, STEPS, WORKERS
 from okapi_install.adapters.store.transactions import StorePart, glance, snapshot
 from okapi_install.adapters.store.turns import VISIBLE, has_status
 from okapi_install.domain.errors import NotFound
-from okapi_install.domain.jobs import Job, JobKind, JobStatus
+from okapi_install.domain.jobs import Job, JobKind, JobStatus, StepStatus
 from okapi_install.service.ports import Census, JobFilter, JobPage, WorkerInfo
 
 _j = JOBS.c
@@ -23,6 +26,11 @@ _ALL_OF_TENANT = _JOBS.where(_OF_TENANT, _j.kind != JobKind.MODULE.value).order_
 _REVISION = select(_j.revision, _j.status).where(_HERE, VISIBLE)
 _COUNTS = select(_j.status, func.count()).group_by(_j.status)
 _OLDEST = select(db_now() - func.min(_j.created)).where(has_status(JobStatus.QUEUED))
+_AT_WORK = (
+    select(STEPS.c.module_id, STEPS.c.action, (db_now() - STEPS.c.started).label("age"))
+    .join(JOBS, _j.seq == STEPS.c.job_seq)
+    .where(has_status(JobStatus.RUNNING), STEPS.c.status == StepStatus.RUNNING.value)
+)
 _WORKERS = select(WORKERS.c.name, (db_now() - WORKERS.c.beat_at).label("age"), WORKERS.c.jobs).order_by(WORKERS.c.name)
 
 
@@ -71,12 +79,23 @@ class QueryPart(StorePart):
         counts.update((JobStatus(status), count) for status, count in connection.execute(_COUNTS))
         oldest = connection.scalar(_OLDEST)
         workers = connection.execute(_WORKERS)
+        at_work = connection.execute(_AT_WORK).all()
         return Census(
             jobs=counts,
             waiting=counts[JobStatus.QUEUED],
             oldest_waiting=None if oldest is None else max(0.0, oldest),
+            running_steps=len(at_work),
+            slow_steps=_slow(connection, at_work),
             workers=tuple(WorkerInfo(name=row.name, age=max(0.0, row.age), jobs=row.jobs) for row in workers),
         )
+
+
+def _slow(connection: Connection, at_work: Sequence[AnyRow]) -> int:
+    """How many of those running steps take longer than their product ever did."""
+    running = [(product_of(module), action, age) for module, action, age in at_work]
+    known = durations_of(connection, {product for product, _, _ in running})
+    seen = [(known.get((product, action)), age) for product, action, age in running]
+    return sum(durations is not None and age is not None and age > durations.slow_after for durations, age in seen)
 
 
 def _read(connection: Connection, job_id: str, tenant_id: str | None) -> Job:

@@ -30,6 +30,7 @@ JOB_COLUMNS = (
     *(_j.seq, _j.id, _j.tenant_id, _j.kind, _j.status, _j.options, _j.request, _j.created, _j.started, _j.ended),
     *(_j.message, _j.error_status, _j.reason, _j.assumed, _j.requested_by, _j.owner, _j.epoch, _j.revision),
     *(_j.task_id, _j.lease_until, _j.keep_on_abort, _j.retries, _j.callback_url, _j.edges),
+    _j.callback_attempts,
 )
 REF_COLUMNS = (_j.id, _j.tenant_id, _j.kind, _j.task_id)
 _STEP_COLUMNS = (
@@ -75,7 +76,7 @@ def _step(row: AnyRow) -> Step:
 def _job(row: AnyRow, steps: tuple[Step, ...]) -> Job:
     (_, job_id, tenant, kind, status, options, request, created, started, ended, message, *rest) = row
     (error_status, reason, assumed, requested_by, owner, epoch, revision, *rest) = rest
-    task_id, lease_until, keep_on_abort, retries, callback_url, edges, *_ = rest
+    task_id, lease_until, keep_on_abort, retries, callback_url, edges, callback_attempts, *_ = rest
     return Job(
         id=job_id,
         tenant=tenant,
@@ -101,6 +102,7 @@ def _job(row: AnyRow, steps: tuple[Step, ...]) -> Job:
         retries=retries,
         callback_url=callback_url,
         edges=load_edges(edges),
+        callback_attempts=callback_attempts,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, Engine, text
 
 from okapi_install.adapters.store.claims import ClaimPart
+from okapi_install.adapters.store.counters import CounterPart
 from okapi_install.adapters.store.discovery import DiscoveryPart
 from okapi_install.adapters.store.engine import make_engine
 from okapi_install.adapters.store.history import HistoryPart
@@ -16,17 +17,20 @@ from okapi_install.adapters.store.transactions import Database, glance
 from okapi_install.adapters.store.upkeep import UpkeepPart
 from okapi_install.domain.descriptors import ModuleDescriptor
 from okapi_install.domain.errors import UserError
+from okapi_install.service.meters import Meters
 from okapi_install.service.ports import Store, Tenant
 
 _ALIVE = text("SELECT 1")
 SUPERTENANT = Tenant(id="supertenant", name="supertenant", description="Okapi built-in super tenant")
 
 
-class SqlStore(RegistryPart, TenantPart, DiscoveryPart, JobPart, ClaimPart, QueryPart, HistoryPart, UpkeepPart):
+class SqlStore(
+    RegistryPart, TenantPart, DiscoveryPart, JobPart, ClaimPart, QueryPart, HistoryPart, UpkeepPart, CounterPart
+):
     """The Store of ports.py on an SQL database whose tables are there (see schema.py)."""
 
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(Database(engine))
+    def __init__(self, engine: Engine, meters: Meters | None = None) -> None:
+        super().__init__(Database(engine, meters))
         self.engine = engine
 
     @glance
@@ -39,13 +43,13 @@ class SqlStore(RegistryPart, TenantPart, DiscoveryPart, JobPart, ClaimPart, Quer
         self.engine.dispose()
 
 
-def open_store(url: str, *, pool_size: int = 20) -> SqlStore:
+def open_store(url: str, *, pool_size: int = 20, meters: Meters | None = None) -> SqlStore:
     """The store of that database, without looking into it. For greenlets, monkey-patch before this is imported.
 
     Raises:
         InternalError: the URL is not usable.
     """
-    return SqlStore(make_engine(url, pool_size=pool_size))
+    return SqlStore(make_engine(url, pool_size=pool_size), meters)
 
 
 def ensure_builtin(store: Store, okapi: ModuleDescriptor) -> None:

@@ -219,9 +219,18 @@ class WorkerRow(Row):
     jobs: Mapped[int]
 
 
+class CounterRow(Row):
+    """A counter of the metrics; `labels` is a JSON array of pairs."""
+
+    __tablename__ = "counters"
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    labels: Mapped[str] = mapped_column(Text, primary_key=True)
+    value: Mapped[float] = mapped_column(Double)
+
+
 MODULES, REGISTRY_LOG = cast(Table, ModuleRow.__table__), cast(Table, RegistryLogRow.__table__)
 TENANTS, ENABLED = cast(Table, TenantRow.__table__), cast(Table, EnabledRow.__table__)
 INSTANCES, ENV = cast(Table, InstanceRow.__table__), cast(Table, EnvRow.__table__)
 JOBS, STEPS = cast(Table, JobRow.__table__), cast(Table, StepRow.__table__)
 DURATIONS, LEFTOVERS = cast(Table, DurationRow.__table__), cast(Table, LeftoverRow.__table__)
-WORKERS = cast(Table, WorkerRow.__table__)
+WORKERS, COUNTERS = cast(Table, WorkerRow.__table__), cast(Table, CounterRow.__table__)

@@ -1,6 +1,6 @@
 """Runs each method of the store as one transaction, and again where that is safe.
 
-`write` is for changes; `snapshot` reads several statements from one moment; `glance` reads with one statement.
+`write` is for changes; `snapshot` reads several statements from one moment; `glance` runs one statement.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from sqlalchemy.exc import DBAPIError
 
 from okapi_install.adapters.store.engine import BEGIN_OPTION
 from okapi_install.adapters.store.faults import DatabaseFailure, fault, worth_repeating
+from okapi_install.domain.errors import InternalError
+from okapi_install.service.meters import STORE_ERRORS, Meters
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,8 +34,9 @@ within a process, wait here instead. Between BEGIN and COMMIT no greenlet gives 
 class Database:
     """An engine, and how its transactions are run."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, meters: Meters | None = None) -> None:
         self.engine = engine
+        self._meters = meters or Meters()
         sqlite = engine.dialect.name == "sqlite"
         self._guard: AbstractContextManager[object] = _sqlite_writer if sqlite else nullcontext()
         if sqlite:
@@ -45,15 +48,22 @@ class Database:
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Raises StoreUnavailable, InternalError, IntegrityError, or what `work` raises; then nothing is changed."""
-        return _persist(lambda: self._write_once(work))
+        return self._watched(lambda: self._write_once(work))
 
     def snapshot(self, work: Callable[[Connection], T]) -> T:
         """Like `write`, but `work` only reads, and sees one moment."""
-        return _persist(lambda: _read_once(self._snapshots, work))
+        return self._watched(lambda: _read_once(self._snapshots, work))
 
     def glance(self, work: Callable[[Connection], T]) -> T:
-        """Like `snapshot`, for one statement, without the price of a transaction."""
-        return _persist(lambda: _read_once(self._glances, work))
+        """One statement, without the price of a transaction around it: it reads, or changes all that it changes at once."""
+        return self._watched(lambda: _read_once(self._glances, work))
+
+    def _watched(self, once: Callable[[], T]) -> T:
+        try:
+            return _persist(once)
+        except InternalError as problem:
+            self._meters.count(STORE_ERRORS, code=problem.code)
+            raise
 
     def _write_once(self, work: Callable[[Connection], T]) -> T:
         with self._guard, self.engine.connect() as connection:
@@ -129,7 +139,7 @@ def snapshot(method: Callable[Concatenate[S, Connection, P], T]) -> Callable[Con
 
 
 def glance(method: Callable[Concatenate[S, Connection, P], T]) -> Callable[Concatenate[S, P], T]:
-    """The method as one statement that reads."""
+    """The method as one statement."""
 
     def transaction(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return self.database.glance(lambda connection: method(self, connection, *args, **kwargs))

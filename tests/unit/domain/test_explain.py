@@ -14,6 +14,8 @@ from okapi_install.domain.registry import Registry
 from okapi_install.domain.resolver import resolve
 from tests.unit.domain.registries import OPTIONS, enable, module
 
+WHY = "  q-1.0.0 requires ip 1.3, but the plan has 1.2 of p-1.0.0, which was asked for or is needed by something else."
+
 
 def explained(
     modules: Sequence[ModuleSummary], request: Sequence[Change] | None, enabled: Collection[str] = ()
@@ -45,8 +47,7 @@ def test_other_versions_of_either_side_are_proposed() -> None:
     assert explained(modules, enable("p-1.0.0", "q-1.0.0")) == [
         "Incompatible version for module q-1.0.0 interface ip. Need 1.3. Have 1.2/p-1.0.0.",
         "  q-1.0.0 was asked for.",
-        "  q-1.0.0 requires ip 1.3, but the plan has 1.2 of p-1.0.0, "
-        "which was asked for or is needed by something else.",
+        WHY,
         "  Possible: ask for p-1.1.0, which provides ip in a version that suits 1.3.",
         "  Possible: ask for q-0.9.0 instead of q-1.0.0; it requires ip 1.2, which is there.",
     ]

@@ -1,0 +1,53 @@
+"""What a module descriptor of the right form must have to be complete (the `validate` of Okapi's beans)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from okapi_install.domain.errors import UserError
+
+
+def check(document: Mapping[str, Any]) -> None:
+    """Checks what has the right form for being complete. Raises UserError in Okapi's words."""
+    if "id" not in document:
+        raise UserError("id is missing for module")
+    module = document["id"]
+    for section in ("provides", "requires", "optional"):
+        for interface in document.get(section, ()):
+            _check_interface(interface, section, module)
+    for entry in document.get("filters", ()):
+        _check_entry(entry)
+
+
+def _check_interface(interface: Mapping[str, Any], section: str, module: str) -> None:
+    for member in ("id", "version"):
+        if member not in interface:
+            raise UserError(f"{member} is missing for module {module}")
+    kind = interface.get("interfaceType")
+    if kind not in (None, "proxy", "system", "multiple"):
+        raise UserError(f"Bad interface type '{kind}' for module {module}")
+    handlers = interface.get("handlers", ())
+    if section == "requires" and handlers:
+        raise UserError(f"No handlers allowed in 'requires' section for module {module}")
+    if section == "provides":
+        system = kind == "system" or interface["id"].startswith("_")
+        for entry in handlers:
+            _check_entry(entry)
+            if not system:
+                _check_permissions_required(entry, module)
+
+
+def _check_entry(entry: Mapping[str, Any]) -> None:
+    if not entry.get("path") and not entry.get("pathPattern"):
+        raise UserError("Bad routing entry, needs a pathPattern or at least a path")
+    if entry.get("type") == "redirect" and not entry.get("redirectPath"):
+        raise UserError("Redirect entry without redirectPath")
+
+
+def _check_permissions_required(entry: Mapping[str, Any], module: str) -> None:
+    if "permissionsRequired" in entry:
+        return
+    path = (entry.get("pathPattern", "") + entry.get("path", "")).strip()
+    shown = f" {path}" if path else ""
+    raise UserError(f"Module '{module}' handler{shown}: Missing field permissionsRequired")

@@ -1,0 +1,150 @@
+"""Tells whoever wants to know that a job has ended: what is sent, how it is signed, and when it is tried again.
+
+It knows no HTTP library. A callback is delivered at least once: the store hands it out until it is settled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from okapi_install.domain.errors import OkapiInstallError, UserError
+from okapi_install.domain.jobs import Job, StepStatus
+from okapi_install.domain.timestamps import iso
+from okapi_install.service.meters import CALLBACKS, Meters
+from okapi_install.service.ports import JobStore, Tasks
+
+log = structlog.get_logger()
+
+SIGNATURE = "X-Okapi-Install-Signature"
+DELIVERY = "X-Okapi-Install-Delivery"
+MOST_AT_ONCE = 20
+FIRST_PAUSE = 10.0
+LONGEST_PAUSE = 3600.0
+MOST_ATTEMPTS = 32
+"""With the pauses between them, they take a little less than a day."""
+GONE = 410
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallbackRule:
+    """Who is told: the server's own address, and whether an order may name another."""
+
+    default: str | None = None
+    per_job: bool = True
+
+    def url_for(self, wanted: str | None) -> str | None:
+        """The address for an order that names one, or none. Raises UserError if it must not."""
+        if wanted is not None and not self.per_job:
+            raise UserError("This server takes no callback URLs with a request: leave X-Okapi-Install-Callback out")
+        return wanted or self.default
+
+
+class WebhookFailed(OkapiInstallError):
+    """No answer came to a callback; the message says why, without the address."""
+
+    code = "webhook_failed"
+
+
+class Webhook(Protocol):
+    """Sends one callback."""
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
+        """The status that it is answered with; redirects are not followed. Raises WebhookFailed."""
+
+
+def signature(secret: str, at: int, body: bytes) -> str:
+    """`t=…,v1=…`: the time in seconds since 1970, and the HMAC-SHA256 of that time, a dot and the body, in hex."""
+    digest = hmac.new(secret.encode(), str(at).encode() + b"." + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={digest}"
+
+
+def pause_after(attempts: int) -> float | None:
+    """Seconds until the next attempt, after that many; None when there is to be no other."""
+    if attempts >= MOST_ATTEMPTS:
+        return None
+    return float(min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE))
+
+
+def callback_document(job: Job, public_url: str) -> dict[str, object]:
+    """What is told of a job that has ended. See docs/callbacks.md."""
+    counts = {status.value: sum(step.status is status for step in job.steps) for status in StepStatus}
+    return {
+        "id": job.id,
+        "tenant": job.tenant,
+        "kind": job.kind.value,
+        "status": job.status.value,
+        "reason": job.reason,
+        "message": job.message,
+        "created": iso(job.created),
+        "startDate": iso(job.started),
+        "endDate": iso(job.ended),
+        "retries": job.retries,
+        "requestedBy": job.requested_by,
+        "modules": {"total": len(job.steps), **counts},
+        "link": f"{public_url}/jobs/{job.id}",
+        "self": f"{public_url}/_/install/jobs/{job.id}",
+    }
+
+
+class CallbackService:
+    """Delivers the callbacks that are due. `now` gives the time in seconds since 1970."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        webhook: Webhook,
+        tasks: Tasks,
+        meters: Meters,
+        now: Callable[[], float],
+        *,
+        public_url: str,
+        secret: str | None,
+    ) -> None:
+        self._store = store
+        self._webhook = webhook
+        self._tasks = tasks
+        self._meters = meters
+        self._now = now
+        self._public_url = public_url
+        self._secret = secret
+
+    def deliver_due(self) -> None:
+        """Sends what is due, side by side, so that an address that does not answer holds up no other."""
+        crew = self._tasks.crew()
+        jobs = self._store.due_callbacks(MOST_AT_ONCE)
+        for place, job in enumerate(jobs):
+            crew.start(place, lambda job=job: self._deliver(job))  # type: ignore[misc]
+        left = len(jobs)
+        while left > 0:
+            ended = crew.finished()
+            left -= len(ended)
+            for _, problem in ended:
+                if problem is not None:
+                    log.warning("callback not settled; it will be tried again", cause=str(problem))
+
+    def _deliver(self, job: Job) -> None:
+        status, cause = self._send(job)
+        delivered = status is not None and 200 <= status <= 299
+        retry_in = None if delivered or status == GONE else pause_after(job.callback_attempts)
+        self._store.callback_done(job.id, delivered=delivered, retry_in=retry_in)
+        outcome = "delivered" if delivered else "given_up" if retry_in is None else "failed"
+        self._meters.count(CALLBACKS, outcome=outcome)
+        log.info("callback", job=job.id, outcome=outcome, attempt=job.callback_attempts, cause=cause)
+
+    def _send(self, job: Job) -> tuple[int | None, str | None]:
+        body = json.dumps(callback_document(job, self._public_url), ensure_ascii=False).encode()
+        headers = {"Content-Type": "application/json", DELIVERY: f"{job.id}.{job.retries}"}
+        if self._secret is not None:
+            headers[SIGNATURE] = signature(self._secret, int(self._now()), body)
+        try:
+            status = self._webhook.post(job.callback_url or "", body, headers)
+        except WebhookFailed as problem:
+            return None, problem.message
+        return status, f"answered {status}"

@@ -1,0 +1,134 @@
+"""What happens is counted here, in memory, until it is added to what the store has counted for all processes.
+
+It knows no store, clock or format. Names and units are Prometheus's; the labels of a meter take few values, none of
+them from a client, but for the products of modules.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+Labels = tuple[tuple[str, str], ...]
+CountKey = tuple[str, Labels]
+"""The name of a counter, and its labels in the order of its meter."""
+
+BUCKET, SUM, LIMIT = "_bucket", "_sum", "le"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Meter:
+    """Something that is counted: `name` without the suffix of its kind. With `buckets` it is a histogram of seconds."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+    def key(self, suffix: str, values: Mapping[str, str], *more: tuple[str, str]) -> CountKey:
+        """The counter for those labels."""
+        return self.name + suffix, (*((label, values[label]) for label in self.labels), *more)
+
+
+_QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_LONG = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 43200.0)
+
+JOBS_SUBMITTED = Meter(name="okapi_install_jobs_submitted", help="Jobs accepted.", labels=("kind",))
+JOBS_ENDED = Meter(
+    name="okapi_install_jobs_ended",
+    help="Jobs that came to an end: done, failed, aborted, revoked or unplannable.",
+    labels=("outcome",),
+)
+JOB_SECONDS = Meter(
+    name="okapi_install_job_seconds",
+    help="How long jobs took that a worker carried to their end, since that worker claimed them.",
+    labels=("kind", "outcome"),
+    buckets=_LONG,
+)
+STEPS = Meter(
+    name="okapi_install_steps",
+    help="Steps that ended, by the module's product and what was done with it.",
+    labels=("module", "action", "outcome"),
+)
+MODULE_SECONDS = Meter(
+    name="okapi_install_module_seconds",
+    help="Time that the steps of a product took in all: divided by its steps, the mean.",
+    labels=("module", "action"),
+)
+STEP_SECONDS = Meter(
+    name="okapi_install_step_seconds",
+    help="How long steps took.",
+    labels=("action", "outcome"),
+    buckets=_LONG,
+)
+TAKEN_OVER = Meter(name="okapi_install_leases_taken_over", help="Jobs that were taken over from a lost worker.")
+REPUBLISHED = Meter(name="okapi_install_jobs_republished", help="Messages about jobs that a sweeper sent again.")
+POLLS = Meter(
+    name="okapi_install_polls",
+    help="Questions to modules about their tenant jobs: answered, or failed.",
+    labels=("outcome",),
+)
+STORE_ERRORS = Meter(
+    name="okapi_install_store_errors", help="Transactions that the store did not carry out.", labels=("code",)
+)
+BROKER_ERRORS = Meter(
+    name="okapi_install_broker_errors",
+    help="Messages that the broker did not take, and connections to it that broke.",
+    labels=("part",),
+)
+CALLBACKS = Meter(
+    name="okapi_install_callbacks",
+    help="Callbacks about ended jobs: delivered, failed (to be tried again), or given up.",
+    labels=("outcome",),
+)
+HTTP_REQUESTS = Meter(
+    name="okapi_install_http_requests",
+    help="Requests to the API, by the path's pattern.",
+    labels=("route", "method", "status"),
+)
+HTTP_SECONDS = Meter(
+    name="okapi_install_http_request_seconds",
+    help="Time until an answer began; long polls and synchronous installs wait as long as they are asked to.",
+    labels=("route", "method"),
+    buckets=_QUICK,
+)
+METERS = (
+    *(JOBS_SUBMITTED, JOBS_ENDED, JOB_SECONDS, STEPS, MODULE_SECONDS, STEP_SECONDS, TAKEN_OVER, REPUBLISHED, POLLS),
+    *(STORE_ERRORS, BROKER_ERRORS, CALLBACKS, HTTP_REQUESTS, HTTP_SECONDS),
+)
+
+
+class Meters:
+    """The counts of one process since they were last taken. Safe between threads and greenlets; it never waits."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[CountKey, float] = {}
+
+    def count(self, meter: Meter, amount: float = 1.0, /, **labels: str) -> None:
+        """Adds to a counter."""
+        self._add(((meter.key("_total", labels), amount),))
+
+    def observe(self, meter: Meter, seconds: float, /, **labels: str) -> None:
+        """Adds a duration to a histogram."""
+        place = bisect_left(meter.buckets, seconds)
+        limit = repr(meter.buckets[place]) if place < len(meter.buckets) else "+Inf"
+        bucket = meter.key(BUCKET, labels, (LIMIT, limit))
+        self._add(((bucket, 1.0), (meter.key(SUM, labels), max(seconds, 0.0))))
+
+    def take(self) -> dict[CountKey, float]:
+        """What was counted since the last call."""
+        with self._lock:
+            taken, self._counts = self._counts, {}
+        return taken
+
+    def give_back(self, taken: Mapping[CountKey, float]) -> None:
+        """Counts again what was taken and could not be kept."""
+        self._add(taken.items())
+
+    def _add(self, counts: Iterable[tuple[CountKey, float]]) -> None:
+        with self._lock:
+            for key, amount in counts:
+                self._counts[key] = self._counts.get(key, 0.0) + amount
