@@ -39,7 +39,9 @@ from okapi_install.service.workshop import Workshop
 def required_broker(settings: Settings) -> str:
     """The broker's URL. Raises SettingsError if there is none: only `serve` brings its own."""
     if settings.broker_url is None:
-        raise SettingsError(variable("broker_url"), "not set", "redis://HOST:PORT/0; only `okapi-install serve` brings one")
+        raise SettingsError(
+            variable("broker_url"), "not set", "redis://HOST:PORT/0; only `okapi-install serve` brings one"
+        )
     return settings.broker_url
 
 

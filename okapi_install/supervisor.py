@@ -52,7 +52,7 @@ class Child:
     def start(self, environ: Mapping[str, str]) -> None:
         """Starts it in a process group of its own; the kernel ends it if the supervisor is killed."""
         self.started = time.monotonic()
-        self.process = subprocess.Popen(  # noqa: S603 (our own programs)
+        self.process = subprocess.Popen(
             self.command,
             stdin=subprocess.PIPE if self.stdin is not None else subprocess.DEVNULL,
             env=dict(environ),
@@ -66,7 +66,8 @@ class Child:
     @property
     def alive(self) -> bool:
         """Whether it runs."""
-        return self.process is not None and bool(self.process.poll() is None)
+        code = 0 if self.process is None else self.process.poll()
+        return code is None
 
     def restart_due(self) -> bool:
         """Whether it has ended and may be started again: at once, then more and more slowly if it keeps failing."""
@@ -74,7 +75,7 @@ class Child:
             return False
         if time.monotonic() - self.started > 30:
             self.failures = 0
-        return time.monotonic() - self.started >= min(0.1 * 2**self.failures, 10.0)
+        return time.monotonic() - self.started >= min(0.1 * 2.0**self.failures, 10.0)
 
     def stop(self) -> None:
         """Asks it to end; ends it when its patience is over."""

@@ -35,7 +35,9 @@ class CeleryQueue:
     def publish(self, job: JobRef) -> None:
         """Hands the message to the outbox."""
         self._put(
-            lambda: self._app.send_task(job.kind.value, args=[job.tenant, job.id], task_id=job.task_id, ignore_result=True)
+            lambda: self._app.send_task(
+                job.kind.value, args=[job.tenant, job.id], task_id=job.task_id, ignore_result=True
+            )
         )
 
     def revoke(self, task_id: str) -> None:

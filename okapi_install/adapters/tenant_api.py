@@ -73,7 +73,11 @@ def _root(problem: BaseException) -> BaseException:
     seen = {id(problem)}
     while True:
         inner = getattr(problem, "reason", None) or problem.__cause__ or problem.__context__
-        inner = inner if isinstance(inner, BaseException) else next((a for a in problem.args if isinstance(a, BaseException)), None)
+        inner = (
+            inner
+            if isinstance(inner, BaseException)
+            else next((a for a in problem.args if isinstance(a, BaseException)), None)
+        )
         if inner is None or id(inner) in seen:
             return problem
         seen.add(id(inner))

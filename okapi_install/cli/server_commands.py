@@ -37,7 +37,7 @@ def _reported(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--listen", metavar="HOST:PORT", help="Where the API listens; port 0 picks a free one.")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="The data folder.")
 @click.option("--workers", type=int, metavar="N", help="How many worker processes.")
-@click.option("--database-url", metavar="URL", help="A PostgreSQL or SQLite database; default: SQLite in the data folder.")
+@click.option("--database-url", metavar="URL", help="PostgreSQL or SQLite; default: SQLite in the data folder.")
 @click.option("--broker-url", metavar="URL", help="A Redis or Valkey; default: an embedded Valkey.")
 @click.option("--insecure", is_flag=True, default=None, help="Listen on any address without an API key.")
 @_reported

@@ -1,4 +1,4 @@
-"""The `invoke` parameter: which modules' tenant interface is called. Source: Okapi (TenantInstallOptions.checkInvoke)."""
+"""The `invoke` parameter: which modules' interfaces are called. Source: Okapi (TenantInstallOptions.checkInvoke)."""
 
 from __future__ import annotations
 

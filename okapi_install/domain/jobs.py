@@ -138,11 +138,16 @@ class InstallOptions:
     npm_snapshot: str | None = None
 
 
+OVER = "over"
+"""The phase of a tenant job that has succeeded."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TenantJob:
     """A module's own asynchronous job, as its POST named it.
 
-    `phase` is "purge" for the purge that goes before an enable with purge, else "init". `base_url` is the
+    `phase` is "purge" for the purge that goes before an enable with purge, else "init"; it is "over" once the
+    job has succeeded, before its module is told to forget it: asked again, it would not be found. `base_url` is the
     module instance that was called: the job must be asked for there and nowhere else.
     """
 

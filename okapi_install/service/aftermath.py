@@ -73,7 +73,7 @@ class Aftermath:
         for step in steps:
             if step.status is not StepStatus.RUNNING or step.tenant_job is None:
                 continue
-            work, job = bench.work(step, purge=False, remember=lambda _: None), step.tenant_job
+            work, job = bench.work(step, purge=False, remember=lambda *_: None), step.tenant_job
             crew.start(step.pos, lambda work=work, job=job: self._shop.steps.cancel(work, job))  # type: ignore[misc]
             started += 1
         while started > 0:

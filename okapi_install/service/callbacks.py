@@ -14,7 +14,7 @@ from typing import Protocol
 
 import structlog
 
-from okapi_install.domain.errors import OkapiInstallError, UserError
+from okapi_install.domain.errors import OkapiInstallError, StoreUnavailable, UserError
 from okapi_install.domain.jobs import Job, StepStatus
 from okapi_install.domain.timestamps import iso
 from okapi_install.service.meters import CALLBACKS, Meters
@@ -118,7 +118,11 @@ class CallbackService:
     def deliver_due(self) -> None:
         """Sends what is due, side by side, so that an address that does not answer holds up no other."""
         crew = self._tasks.crew()
-        jobs = self._store.due_callbacks(MOST_AT_ONCE)
+        try:
+            jobs = self._store.due_callbacks(MOST_AT_ONCE)
+        except StoreUnavailable as problem:
+            log.warning("no callbacks sent: the store is away", cause=problem.message)
+            return
         for place, job in enumerate(jobs):
             crew.start(place, lambda job=job: self._deliver(job))  # type: ignore[misc]
         left = len(jobs)

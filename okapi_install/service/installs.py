@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from okapi_install.domain.errors import KeyReused, NotFound, Unresolvable, UserError
+from okapi_install.domain.errors import NotFound, Unresolvable, UserError
 from okapi_install.domain.explain import explain
 from okapi_install.domain.invocation import InvokeRule
 from okapi_install.domain.jobs import Change, InstallOptions, Job, JobKind, JobStatus, Stage, Step, StepStatus
@@ -17,7 +17,18 @@ from okapi_install.service.callbacks import CallbackRule
 from okapi_install.service.job_reader import JobReader
 from okapi_install.service.meters import JOBS_ENDED, JOBS_SUBMITTED, Meters
 from okapi_install.service.planning import Planned, Planner, expected, parallel_checked
-from okapi_install.service.ports import Aborted, Clock, JobFilter, JobPage, JobRef, JobStore, NewJob, Notifier, Queue, Seal
+from okapi_install.service.ports import (
+    Aborted,
+    Clock,
+    JobFilter,
+    JobPage,
+    JobRef,
+    JobStore,
+    NewJob,
+    Notifier,
+    Queue,
+    Seal,
+)
 from okapi_install.service.registry import RegistryService
 
 log = structlog.get_logger()
@@ -61,7 +72,7 @@ class Explanation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What is refused or given up: queued jobs of a tenant; seconds that a synchronous request waits (None: for ever)."""
+    """Limits: queued jobs of a tenant, and seconds that a synchronous request waits (None: for ever)."""
 
     most_waiting: int = 100
     sync_timeout: float | None = None
@@ -235,7 +246,7 @@ class InstallService:
                 continue
 
     def retry(self, job_id: str, headers: Mapping[str, str]) -> Job:
-        """Runs again, in the same job, the steps that are not done. Raises NotFound, or UserError if there is nothing."""
+        """Runs again, in the same job, the steps that are not done. Raises NotFound; UserError if there are none."""
         job = self._store.job(job_id)
         steps = [_to_do_again(step) for step in job.steps]
         if job.status is not JobStatus.ERROR:
@@ -268,4 +279,3 @@ def _to_do_again(step: Step) -> Step:
         ended=None,
         tenant_job=None,
     )
-

@@ -94,7 +94,9 @@ class JobRun:
         if planned.changes == tuple(step.change for step in job.steps):
             return list(job.steps)
         log.info("job is planned again: the tenant's modules are not those that were expected")
-        self._shop.patiently(lambda: self._shop.store.replan(self._claim, planned.steps, planned.edges, planned.assumed))
+        self._shop.patiently(
+            lambda: self._shop.store.replan(self._claim, planned.steps, planned.edges, planned.assumed)
+        )
         return list(planned.steps)
 
     def _prepare(self, steps: list[Step]) -> None:
@@ -123,8 +125,7 @@ class JobRun:
         """Begins what may begin, and adds it to the progress that is to be committed first."""
         changed = list(progress.steps)
         while positions := self._schedule.begin():
-            for pos in positions:
-                changed.append(self._begun(pos))
+            changed.extend(self._begun(pos) for pos in positions)
         return replace(progress, steps=tuple(changed))
 
     def _begun(self, pos: int) -> Step:
@@ -147,17 +148,21 @@ class JobRun:
         work = self._work(pos)
 
         def perform() -> None:
-            with structlog.contextvars.bound_contextvars(job=self._job.id, tenant=self._job.tenant, module=work.step.change.id):
+            with structlog.contextvars.bound_contextvars(
+                job=self._job.id, tenant=self._job.tenant, module=work.step.change.id
+            ):
                 self._findings[pos] = self._shop.steps.perform(work)
 
         return perform
 
     def _work(self, pos: int) -> StepWork:
         purge = self._job.options.purge and not self._book.purge_spent(pos)
-        return self._bench.work(self._book[pos], purge=purge, remember=lambda job: self._remember(pos, job))
+        return self._bench.work(
+            self._book[pos], purge=purge, remember=lambda job, found: self._remember(pos, job, found)
+        )
 
-    def _remember(self, pos: int, job: TenantJob | None) -> None:
-        step = self._book.remembered(pos, job)
+    def _remember(self, pos: int, job: TenantJob | None, found: Findings) -> None:
+        step = self._book.remembered(pos, job, found)
         self._shop.patiently(lambda: self._shop.store.save(self._claim, Progress(steps=(step,))))
         self._shop.notifier.changed(self._job.id)
 
@@ -225,7 +230,9 @@ class JobRun:
     def _is_upgraded_guard(self, step: Step) -> bool:
         """Okapi tells an upgraded permissions module of all modules once more, last."""
         change, summary = step.change, self._registry.get(step.change.id)
-        return change.action is Action.ENABLE and change.from_id is not None and summary is not None and summary.exclusive
+        return (
+            change.action is Action.ENABLE and change.from_id is not None and summary is not None and summary.exclusive
+        )
 
     def _refresh_permissions(self, upgraded: list[Step]) -> Progress:
         progress = Progress()
@@ -246,6 +253,4 @@ class JobRun:
 def _added(
     progress: Progress, steps: tuple[Step, ...], enable: tuple[str, ...] = (), disable: tuple[str, ...] = ()
 ) -> Progress:
-    return Progress(
-        steps=progress.steps + steps, enable=progress.enable + enable, disable=progress.disable + disable
-    )
+    return Progress(steps=progress.steps + steps, enable=progress.enable + enable, disable=progress.disable + disable)

@@ -104,7 +104,9 @@ class ModuleCalls:
             except ModuleUnreachable as problem:
                 if attempt == retries or not problem.retry or not self._again(problem, timeout):
                     raise self._failed(call, problem.message) from problem
-                log.info("module call is tried again", module=call.module.id, cause=problem.message, attempt=attempt + 1)
+                log.info(
+                    "module call is tried again", module=call.module.id, cause=problem.message, attempt=attempt + 1
+                )
             self._clock.sleep(self._policy.connect_retry_pause)
         raise AssertionError("unreachable")
 
@@ -126,14 +128,18 @@ class ModuleCalls:
         answer = self._api.call(call.method, full, headers | {"X-Okapi-Url-to": url}, body, timeout)
         return self._checked(call, answer)
 
-    def _authorize(self, caller: Caller, call: ModuleCall, guard: ModuleDescriptor, entry: RoutingEntry) -> dict[str, str]:
+    def _authorize(
+        self, caller: Caller, call: ModuleCall, guard: ModuleDescriptor, entry: RoutingEntry
+    ) -> dict[str, str]:
         """Asks the auth filter for a token (Okapi: authForSystemInterface); headers for the call itself."""
         url = self._instance(guard.id, call.path)
         headers = caller.base_headers() | {"X-Okapi-Url-to": url, "X-Okapi-Filter": entry.phase or "auth"}
         if call.entry is not None:
             headers["X-Okapi-Module-Permissions"] = json.dumps(_module_permissions(call, expand=caller.expand))
         asked = replace(call, module=guard)
-        answer = self._checked(asked, self._api.call(call.method, url + call.path, headers, "", self._policy.poll_timeout))
+        answer = self._checked(
+            asked, self._api.call(call.method, url + call.path, headers, "", self._policy.poll_timeout)
+        )
         found = {}
         tokens = parse_object(answer.headers.get("x-okapi-module-tokens", "")) or {}
         token = tokens.get(call.module.id, answer.headers.get("x-okapi-token"))

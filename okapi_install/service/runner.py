@@ -51,9 +51,7 @@ class Running:
 class Runner:
     """Carries out the jobs that this worker claims."""
 
-    def __init__(
-        self, shop: Workshop, seal: Seal, tasks: Tasks, queue: Queue, *, worker: str, rhythm: Rhythm
-    ) -> None:
+    def __init__(self, shop: Workshop, seal: Seal, tasks: Tasks, queue: Queue, *, worker: str, rhythm: Rhythm) -> None:
         self._shop = shop
         self._seal = seal
         self._tasks = tasks
@@ -166,7 +164,7 @@ class Runner:
         self._disown_strays(list(beats.values()))
 
     def _disown_strays(self, beats: list[Beat]) -> None:
-        """A claim whose answer was lost, seen by two beats: nobody works on it, and our beats would keep it for ever."""
+        """Claims whose answer was lost, seen by two beats: nobody works on them, but our beats would keep them."""
         unknown = {(beat.job_id, beat.epoch): beat for beat in beats if beat.job_id not in self._held}
         for key in unknown.keys() & self._strays:
             log.warning("a claim without a task is given up", job=key[0])

@@ -69,9 +69,11 @@ class StepBook:
         now = self._now()
         return self._put(replace(self._steps[pos], stage=Stage.DONE, status=StepStatus.DONE, started=now, ended=now))
 
-    def remembered(self, pos: int, job: TenantJob | None) -> Step:
-        """The module has a tenant job for the step, or has it no more."""
-        return self._put(replace(self._steps[pos], tenant_job=job))
+    def remembered(self, pos: int, job: TenantJob | None, found: Findings) -> Step:
+        """The module has a tenant job for the step, or has it no more; what it has told is kept."""
+        step = self._steps[pos]
+        errors, warnings = merge(step.errors, found.errors), merge(step.warnings, found.warnings)
+        return self._put(replace(step, tenant_job=job, errors=errors, warnings=warnings))
 
     def ended(self, pos: int, found: Findings) -> Step:
         """The step is done, or has failed."""
@@ -82,7 +84,7 @@ class StepBook:
                 stage=Stage.DONE if failure is None else Stage.INVOKE,
                 status=StepStatus.DONE if failure is None else StepStatus.ERROR,
                 message=None if failure is None else failure.message,
-                errors=found.errors,
+                errors=merge(step.errors, found.errors),
                 warnings=merge(step.warnings, found.warnings),
                 ended=self._now(),
                 tenant_job=None,
@@ -118,7 +120,7 @@ class StepBook:
         return {step.pos for step in self._steps if step.status is StepStatus.DONE}
 
     def purge_spent(self, pos: int) -> bool:
-        """Whether an enable other than this has begun. Okapi purges for the first enable of a job and then not again."""
+        """Whether an enable other than this has begun. Okapi purges for the first enable of a job only."""
         return any(s.pos != pos and s.status is not None and s.change.action is Action.ENABLE for s in self._steps)
 
 

@@ -9,7 +9,7 @@ from okapi_install.domain.invocation import InvokeRule
 from okapi_install.domain.jobs import Action, Job, Step, TenantJob
 from okapi_install.domain.registry import Registry
 from okapi_install.service.module_calls import Caller
-from okapi_install.service.steps import StepWork, enabled_system_module
+from okapi_install.service.steps import Findings, StepWork, enabled_system_module
 from okapi_install.service.workshop import Workshop
 
 
@@ -26,7 +26,7 @@ class WorkBench:
         self._enabled = enabled
         self._invoke = InvokeRule.parse(job.options.invoke)
 
-    def work(self, step: Step, *, purge: bool, remember: Callable[[TenantJob | None], None]) -> StepWork:
+    def work(self, step: Step, *, purge: bool, remember: Callable[[TenantJob | None, Findings], None]) -> StepWork:
         """The work of that step, with what the tenant has enabled now."""
         change = step.change
         enabling, disabling = change.action is Action.ENABLE, change.action is Action.DISABLE

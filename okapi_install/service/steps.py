@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
 from okapi_install.domain.descriptors import ModuleDescriptor
 from okapi_install.domain.errors import ModuleCallFailed, UserError
 from okapi_install.domain.invocation import InvokeRule
-from okapi_install.domain.jobs import InstallOptions, Problem, Step, TenantJob
+from okapi_install.domain.jobs import OVER, InstallOptions, Problem, Step, TenantJob
 from okapi_install.domain.messages import message
 from okapi_install.domain.permissions import permission_list
 from okapi_install.domain.problems import errors_of_body, merge, messages_of, parse_object, problems
@@ -34,7 +34,7 @@ class StepWork:
     """All that one step needs to know. `purge` tells that an enable is to be preceded by a purge.
 
     `enabled` maps the tenant's enabled module ids to descriptors where one is needed here: for permissions.
-    `remember` stores the module's tenant job before it is waited for.
+    `remember` stores the module's tenant job before it is waited for, and what it has found before it is forgotten.
     """
 
     step: Step
@@ -46,7 +46,7 @@ class StepWork:
     permissions_module: ModuleDescriptor | None
     enabled: Callable[[], Mapping[str, ModuleDescriptor]]
     purge: bool
-    remember: Callable[[TenantJob | None], None]
+    remember: Callable[[TenantJob | None, Findings], None]
 
 
 @dataclass(kw_only=True, slots=True)
@@ -140,7 +140,7 @@ class StepRunner:
         self._calls.call(caller, call, json.dumps(body), timeout=self._policy.call_timeout)
 
     def _purge_first(self, work: StepWork, deadline: Deadline) -> None:
-        """Okapi: an enable with purge is a purge, whose failure is ignored, and then an enable that upgrades nothing."""
+        """Okapi: an enable with purge is a purge, whose failure is ignored, and an enable that upgrades nothing."""
         job = work.step.tenant_job
         resumed = job if job is not None and job.phase == "purge" else None
         ignored = Findings()
@@ -148,7 +148,7 @@ class StepRunner:
             self._invoke(work, ignored, deadline, "purge", resumed)
         except ModuleCallFailed as failure:
             log.info(f"Tenant purge error for module {work.step.change.id} ignored: {failure.message}")
-        work.remember(None)
+        work.remember(None, Findings())
 
     def _tenant_calls(self, work: StepWork, phase: str) -> TenantCalls | None:
         parameters = work.options.tenant_parameters
@@ -185,12 +185,19 @@ class StepRunner:
             job, document = self._post(work, found, deadline, calls, ref.phase)
         if job is None:
             return
+        if job.phase == OVER:
+            self._jobs.forget(work.caller, calls, job)
+            return
         if document is None or document.get("complete") is not True:
             document = self._jobs.wait(work.caller, calls, job, deadline)
+        failure = _take_result(calls.post.module.id, document, found)
+        if failure is None and job.phase == "init":
+            work.remember(replace(job, phase=OVER), found)
         trouble = self._jobs.forget(work.caller, calls, job)
         if trouble is not None:
             found.warn(f"the finished tenant job could not be deleted: {trouble}", "tenant_job_not_deleted")
-        _take_result(calls.post.module.id, document, found)
+        if failure is not None:
+            raise failure
 
     def _post(
         self, work: StepWork, found: Findings, deadline: Deadline, calls: TenantCalls, phase: str
@@ -202,7 +209,7 @@ class StepRunner:
             _take_warnings(answer, found)
             return None, None
         job, document = _named_job(calls, answer, url, phase)
-        work.remember(job)
+        work.remember(job, found)
         return job, document
 
 
@@ -235,19 +242,19 @@ def _take_warnings(answer: Answer, found: Findings) -> None:
         found.warnings = merge(found.warnings, problems(document.get("warnings")))
 
 
-def _take_result(module_id: str, document: Mapping[str, object], found: Findings) -> None:
-    """Merges what the tenant job says (OKAPI-874); raises ModuleCallFailed if it failed."""
+def _take_result(module_id: str, document: Mapping[str, object], found: Findings) -> ModuleCallFailed | None:
+    """Merges what the tenant job says (OKAPI-874); the failure to raise if it failed."""
     found.warnings = merge(found.warnings, problems(document.get("warnings")))
     reported = problems(document.get("errors"))
     texts, error = messages_of(document), document.get("error")
     if error is None and document.get("status") != "error":
         found.errors = merge(found.errors, reported)
         found.warnings = merge(found.warnings, [Problem(message=t, type="message") for t in texts])
-        return
+        return None
     words = "\n".join([str(error if error is not None else "the module reports an error"), *texts])
     own = [Problem(message=str(error), type="error", code="tenant_job_failed")] if error is not None else []
     found.errors = merge(found.errors, own, reported, [Problem(message=t, type="message") for t in texts])
-    raise ModuleCallFailed(message(10410, module_id, words), user=False)
+    return ModuleCallFailed(message(10410, module_id, words), user=False)
 
 
 def _shorter(*seconds: float | None) -> float | None:

@@ -83,7 +83,9 @@ class TenantJobs:
         self._meters.count(POLLS, outcome="answered")
         document = parse_object(answer.body)
         if document is None or not isinstance(document.get("complete", False), bool):
-            raise ModuleCallFailed(message(11101, "GET", get.module.id, get.path, "a body that is no tenant job: " + answer.body[:200]))
+            raise ModuleCallFailed(
+                message(11101, "GET", get.module.id, get.path, "a body that is no tenant job: " + answer.body[:200])
+            )
         return document, None
 
     def _check_time(self, calls: TenantCalls, deadline: Deadline, now: float) -> None:

@@ -63,9 +63,7 @@ class InstallHandlers:
         options = install_options()
         return self._submitted(self._order(JobKind.UPGRADE, tenant, None, options))
 
-    def _order(
-        self, kind: JobKind, tenant: str, changes: tuple[Change, ...] | None, options: InstallOptions
-    ) -> Order:
+    def _order(self, kind: JobKind, tenant: str, changes: tuple[Change, ...] | None, options: InstallOptions) -> Order:
         context, extras = request_context(), order_extras()
         if kind is not JobKind.MODULE:
             options = asked_async(options)
@@ -167,7 +165,7 @@ class InstallHandlers:
         return _refusal(job) or no_content()
 
     def _carried_out(self, tenant: str, changes: tuple[Change, ...], options: InstallOptions) -> Job:
-        """Carries out a MODULE job, one step after the other, and waits for it; `simulate` and its kind do not count."""
+        """Carries out a MODULE job, step by step, and waits for it; `simulate` and its kind do not count."""
         options = replace(options, simulate=False, asynchronous=False, ignore_errors=False, parallel=1)
         submitted = self._installs.submit(self._order(JobKind.MODULE, tenant, changes, options))
         if submitted.job is None:

@@ -73,7 +73,9 @@ def options_view(options: InstallOptions) -> Document:
     plain = InstallOptions()
     fields = InstallOptions.__dataclass_fields__
     return {
-        names.get(name, name): getattr(options, name) for name in fields if getattr(options, name) != getattr(plain, name)
+        names.get(name, name): getattr(options, name)
+        for name in fields
+        if getattr(options, name) != getattr(plain, name)
     }
 
 

@@ -71,7 +71,7 @@ def test_a_module_in_a_picture_leads_to_its_row(open_tab: Open, operator: Operat
     tenant = operator.tenant()
     job = operator.install(tenant, "mod-circulation", "mod-search", "--parallel", "4")
     operator.finished(job)
-    page = open_tab(f"/jobs/{job}").page
+    page = open_tab(f"/jobs/{job}", size={"width": 1360, "height": 700}).page
     last = page.locator("tbody.module").last
     expect(last).not_to_be_in_viewport()
     name = last.locator(".id").inner_text()

@@ -44,7 +44,8 @@ class FakeModules:
         path = f"/{rest}?{target.query}" if target.query else f"/{rest}"
         call = Call(method, module, path, headers, json.loads(body) if body else None)
         self.calls.append(call)
-        found = self.scripts.get(module, lambda _: answer())(call)
+        script = self.scripts.get(module)
+        found = script(call) if script is not None else answer()
         if isinstance(found, ModuleUnreachable):
             raise found
         return found

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import shape
+
+from scripts import shape
 
 DEEP = "def f() -> None:\n" + "".join("    " * n + "if True:\n" for n in range(1, 5)) + "    " * 5 + "pass\n"
 FLAT = "def f(x: int) -> int:\n    if x:\n        return 1\n" + "    elif x:\n        return 2\n" * 6 + "    return 3\n"

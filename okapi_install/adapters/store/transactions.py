@@ -55,7 +55,7 @@ class Database:
         return self._watched(lambda: _read_once(self._snapshots, work))
 
     def glance(self, work: Callable[[Connection], T]) -> T:
-        """One statement, without the price of a transaction around it: it reads, or changes all that it changes at once."""
+        """One statement, without the price of a transaction around it: it reads, or makes all its changes at once."""
         return self._watched(lambda: _read_once(self._glances, work))
 
     def _watched(self, once: Callable[[], T]) -> T:

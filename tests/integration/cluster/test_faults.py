@@ -5,14 +5,8 @@ from __future__ import annotations
 import random
 import uuid
 
-import pytest
-from psycopg import sql
-
-from okapi_install.adapters.queue import CeleryQueue
-from okapi_install.service.ports import JobRef
-from okapi_install.domain.jobs import JobKind
 from tests.fixtures.cluster import start_again
-from tests.fixtures.site import SIX, TOP, Site, until
+from tests.fixtures.site import SIX, TOP, Site
 from tests.integration.cluster.fleet import Fleet
 
 

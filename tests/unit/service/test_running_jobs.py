@@ -5,7 +5,7 @@ from __future__ import annotations
 from okapi_install.domain.jobs import JobKind, JobStatus, Stage, StepStatus
 from okapi_install.service.call_policy import CallPolicy
 from okapi_install.service.ports import Answer, ConnectionRefused, ModuleUnreachable
-from tests.fakes.fake_modules import Call, answer
+from tests.fakes.fake_modules import Call, Script, answer
 from tests.unit.service.house import House, descriptor, disable, enable
 
 
@@ -25,7 +25,7 @@ def test_modules_get_the_tenant_their_own_address_and_the_token() -> None:
     assert headers["X-Okapi-Tenant"] == "diku"
     assert headers["X-Okapi-Url"] == "http://okapi"
     assert headers["X-Okapi-Url-to"] == "http://modules/d-1.0.0"
-    assert headers["X-Okapi-Token"] == "secret"  # noqa: S105 - no secret of ours
+    assert headers["X-Okapi-Token"] == "secret"
     assert headers["Content-Type"] == "application/json; charset=UTF-8"
 
 
@@ -56,7 +56,7 @@ def test_ignored_errors_skip_what_needs_the_failed_module_and_the_job_ends() -> 
     assert house.store.enabled("diku") == ["d-1.0.0"]
 
 
-def tenant_job(polls: int, **result: object) -> object:
+def tenant_job(polls: int, **result: object) -> Script:
     """A module whose tenant job is complete at that poll."""
     asked = iter(range(1, 100))
 
@@ -72,7 +72,7 @@ def tenant_job(polls: int, **result: object) -> object:
 
 def test_a_tenant_job_is_asked_for_until_it_is_complete_and_then_deleted() -> None:
     house = House()
-    house.script("d-1.0.0", tenant_job(3, warnings=[{"message": "slow disk"}]))  # type: ignore[arg-type]
+    house.script("d-1.0.0", tenant_job(3, warnings=[{"message": "slow disk"}]))
     job = house.carried_out(*enable("d-1.0.0"))
     assert job.status is JobStatus.DONE
     assert house.modules.seen() == [
@@ -86,7 +86,7 @@ def test_a_tenant_job_is_asked_for_until_it_is_complete_and_then_deleted() -> No
 
 def test_a_failed_tenant_job_tells_its_error_and_its_messages() -> None:
     house = House()
-    house.script("d-1.0.0", tenant_job(1, error="migration failed", messages=["table x"]))  # type: ignore[arg-type]
+    house.script("d-1.0.0", tenant_job(1, error="migration failed", messages=["table x"]))
     job = house.carried_out(*enable("d-1.0.0"))
     assert job.message == "Tenant operation failed for module d-1.0.0: migration failed\ntable x"
     assert job.error_status == 500
@@ -110,8 +110,8 @@ def test_a_poll_that_fails_for_a_while_is_asked_again() -> None:
     whole = tenant_job(1)
 
     def play(call: Call) -> Answer | ModuleUnreachable:
-        found = next(trouble, None) if call.method == "GET" else None
-        return found or whole(call)  # type: ignore[operator, no-any-return]
+        found: Answer | ModuleUnreachable | None = next(trouble, None) if call.method == "GET" else None
+        return whole(call) if found is None else found
 
     house.script("d-1.0.0", play)
     assert house.carried_out(*enable("d-1.0.0")).status is JobStatus.DONE
@@ -119,7 +119,10 @@ def test_a_poll_that_fails_for_a_while_is_asked_again() -> None:
 
 def test_a_forgotten_tenant_job_is_the_end() -> None:
     house = House()
-    gone = lambda call: answer(404, "job not found") if call.method == "GET" else tenant_job(1)(call)  # type: ignore[operator]  # noqa: E731
+
+    def gone(call: Call) -> Answer | ModuleUnreachable:
+        return answer(404, "job not found") if call.method == "GET" else tenant_job(1)(call)
+
     house.script("d-1.0.0", gone)
     job = house.carried_out(*enable("d-1.0.0"))
     assert job.message == "GET request for d-1.0.0 /_/tenant/j1 failed with 404: job not found"
@@ -127,7 +130,7 @@ def test_a_forgotten_tenant_job_is_the_end() -> None:
 
 def test_a_tenant_job_that_never_ends_is_given_up_after_the_time_that_is_set() -> None:
     house = House(policy=CallPolicy(step_timeout=100))
-    house.script("d-1.0.0", tenant_job(10**6))  # type: ignore[arg-type]
+    house.script("d-1.0.0", tenant_job(10**6))
     job = house.carried_out(*enable("d-1.0.0"))
     assert job.message == "Tenant operation failed for module d-1.0.0: the tenant job did not end within 100 s"
 

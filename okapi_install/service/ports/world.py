@@ -1,0 +1,116 @@
+"""What the use cases need of the rest of the world: the broker, modules, encryption, concurrency, time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from okapi_install.domain.errors import OkapiInstallError
+from okapi_install.service.ports.values import JobRef
+
+
+class Seal(Protocol):
+    """Encrypts the context of a request, so that no token is to be read in the store."""
+
+    def close(self, headers: Mapping[str, str]) -> bytes:
+        """The headers, encrypted."""
+
+    def open(self, sealed: bytes | None) -> dict[str, str]:
+        """The headers again; empty for None, or when the key is another than the one they were closed with."""
+
+
+class Queue(Protocol):
+    """The broker: hints that there is work, and the carrying of aborts."""
+
+    def publish(self, job: JobRef) -> None:
+        """Sends the task of the job under its `task_id`. Raises OkapiInstallError if the broker does not answer."""
+
+    def revoke(self, task_id: str) -> None:
+        """Tells all workers to terminate that task. Does not raise: the store knows."""
+
+
+class Listener(Protocol):
+    """One who waits for changes of one job."""
+
+    def wait(self, timeout: float) -> bool:
+        """Waits until a change is told that came after the last call, `timeout` seconds at most; whether one came."""
+
+
+class Notifier(Protocol):
+    """Wakes those who wait for a change of a job. It may lose a call: those who wait look anyway."""
+
+    def changed(self, job_id: str, *, now: bool = False) -> None:
+        """The job has changed. Calls may be put together for some ms, unless `now`."""
+
+    def listen(self, job_id: str) -> AbstractContextManager[Listener]:
+        """Changes from here on wake the listener. Look into the store after this, so that none is missed."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a module answered: any status; header names in lower case; the body as text."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+
+class ModuleUnreachable(OkapiInstallError):
+    """No answer came: the connection broke or the time was up. `retry` tells whether trying again makes sense."""
+
+    code = "module_unreachable"
+
+    def __init__(self, message: str, *, retry: bool = True) -> None:
+        super().__init__(message)
+        self.retry = retry
+
+
+class ConnectionRefused(ModuleUnreachable):
+    """The module was not reached at all, so it has not seen the call."""
+
+    code = "connection_refused"
+
+
+class TenantApi(Protocol):
+    """One HTTP call of a module."""
+
+    def call(self, method: str, url: str, headers: Mapping[str, str], body: str, timeout: float | None) -> Answer:
+        """Raises ConnectionRefused, or ModuleUnreachable. `timeout` is in seconds, None for ever."""
+
+
+class Crew(Protocol):
+    """Runs the steps of one job side by side."""
+
+    def start(self, pos: int, work: Callable[[], None]) -> None:
+        """Begins the work of the step at that position."""
+
+    def finished(self) -> list[tuple[int, BaseException | None]]:
+        """Waits until something has ended; all that has, with what it raised."""
+
+    def kill(self) -> None:
+        """Ends all that runs, at whatever point it waits, and returns when it has ended."""
+
+
+class Tasks(Protocol):
+    """The concurrency of a worker process."""
+
+    def crew(self) -> Crew:
+        """A new crew for one job."""
+
+    def current(self) -> Callable[[], None]:
+        """What, when called from elsewhere, interrupts the caller's task with a BaseException."""
+
+    def background(self, work: Callable[[], None]) -> None:
+        """Runs work on its own, so that an interruption of the caller does not reach it."""
+
+
+class Clock(Protocol):
+    """Time for waiting; never for deciding who owns what."""
+
+    def monotonic(self) -> float:
+        """Seconds from some fixed moment."""
+
+    def sleep(self, seconds: float) -> None:
+        """Waits; on gevent only the calling greenlet."""

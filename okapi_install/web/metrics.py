@@ -1,0 +1,124 @@
+"""`GET /metrics`: what all processes have counted, and the numbers of now, as Prometheus wants them.
+
+Any API process tells the same; a process is not a target of its own. It knows the format, and asks one use case.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from flask import Blueprint, Response, request
+from prometheus_client.core import CollectorRegistry, CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from okapi_install import __version__
+from okapi_install.service.metering import Metering, Reading
+from okapi_install.service.meters import BUCKET, LIMIT, METERS, SUM, Labels, Meter
+from okapi_install.service.ports import Census
+
+
+def blueprint(metering: Metering, *, alive_within: float) -> Blueprint:
+    """`/metrics`. A worker counts as alive whose heartbeat is at most `alive_within` seconds old."""
+    routes = Blueprint("metrics", __name__)
+
+    @routes.get("/metrics")
+    def metrics() -> Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(ReadingCollector(metering.read(), alive_within))
+        answer = Response(encode(registry), content_type=content_type)
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
+    return routes
+
+
+class ReadingCollector(Collector):
+    """One reading as metrics."""
+
+    def __init__(self, reading: Reading, alive_within: float) -> None:
+        self._reading = reading
+        self._alive_within = alive_within
+
+    def collect(self) -> Iterator[Metric]:
+        """See prometheus_client."""
+        counts: dict[str, dict[Labels, float]] = defaultdict(dict)
+        for (name, labels), value in sorted(self._reading.counts.items()):
+            counts[name][labels] = value
+        yield _info()
+        yield from _gauges(self._reading.census)
+        yield from _workers(self._reading.census, self._alive_within)
+        for meter in METERS:
+            yield _histogram(meter, counts) if meter.buckets else _counter(meter, counts[meter.name + "_total"])
+
+
+def _info() -> Metric:
+    info = GaugeMetricFamily("okapi_install_build_info", "The version that answers; always 1.", labels=["version"])
+    info.add_metric([__version__], 1)
+    return info
+
+
+def _gauges(census: Census) -> Iterator[Metric]:
+    jobs = GaugeMetricFamily("okapi_install_jobs", "Jobs that are kept, by state.", labels=["status"])
+    for status, count in census.jobs.items():
+        jobs.add_metric([status.value], count)
+    yield jobs
+    for name, help_text, value in (
+        ("waiting_jobs", "Jobs that wait for a worker or for their turn.", census.waiting),
+        ("oldest_waiting_job_age_seconds", "Age of the oldest of them; 0 if none waits.", census.oldest_waiting or 0),
+        ("running_steps", "Steps that are being carried out.", census.running_steps),
+        ("slow_steps", "Those that take longer than their product ever did.", census.slow_steps),
+    ):
+        yield GaugeMetricFamily(f"okapi_install_{name}", help_text, value=value)
+
+
+def _workers(census: Census, alive_within: float) -> Iterator[Metric]:
+    alive = sum(worker.age <= alive_within for worker in census.workers)
+    yield GaugeMetricFamily("okapi_install_workers_alive", "Workers whose heartbeat is not older than a lease.", alive)
+    age = GaugeMetricFamily(
+        "okapi_install_worker_heartbeat_age_seconds",
+        "Age of each worker's last heartbeat; a worker is forgotten after an hour.",
+        labels=["worker"],
+    )
+    jobs = GaugeMetricFamily(
+        "okapi_install_worker_jobs", "Jobs that a worker owned at its last heartbeat.", labels=["worker"]
+    )
+    for worker in census.workers:
+        age.add_metric([worker.name], worker.age)
+        jobs.add_metric([worker.name], worker.jobs)
+    yield age
+    yield jobs
+
+
+def _counter(meter: Meter, values: Mapping[Labels, float]) -> Metric:
+    family = CounterMetricFamily(meter.name, meter.help, labels=meter.labels)
+    known = values or ({} if meter.labels else {(): 0.0})
+    for labels, value in known.items():
+        family.add_metric([text for _, text in labels], value)
+    return family
+
+
+def _histogram(meter: Meter, counts: Mapping[str, Mapping[Labels, float]]) -> Metric:
+    """The store counts each duration in one bucket; Prometheus wants it in all that are large enough."""
+    family = HistogramMetricFamily(meter.name, meter.help, labels=meter.labels)
+    filled: dict[Labels, dict[float, float]] = {}
+    for labels, value in counts.get(meter.name + BUCKET, {}).items():
+        limit = float(dict(labels)[LIMIT])
+        filled.setdefault(labels[:-1], {})[limit] = value
+    for labels, buckets in filled.items():
+        total = counts.get(meter.name + SUM, {}).get(labels, 0.0)
+        family.add_metric([text for _, text in labels], _cumulated(meter, buckets), total)
+    return family
+
+
+def _cumulated(meter: Meter, buckets: Mapping[float, float]) -> list[tuple[str, float]]:
+    found, so_far = [], 0.0
+    for limit in sorted({*meter.buckets, *buckets, float("inf")}):
+        so_far += buckets.get(limit, 0.0)
+        found.append(("+Inf" if limit == float("inf") else repr(limit), so_far))
+    return found
+
+
