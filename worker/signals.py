@@ -26,6 +26,12 @@ def on_worker_init(sender: Any, **_: Any) -> None:
     built.start()
 
 
+@signals.worker_ready.connect
+def on_worker_ready(**_: Any) -> None:
+    """The first beat: from here on the worker takes messages."""
+    parts().tasks.background(parts().runner.beat)
+
+
 @signals.task_revoked.connect
 def on_task_revoked(request: Any, **_: Any) -> None:
     """A job whose task was revoked before it began ends as an error. One that runs cleans up itself."""

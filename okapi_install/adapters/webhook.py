@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
 import gevent
 import requests
@@ -16,7 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from okapi_install import __version__
 from okapi_install.adapters.remote_registry import cause_of
-from okapi_install.service.callbacks import WebhookFailed
+from okapi_install.service.callbacks import WebhookFailed, is_web_url
 
 _CONNECT_SECONDS = 5.0
 _READ_SECONDS = 10.0
@@ -29,7 +28,7 @@ class RequestsWebhook:
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
         """See callbacks.Webhook."""
-        if urlsplit(url).scheme not in ("http", "https"):
+        if not is_web_url(url):
             raise WebhookFailed("not an http or https URL")
         known = {"User-Agent": f"okapi-install/{__version__}", "Connection": "close", **headers}
         try:

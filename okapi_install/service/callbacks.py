@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -57,6 +58,16 @@ class Webhook(Protocol):
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
         """The status that it is answered with; redirects are not followed. Raises WebhookFailed."""
+
+
+def is_web_url(url: str) -> bool:
+    """Whether it is an http or https URL with a host."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable() and " " not in url
 
 
 def signature(secret: str, at: int, body: bytes) -> str:

@@ -69,12 +69,13 @@ class Runner:
         if self._stopping:
             return
         with structlog.contextvars.bound_contextvars(job=job_id), self._holding(job_id):
-            claim = self._shop.patiently(
-                lambda: self._shop.store.claim(job_id, self._worker, task_id, self._rhythm.lease)
-            )
+            claim = self._claim(job_id, task_id)
             if claim is not None:
                 with structlog.contextvars.bound_contextvars(tenant=claim.job.tenant):
                     self._carry_out(claim)
+
+    def _claim(self, job_id: str, task_id: str | None) -> Claim | None:
+        return self._shop.patiently(lambda: self._shop.store.claim(job_id, self._worker, task_id, self._rhythm.lease))
 
     @contextmanager
     def _holding(self, job_id: str) -> Iterator[None]:
@@ -141,12 +142,21 @@ class Runner:
             log.warning("message not sent; a sweeper will", job=job.id, cause=problem.message)
 
     def revoked(self, job_id: str) -> None:
-        """The job's task was revoked. If it had not begun, its info is kept, as an error with the reason."""
+        """The job's task was revoked. If it had not begun, its info is kept, as an error with the reason.
+
+        If its worker is lost, it is ended here: no worker that heard of the revoke takes a message about it any more.
+        """
         ending = Ending(status=JobStatus.ERROR, message=REVOKED, error_status=500, reason="revoked")
         if self._shop.patiently(lambda: self._shop.store.end_queued(job_id, ending)):
             count_end(self._shop.meters, ending)
             log.warning("queued job revoked", job=job_id)
             self._shop.notifier.changed(job_id, now=True)
+            return
+        with structlog.contextvars.bound_contextvars(job=job_id), self._holding(job_id):
+            claim = self._claim(job_id, None)
+            if claim is not None:
+                headers = self._seal.open(claim.sealed_headers)
+                self._publish(self._aftermath.settle(claim, claim.job.steps, headers, stopping=False))
 
     def beat(self) -> None:
         """Renews the leases of all jobs of this process; interrupts those that were aborted or lost."""

@@ -8,13 +8,13 @@ from flask import Blueprint, Flask
 
 from okapi_install.bootstrap import Services, build_services
 from okapi_install.config import Settings
-from okapi_install.web import discovery, environment, installs, jobs_api, registry, system, tenants
+from okapi_install.web import discovery, environment, installs, jobs_api, metrics, registry, request_meters, system, tenants
 from okapi_install.web.app import create_app
 
 
 def blueprints(services: Services) -> Sequence[Blueprint]:
     """What create_app registers."""
-    return (
+    found = (
         registry.blueprint(services.registry, services.pull),
         tenants.blueprint(services.tenants, services.registry),
         discovery.blueprint(services.discovery),
@@ -23,9 +23,16 @@ def blueprints(services: Services) -> Sequence[Blueprint]:
         installs.blueprint(services.installs, services.tenants, strict_delete=services.settings.strict_delete),
         jobs_api.blueprint(services.installs, services.history),
     )
+    if not services.settings.metrics:
+        return found
+    return (*found, metrics.blueprint(services.metering, alive_within=services.settings.lease_seconds))
 
 
 def build_app(settings: Settings) -> Flask:
     """The Flask application of an API process."""
     services = build_services(settings)
-    return create_app(settings, blueprints(services), services.tenants)
+    app = create_app(settings, blueprints(services), services.tenants)
+    if settings.metrics:
+        request_meters.install(app, services.meters)
+    services.start()
+    return app

@@ -9,7 +9,7 @@ import orjson
 from flask import Blueprint, Response, request
 
 from okapi_install.domain.errors import NotFound, Unresolvable, UserError
-from okapi_install.domain.jobs import Job, JobKind, JobStatus
+from okapi_install.domain.jobs import COMPLETE, Job, JobKind, JobStatus
 from okapi_install.service.history import HistoryService
 from okapi_install.service.installs import InstallService, Order
 from okapi_install.service.ports import JobFilter
@@ -108,10 +108,8 @@ class JobHandlers:
 
     def abort(self, job_id: str) -> Response:
         """POST …/abort: as DELETE, but the info is kept."""
-        job = self._installs.job(job_id)
-        if job.complete:
+        if self._installs.abort(job_id, keep=True).was in COMPLETE:
             raise UserError(f"Job {job_id} is complete: there is nothing to abort")
-        self._installs.abort(job_id, keep=True)
         return json_answer(self._view(self._installs.job(job_id)), 202)
 
     def retry(self, job_id: str) -> Response:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
 
 from flask import request
 
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.jobs import InstallOptions
+from okapi_install.service.callbacks import is_web_url
 from okapi_install.web.requests import parameter
 
 LONGEST_KEY = 255
@@ -28,7 +28,7 @@ def order_extras() -> Extras:
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
         raise UserError(f"Idempotency-Key must have 1 to {LONGEST_KEY} characters")
     url = request.headers.get("X-Okapi-Install-Callback")
-    if url is not None and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+    if url is not None and not is_web_url(url):
         raise UserError("X-Okapi-Install-Callback must be an http or https URL")
     return Extras(key, url)
 

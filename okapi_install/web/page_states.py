@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from okapi_install.domain.jobs import Job, JobStatus, Step, StepStatus
+from okapi_install.domain.messages import message
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,6 +42,7 @@ _STEPS = {
     StepStatus.DONE: State(key="done", word="Done", icon=_TICK, tint=_GREEN),
     StepStatus.ERROR: State(key="error", word="Failed", icon=_CROSS, tint=_RED),
 }
+_STOPPED = State(key="aborted", word="Stopped", icon=_SQUARE, tint=_BROWN)
 _NOT_RUN = State(key="never", word="Not run", icon=_DASH, tint=_GREY)
 
 WARNING_ICON = "M8 2.5 14.5 13.5 1.5 13.5ZM8 6.5 8 9.5M8 11.3 8 11.8"
@@ -55,9 +57,11 @@ def job_state(job: Job) -> State:
 
 
 def step_state(step: Step, job: Job) -> State:
-    """How a module stands. What has not begun when the job is complete was not run."""
+    """How a module stands. What has not begun when the job is complete was not run; an abort is no failure."""
     if step.status is None and job.complete:
         return _NOT_RUN
+    if step.status is StepStatus.ERROR and step.message == message(20504):
+        return _STOPPED
     return _STEPS[step.status]
 
 

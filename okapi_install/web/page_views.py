@@ -45,15 +45,15 @@ class JobLine:
     @classmethod
     def of(cls, job: Job, now: float) -> JobLine:
         """From a job, at a moment."""
-        statuses = [step.status for step in job.steps]
+        states = [step_state(step, job).key for step in job.steps]
         return cls(
             id=job.id,
             tenant=job.tenant,
             state=job_state(job),
             what=what(job),
             total=len(job.steps),
-            done=statuses.count(StepStatus.DONE),
-            failed=statuses.count(StepStatus.ERROR),
+            done=states.count("done"),
+            failed=states.count("error"),
             created=job.created,
             started=job.started,
             seconds=_seconds(job.started, job.ended, now),
@@ -193,7 +193,7 @@ def dependencies(job: Job) -> list[tuple[str, list[str]]]:
 
 def _announcement(job: Job) -> str:
     """What a screen reader is told when it changes: the state, and failures, but not every module."""
-    failed = sum(step.status is StepStatus.ERROR for step in job.steps)
+    failed = sum(step_state(step, job).key == "error" for step in job.steps)
     words = f"Job {job_state(job).word.lower()}"
     return f"{words}, {counted(failed, 'module')} failed" if failed else words
 

@@ -97,11 +97,11 @@ def _usual_bar(scale: _Scale, began: float, usual: float, y: float) -> Markup:
 
 
 def _marked(step: Step) -> bool:
+    """Whether it did not end well: a cross stands beside its bar, so that colour does not say it alone."""
     return step.status is StepStatus.ERROR
 
 
 def _mark(step: Step, x: float, y: float, tint: str) -> Sequence[Markup]:
-    """A cross beside a bar that failed: colour does not say it alone."""
     if not _marked(step):
         return ()
     cross = element(

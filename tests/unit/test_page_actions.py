@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from okapi_install.domain.jobs import JobStatus
+from okapi_install.domain.jobs import JobStatus, Stage, StepStatus
 from okapi_install.web.page_origin import is_same_origin
 from tests.unit.page_site import HERE, Site
 
@@ -93,3 +93,14 @@ def test_an_origin_that_cannot_be_read_is_another_one() -> None:
 
 def test_the_page_lets_a_browser_say_where_a_form_comes_from(site: Site) -> None:
     assert site.client.get("/").headers["Referrer-Policy"] == "same-origin"
+
+
+def test_a_module_cut_short_by_an_abort_is_stopped_and_not_failed(site: Site) -> None:
+    job = site.job("mod-a-1.0.0")
+    claim = site.begin(job)
+    site.step(claim, 0, stage=Stage.INVOKE, status=StepStatus.RUNNING, started=claim.now)
+    site.client.post(f"/jobs/{job.id}/abort", headers=HERE)
+    site.store.end_abort(claim, [])
+    html = site.text(f"/jobs/{job.id}")
+    assert "Stopped" in html
+    assert "failed" not in html.lower().replace("job failed", "")

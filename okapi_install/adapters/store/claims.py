@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from okapi_install.adapters.store.clock import db_now
 from okapi_install.adapters.store.documents import dump_edges, storable
 from okapi_install.adapters.store.endings import ABORTED, aborted_step, leftover_warning
-from okapi_install.adapters.store.history import clear_leftovers, done_in_this_run, note_leftovers, record_durations
+from okapi_install.adapters.store.history import Done, clear_leftovers, done_in_this_run, note_leftovers
 from okapi_install.adapters.store.rows import JOB_COLUMNS, REF_COLUMNS, AnyRow, job_of, ref_from, steps_of
 from okapi_install.adapters.store.steps import replace_steps, update_steps
 from okapi_install.adapters.store.swift import save_at_once
@@ -135,9 +135,11 @@ class ClaimPart(StorePart):
         """See JobStore.finish."""
         check_transition(JobStatus.RUNNING, ending.status)
         try:
-            return self._finish(claim, ending, progress)
+            following, done = self._finish(claim, ending, progress)
         except IntegrityError:
             raise LostJob(claim.job.id) from None  # the tenant was removed meanwhile
+        self.learned.add(((one.product, one.action), one.seconds) for one in done)
+        return following
 
     @write
     def replan(
@@ -210,15 +212,15 @@ class ClaimPart(StorePart):
         return int(revision)
 
     @write
-    def _finish(self, connection: Connection, claim: Claim, how: Ending, progress: Progress) -> JobRef | None:
+    def _finish(
+        self, connection: Connection, claim: Claim, how: Ending, progress: Progress
+    ) -> tuple[JobRef | None, list[Done]]:
         tenant = claim.job.tenant
         seq, revision, started = _guarded(connection, _FINISH, claim, ending_values(how))
         _apply(connection, tenant, seq, revision, progress)
         done = done_in_this_run(connection, seq, started)
         clear_leftovers(connection, tenant, done)
-        following = _next_job(connection, tenant)
-        record_durations(connection, done)
-        return following
+        return _next_job(connection, tenant), done
 
 
 def _holding(claim: Claim) -> dict[str, object]:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, case, delete, select
 
 from okapi_install.adapters.store.tables import DURATIONS, LEFTOVERS, STEPS
-from okapi_install.adapters.store.transactions import StorePart, glance
+from okapi_install.adapters.store.transactions import StorePart, glance, write
 from okapi_install.adapters.store.upserts import replacing, upserting
+from okapi_install.domain.errors import StoreUnavailable
 from okapi_install.domain.jobs import StepStatus
 from okapi_install.domain.versions import ModuleId
 from okapi_install.service.ports import Durations
@@ -24,8 +25,8 @@ _DONE = select(STEPS.c.module_id, STEPS.c.action, STEPS.c.started, STEPS.c.ended
 _RECORD = upserting(
     DURATIONS,
     lambda new: {
-        "count": _d.count + 1,
-        "mean": _d.mean + (new["mean"] - _d.mean) / (_d.count + 1),
+        "count": _d.count + new["count"],
+        "mean": _d.mean + (new["mean"] - _d.mean) * new["count"] / (_d.count + new["count"]),
         "longest": case((new["longest"] > _d.longest, new["longest"]), else_=_d.longest),
     },
     ["product", "action"],
@@ -61,17 +62,6 @@ def done_in_this_run(connection: Connection, seq: int, since: float) -> list[Don
     )
 
 
-def record_durations(connection: Connection, done: Sequence[Done]) -> None:
-    """Adds to the figures. Jobs that end at once lock the same rows: in the order of `done`, that is always the same,
-    and as the last thing that they do.
-    """
-    rows = [
-        {"product": one.product, "action": one.action, "count": 1, "mean": one.seconds, "longest": one.seconds}
-        for one in done
-    ]
-    _RECORD.run(connection, rows)
-
-
 def note_leftovers(connection: Connection, tenant: str, texts: Mapping[str, str], at: float) -> None:
     """Remembers the modules that may still be at work, and what to warn with."""
     rows = [
@@ -104,7 +94,31 @@ class HistoryPart(StorePart):
         """See JobStore.unfinished_work."""
         return dict(connection.execute(_LEFT, {"of_tenant": tenant_id}).all())
 
-    @glance
-    def durations(self, connection: Connection, products: Collection[str]) -> dict[tuple[str, str], Durations]:
+    def durations(self, products: Collection[str]) -> dict[tuple[str, str], Durations]:
         """See JobStore.durations."""
+        self.write_durations()
+        return self._durations(products)
+
+    def write_durations(self) -> None:
+        """Writes what has been learned since the last time."""
+        learned = self.learned.take()
+        if not learned:
+            return
+        try:
+            self._write_durations(learned)
+        except StoreUnavailable:
+            self.learned.merge(learned.items())
+            raise
+
+    @glance
+    def _durations(self, connection: Connection, products: Collection[str]) -> dict[tuple[str, str], Durations]:
         return durations_of(connection, products)
+
+    @write
+    def _write_durations(self, connection: Connection, learned: Mapping[tuple[str, str], Durations]) -> None:
+        """In the order of the keys: processes that write at once lock the same rows."""
+        rows = [
+            {"product": product, "action": action, "count": one.count, "mean": one.mean, "longest": one.longest}
+            for (product, action), one in sorted(learned.items())
+        ]
+        _RECORD.run(connection, rows)

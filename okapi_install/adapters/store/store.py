@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sqlalchemy import Connection, Engine, text
 
 from okapi_install.adapters.store.claims import ClaimPart
@@ -16,9 +18,9 @@ from okapi_install.adapters.store.tenants import TenantPart
 from okapi_install.adapters.store.transactions import Database, glance
 from okapi_install.adapters.store.upkeep import UpkeepPart
 from okapi_install.domain.descriptors import ModuleDescriptor
-from okapi_install.domain.errors import UserError
+from okapi_install.domain.errors import StoreUnavailable, UserError
 from okapi_install.service.meters import Meters
-from okapi_install.service.ports import Store, Tenant
+from okapi_install.service.ports import Beat, Census, Store, Tenant
 
 _ALIVE = text("SELECT 1")
 SUPERTENANT = Tenant(id="supertenant", name="supertenant", description="Okapi built-in super tenant")
@@ -38,8 +40,21 @@ class SqlStore(
         """See Store.check."""
         connection.execute(_ALIVE)
 
+    def beat(self, worker: str, lease: float) -> list[Beat]:
+        """See JobStore.beat. With it goes what was learned since the last one."""
+        beats = super().beat(worker, lease)
+        self.write_durations()
+        return beats
+
+    def census(self) -> Census:
+        """See JobStore.census."""
+        self.write_durations()
+        return super().census()
+
     def dispose(self) -> None:
         """See Store.dispose."""
+        with suppress(StoreUnavailable):
+            self.write_durations()
         self.engine.dispose()
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from okapi_install.adapters.store.engine import BEGIN_OPTION
 from okapi_install.adapters.store.faults import DatabaseFailure, fault, worth_repeating
+from okapi_install.adapters.store.learned import Learned
 from okapi_install.domain.errors import InternalError
 from okapi_install.service.meters import STORE_ERRORS, Meters
 
@@ -110,6 +111,7 @@ class StorePart:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.learned = Learned()
 
 
 S = TypeVar("S", bound=StorePart)

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from okapi_install.domain.descriptors import ModuleDescriptor
 from okapi_install.domain.jobs import Action, Change, InstallOptions, Job, JobKind
 from okapi_install.service.call_policy import CallPolicy
+from okapi_install.service.callbacks import CallbackRule
 from okapi_install.service.catalog import Catalog
 from okapi_install.service.installs import InstallService, Limits, Order
+from okapi_install.service.meters import Meters
 from okapi_install.service.module_calls import ModuleCalls
 from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Instance, Tenant
@@ -63,7 +65,13 @@ def disable(*ids: str) -> tuple[Change, ...]:
 class House:
     """The service with tenant `diku` and some modules."""
 
-    def __init__(self, *documents: dict[str, object], policy: CallPolicy | None = None) -> None:
+    def __init__(
+        self,
+        *documents: dict[str, object],
+        policy: CallPolicy | None = None,
+        callbacks: CallbackRule | None = None,
+    ) -> None:
+        self.meters = Meters()
         self.clock, self.modules, self.tasks = FakeClock(), FakeModules(), InlineTasks()
         self.store, self.queue, self.notifier = MemoryStore(), RememberingQueue(), SilentNotifier()
         self.store.add_tenant(Tenant(id="diku"))
@@ -75,7 +83,7 @@ class House:
             )
         registry, policy = RegistryService(self.store), policy or CallPolicy()
         catalog = Catalog(self.store, registry, self.clock)
-        steps = StepRunner(ModuleCalls(self.modules, catalog, self.clock, policy), self.clock, policy)
+        steps = StepRunner(ModuleCalls(self.modules, catalog, self.clock, policy), self.clock, policy, self.meters)
         self.shop = Workshop(
             store=self.store,
             catalog=catalog,
@@ -85,9 +93,18 @@ class House:
             clock=self.clock,
             policy=policy,
             okapi_url="http://okapi",
+            meters=self.meters,
         )
         self.installs = InstallService(
-            self.store, registry, self.queue, self.notifier, OpenSeal(), self.clock, Limits(most_waiting=5)
+            self.store,
+            registry,
+            self.queue,
+            self.notifier,
+            OpenSeal(),
+            self.clock,
+            Limits(most_waiting=5),
+            callbacks,
+            self.meters,
         )
         self.runner = self.worker("w1")
 

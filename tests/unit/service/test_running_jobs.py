@@ -110,8 +110,9 @@ def test_a_poll_that_fails_for_a_while_is_asked_again() -> None:
     whole = tenant_job(1)
 
     def play(call: Call) -> Answer | ModuleUnreachable:
-        found: Answer | ModuleUnreachable | None = next(trouble, None) if call.method == "GET" else None
-        return whole(call) if found is None else found
+        if call.method == "GET" and (found := next(trouble, None)) is not None:
+            return found
+        return whole(call)
 
     house.script("d-1.0.0", play)
     assert house.carried_out(*enable("d-1.0.0")).status is JobStatus.DONE

@@ -1,0 +1,117 @@
+"""What a job's next worker finds when the one before was lost at a bad moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from okapi_install.domain.jobs import Job, JobStatus
+from okapi_install.service.ports import Answer, Progress
+from tests.fakes.fake_modules import Call, answer
+from tests.unit.service.house import House, enable
+
+LEASE = 15.0
+
+
+class Killed(BaseException):
+    """Ends a worker as SIGKILL does."""
+
+
+class DyingTasks:
+    """What a worker would still do after its end does not happen."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def background(self, work: Callable[[], None]) -> None:
+        """Nothing."""
+
+
+def killed_worker(house: House, job: Job) -> None:
+    """A worker that does not come back from a call of a module; its lease has run out."""
+    house.tasks.background = DyingTasks(house).background  # type: ignore[method-assign]
+    try:
+        house.work()
+    except Killed:
+        house.store.pass_time(LEASE + 1)
+    finally:
+        del house.tasks.background
+    assert house.store.job(job.id).status in (JobStatus.RUNNING, JobStatus.ABORTING)
+
+
+def forgetful(die_at: str, **result: object) -> Callable[[Call], Answer]:
+    """A module whose tenant job is complete at once, and unknown once it was deleted. One call kills the worker."""
+    known: list[str] = []
+    died: list[str] = []
+
+    def play(call: Call) -> Answer:
+        found = call.path.partition("?")[0] == "/_/tenant" or bool(known)
+        if call.method == "POST":
+            known.append("j1")
+        if call.method == "DELETE":
+            known.clear()
+        if call.method == die_at and not died:
+            died.append(call.path)
+            raise Killed
+        if not found:
+            return answer(404, "Job not found j1")
+        if call.method == "POST":
+            return answer(201, {"id": "j1"}, Location="/_/tenant/j1")
+        return answer(204) if call.method == "DELETE" else answer(200, {"id": "j1", "complete": True, **result})
+
+    return play
+
+
+def test_a_tenant_job_that_was_deleted_before_its_end_was_committed_is_not_asked_for_again() -> None:
+    house = House()
+    house.script("d-1.0.0", forgetful("DELETE", warnings=[{"message": "slow disk"}]))
+    job = house.submit(*enable("d-1.0.0"))
+    killed_worker(house, job)
+    house.worker("w2").sweep()
+    house.work()
+    ended = house.store.job(job.id)
+    assert ended.status is JobStatus.DONE
+    assert [w.message for w in ended.steps[0].warnings] == ["slow disk"]
+    assert [seen.split()[0] for seen in house.modules.seen()] == ["POST", "GET", "DELETE", "DELETE"]
+
+
+def test_a_known_tenant_job_is_asked_for_by_the_next_worker_and_not_begun_again() -> None:
+    house = House()
+    house.script("d-1.0.0", forgetful("GET"))
+    job = house.submit(*enable("d-1.0.0"))
+    killed_worker(house, job)
+    house.worker("w2").sweep()
+    house.work()
+    assert house.store.job(job.id).status is JobStatus.DONE
+    assert [seen.split()[0] for seen in house.modules.seen()] == ["POST", "GET", "GET", "DELETE"]
+
+
+def test_a_revoke_of_a_job_whose_worker_is_lost_ends_it_and_cancels_its_tenant_job() -> None:
+    house = House()
+    house.script("d-1.0.0", forgetful("GET"))
+    job = house.submit(*enable("d-1.0.0"))
+    killed_worker(house, job)
+    house.worker("w2").revoked(job.id)
+    ended = house.store.job(job.id)
+    assert (ended.status, ended.reason) == (JobStatus.ERROR, "revoked")
+    assert house.modules.seen()[-1] == "DELETE d-1.0.0 /_/tenant/j1"
+
+
+def test_a_revoked_message_about_an_aborted_job_of_a_lost_worker_frees_the_tenant() -> None:
+    house = House()
+    house.script("d-1.0.0", forgetful("GET"))
+    job = house.submit(*enable("d-1.0.0"))
+    killed_worker(house, job)
+    house.installs.abort(job.id, keep=True)
+    house.worker("w2").revoked(job.id)
+    ended = house.store.job(job.id)
+    assert (ended.status, ended.reason) == (JobStatus.ERROR, "aborted")
+
+
+def test_a_revoke_of_a_job_that_another_worker_carries_out_changes_nothing_here() -> None:
+    house = House()
+    job = house.submit(*enable("d-1.0.0"))
+    claim = house.store.claim(job.id, "w1", "t1", LEASE)
+    assert claim is not None
+    house.worker("w2").revoked(job.id)
+    assert house.store.job(job.id).status is JobStatus.RUNNING
+    house.store.save(claim, Progress())
