@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from celery import signals
+from kombu.utils import functional
 
 from okapi_install.bootstrap import build_worker
 from okapi_install.logs import set_up_logging
@@ -21,9 +23,17 @@ def on_setup_logging(**_: Any) -> None:
 @signals.worker_init.connect
 def on_worker_init(sender: Any, **_: Any) -> None:
     """Builds the worker, and begins to beat before the first task comes."""
+    _let_others_run_while_reconnecting()
     built = build_worker(settings, name=str(sender.hostname))
     install_parts(built)
     built.start()
+
+
+def _let_others_run_while_reconnecting() -> None:
+    """Celery imports this module of kombu before gevent patches `time`, so that its pauses between attempts to reach
+    the broker would stop all jobs of this process, and its heartbeat.
+    """
+    vars(functional)["sleep"] = time.sleep
 
 
 @signals.worker_ready.connect

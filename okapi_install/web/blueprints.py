@@ -8,12 +8,24 @@ from flask import Blueprint, Flask
 
 from okapi_install.bootstrap import Services, build_services
 from okapi_install.config import Settings
-from okapi_install.web import discovery, environment, installs, jobs_api, metrics, registry, request_meters, system, tenants
+from okapi_install.web import (
+    discovery,
+    environment,
+    installs,
+    jobs_api,
+    metrics,
+    page,
+    registry,
+    request_meters,
+    system,
+    tenants,
+)
 from okapi_install.web.app import create_app
 
 
 def blueprints(services: Services) -> Sequence[Blueprint]:
     """What create_app registers."""
+    sign_in = page.PageLogin(services.settings.api_key)
     found = (
         registry.blueprint(services.registry, services.pull),
         tenants.blueprint(services.tenants, services.registry),
@@ -22,6 +34,7 @@ def blueprints(services: Services) -> Sequence[Blueprint]:
         system.blueprint(services.discovery),
         installs.blueprint(services.installs, services.tenants, strict_delete=services.settings.strict_delete),
         jobs_api.blueprint(services.installs, services.history),
+        page.blueprint(services.installs, services.history, services.tenants, sign_in),
     )
     if not services.settings.metrics:
         return found

@@ -8,11 +8,13 @@ from okapi_install.domain.jobs import Job
 
 
 def with_etag(answer: Response, job: Job) -> Response:
-    """The answer with an ETag of the job's revision (304 if the client has it), and when to ask again."""
+    """The answer with an ETag of the job's revision (304 if the client has it), and when to ask again.
+
+    The ETag is a weak one: seconds that go by are no change.
+    """
     answer.set_etag(f"{job.id}-{job.revision}", weak=True)
     answer.headers["Cache-Control"] = "no-cache"
     if not job.complete:
         answer.headers["Retry-After"] = "1"
-        return answer
     answer.make_conditional(request)
     return answer

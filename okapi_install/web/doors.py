@@ -21,11 +21,11 @@ OPEN_PATHS = frozenset({"/_/proxy/health", "/_/version"})
 _METHODS = "PUT,PATCH,DELETE,GET,POST"
 _TAKEN = (
     "Content-Type,X-Okapi-Tenant,X-Okapi-Token,Authorization,X-Okapi-Request-Id,X-Okapi-Module-Id,Credentials,"
-    "Idempotency-Key"
+    "Idempotency-Key,Prefer,If-None-Match,Last-Event-ID,X-Okapi-Install-Callback"
 )
 _SHOWN = (
     "Location,X-Okapi-Trace,X-Okapi-Token,Authorization,X-Okapi-Request-Id,X-Okapi-Module-Id,Credentials,"
-    "ETag,Retry-After"
+    "ETag,Retry-After,Link,Idempotency-Replayed,Preference-Applied"
 )
 _PREFLIGHT_SECONDS = "7200"
 _PAGE_POLICY = (
@@ -110,8 +110,8 @@ class Doors:
 
 
 def _is_shared() -> bool:
-    """Whether pages of other origins may use it: Okapi's API, but not what is beyond it."""
-    return request.path.startswith("/_/") and not request.path.startswith("/_/install/")
+    """Whether pages of other origins may use it: the API, but not the page."""
+    return request.path.startswith("/_/")
 
 
 def _is_for_people() -> bool:

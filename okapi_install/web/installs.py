@@ -13,8 +13,9 @@ from okapi_install.domain.messages import message
 from okapi_install.service.installs import InstallService, Order
 from okapi_install.service.tenants import TenantService
 from okapi_install.web.answers import created, json_answer, no_content, text_answer
+from okapi_install.web.conditional import with_etag
 from okapi_install.web.job_views import change_view, okapi_job_view, step_result_view
-from okapi_install.web.order_headers import asked_async, order_extras
+from okapi_install.web.order_headers import asked_async, order_extras, told_of_replay
 from okapi_install.web.order_parsing import change, change_list, install_options
 from okapi_install.web.requests import body, json_body, request_context, whole_number
 
@@ -79,7 +80,7 @@ class InstallHandlers:
         )
 
     def _submitted(self, order: Order) -> Response:
-        submitted = self._installs.submit(order)
+        submitted = told_of_replay(self._installs.submit(order))
         views = [change_view(item) for item in submitted.changes]
         base = f"/_/proxy/tenants/{order.tenant}/install"
         if order.options.asynchronous:
@@ -101,7 +102,7 @@ class InstallHandlers:
         if wait > 0 and not found.complete:
             self._installs.wait_changed(job_id, found.revision, min(wait, LONGEST_WAIT) / 1000)
             found = self._job(tenant, job_id)
-        return json_answer(okapi_job_view(found))
+        return with_etag(json_answer(okapi_job_view(found)), found)
 
     def _job(self, tenant: str, job_id: str) -> Job:
         try:
@@ -167,7 +168,7 @@ class InstallHandlers:
     def _carried_out(self, tenant: str, changes: tuple[Change, ...], options: InstallOptions) -> Job:
         """Carries out a MODULE job, step by step, and waits for it; `simulate` and its kind do not count."""
         options = replace(options, simulate=False, asynchronous=False, ignore_errors=False, parallel=1)
-        submitted = self._installs.submit(self._order(JobKind.MODULE, tenant, changes, options))
+        submitted = told_of_replay(self._installs.submit(self._order(JobKind.MODULE, tenant, changes, options)))
         if submitted.job is None:
             raise InternalError("no job was made")
         return self._installs.wait_complete(submitted.job)

@@ -17,6 +17,7 @@ from okapi_install.web.answers import json_answer
 from okapi_install.web.conditional import with_etag
 from okapi_install.web.job_views import change_view, job_view, summary_view
 from okapi_install.web.order_parsing import change_list, install_options
+from okapi_install.web.paging import with_links
 from okapi_install.web.requests import json_body, parameter, request_context, whole_number
 
 MOST_JOBS = 500
@@ -52,7 +53,8 @@ class JobHandlers:
         which = JobFilter(tenant=parameter("tenant"), status=_status(), limit=limit, offset=offset)
         page = self._installs.find(which)
         now = self._history.now()
-        return json_answer({"jobs": [summary_view(job, now) for job in page.jobs], "total": page.total})
+        answer = json_answer({"jobs": [summary_view(job, now) for job in page.jobs], "total": page.total})
+        return with_links(answer, limit=limit, offset=offset, total=page.total)
 
     def job(self, job_id: str) -> Response:
         """GET /_/install/jobs/{id}, which waits for another revision with `wait` and `revision`."""

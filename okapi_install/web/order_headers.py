@@ -1,14 +1,18 @@
-"""What an order may carry in its headers beyond Okapi: Prefer, Idempotency-Key, and where to tell its end."""
+"""What an order may carry in its headers beyond Okapi: Prefer, Idempotency-Key, and where to tell its end.
+
+What came of it is told in headers of the answer, whatever else the answer is.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from flask import request
+from flask import Response, after_this_request, request
 
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.jobs import InstallOptions
 from okapi_install.service.callbacks import is_web_url
+from okapi_install.service.installs import Submitted
 from okapi_install.web.requests import parameter
 
 LONGEST_KEY = 255
@@ -35,7 +39,23 @@ def order_extras() -> Extras:
 
 def asked_async(options: InstallOptions) -> InstallOptions:
     """`Prefer: respond-async` (RFC 7240) is another way to say `async=true`; a parameter that is given wins."""
-    wishes = [wish.strip().lower() for wish in request.headers.get("Prefer", "").split(",")]
-    if "respond-async" in wishes and parameter("async") is None:
-        return replace(options, asynchronous=True)
-    return options
+    wishes = [wish.partition(";")[0].strip().lower() for wish in request.headers.get("Prefer", "").split(",")]
+    if "respond-async" not in wishes or parameter("async") is not None:
+        return options
+    _answer_with("Preference-Applied", "respond-async")
+    return replace(options, asynchronous=True)
+
+
+def told_of_replay(submitted: Submitted) -> Submitted:
+    """The same; the answer will tell if the order's key came before, and so nothing new was begun."""
+    if submitted.replayed:
+        _answer_with("Idempotency-Replayed", "true")
+    return submitted
+
+
+def _answer_with(name: str, value: str) -> None:
+    def add(answer: Response) -> Response:
+        answer.headers[name] = value
+        return answer
+
+    after_this_request(add)

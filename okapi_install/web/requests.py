@@ -19,6 +19,7 @@ from okapi_install.domain.versions import VersionFilter
 from okapi_install.web.tokens import claims_if_readable
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_NOT_PASSED = frozenset({"x-okapi-module-id", "x-okapi-install-callback"})
 _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,100}")
 
 
@@ -40,7 +41,7 @@ class RequestContext:
     def of(cls, headers: Mapping[str, str], token: str | None, tenant: str) -> RequestContext:
         """From the headers of a request whose token and tenant have been found."""
         claims = claims_if_readable(token)
-        passed = {n: v for n, v in headers.items() if n.lower().startswith("x-") and n.lower() != "x-okapi-module-id"}
+        passed = {n: v for n, v in headers.items() if n.lower().startswith("x-") and n.lower() not in _NOT_PASSED}
         if token:
             passed["X-Okapi-Token"] = token
         user_id = headers.get("X-Okapi-User-Id") or claims.text("user_id")

@@ -183,3 +183,14 @@ def test_a_step_may_hold_a_replacement_or_a_removal(store: Store) -> None:
         most_waiting=1,
     )
     assert store.job(job.id).steps == steps != plan("mod-a-2.0.0", "mod-b-1.0.0")
+
+
+def test_a_job_is_found_by_its_key_within_its_tenant(store: Store) -> None:
+    for tenant in ("a", "b"):
+        store.add_tenant(Tenant(id=tenant))
+    assert store.job_of_key("a", "k", "d1") is None
+    job = store.add_job(_keyed("a", "d1"), most_waiting=9)
+    assert store.job_of_key("a", "k", "d1") == job
+    assert store.job_of_key("b", "k", "d1") is None
+    with pytest.raises(KeyReused):
+        store.job_of_key("a", "k", "d2")

@@ -43,7 +43,7 @@ def test_without_anything_all_settings_have_their_defaults() -> None:
 def test_the_command_line_beats_the_environment_which_beats_the_file_which_beats_the_default(tmp_path: Path) -> None:
     file = written(tmp_path, "workers = 3\nconcurrency = 4\npool_size = 5")
     found = Settings.load(env(workers="30", concurrency="40"), file, workers=300, pool_size=None)
-    assert (found.workers, found.concurrency, found.pool_size, found.api_threads) == (300, 40, 5, 200)
+    assert (found.workers, found.concurrency, found.pool_size, found.api_threads) == (300, 40, 5, 400)
 
 
 def test_the_file_is_the_one_that_is_named_or_the_one_in_the_current_folder(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, null, select, update
+from sqlalchemy import Connection, Text, bindparam, cast, delete, func, insert, literal, null, select, union_all, update
 
 from okapi_install.adapters.store.claims import ending, ending_values
 from okapi_install.adapters.store.clock import db_now
@@ -14,7 +14,7 @@ from okapi_install.adapters.store.endings import ABORTED, check_retry
 from okapi_install.adapters.store.rows import JOB_COLUMNS, AnyRow, job_of, steps_by_job
 from okapi_install.adapters.store.steps import insert_steps, replace_steps
 from okapi_install.adapters.store.tables import ENABLED, JOBS, TENANTS
-from okapi_install.adapters.store.transactions import StorePart, snapshot, write
+from okapi_install.adapters.store.transactions import StorePart, glance, snapshot, write
 from okapi_install.adapters.store.turns import VISIBLE, has_status
 from okapi_install.domain.errors import KeyReused, NotFound, TooManyJobs
 from okapi_install.domain.jobs import ACTIVE, Job, JobKind, JobStatus, Step
@@ -29,10 +29,15 @@ _TENANT = select(TENANTS.c.id).where(TENANTS.c.id == bindparam("of_tenant"))
 _LOCK_TENANT = _TENANT.with_for_update(key_share=True)
 """Jobs of a tenant are added one after the other, so that the order of `seq` is that of the commits."""
 
-_ENABLED_OF = select(ENABLED.c.module_id).where(ENABLED.c.tenant_id == bindparam("of_tenant"))
-_AHEAD = (
-    select(_j.seq).where(_OF_TENANT, _j.status.in_([JobStatus.QUEUED.value, JobStatus.RUNNING.value])).order_by(_j.seq)
+_STATE = union_all(
+    select(literal("tenant").label("kind"), TENANTS.c.id.label("value")).where(TENANTS.c.id == bindparam("of_tenant")),
+    select(literal("enabled"), ENABLED.c.module_id).where(ENABLED.c.tenant_id == bindparam("of_tenant")),
+    select(literal("ahead"), cast(_j.seq, Text)).where(
+        _OF_TENANT, _j.status.in_([JobStatus.QUEUED.value, JobStatus.RUNNING.value])
+    ),
 )
+"""All that a plan needs, in one round trip."""
+
 _WAITING = select(func.count()).where(_OF_TENANT, has_status(JobStatus.QUEUED))
 _BY_KEY = select(*JOB_COLUMNS, _j.request_digest).where(_OF_TENANT, _j.idempotency_key == bindparam("key"))
 _INSERT = insert(JOBS).values(created=db_now(), published_at=db_now()).returning(_j.seq, _j.created)
@@ -71,17 +76,25 @@ _RETRY = (
 class JobPart(StorePart):
     """Submitting, aborting and retrying."""
 
-    @snapshot
-    def tenant_state(self, connection: Connection, tenant_id: str) -> TenantState:
-        """See JobStore.tenant_state."""
-        wanted = {"of_tenant": tenant_id}
-        _require_tenant(connection, _TENANT, tenant_id)
-        ahead = connection.scalars(_AHEAD, wanted).all()
-        steps = steps_by_job(connection, ahead)
-        return TenantState(
-            enabled=frozenset(connection.scalars(_ENABLED_OF, wanted)),
-            ahead=tuple(steps.get(seq, ()) for seq in ahead),
-        )
+    def tenant_state(self, tenant_id: str) -> TenantState:
+        """See JobStore.tenant_state. The jobs ahead may move on between the statements: a plan is only a guess, and
+        is checked when the job is claimed.
+        """
+        enabled, ahead = self._tenant_state(tenant_id)
+        steps = self._steps_of(ahead) if ahead else {}
+        return TenantState(enabled=frozenset(enabled), ahead=tuple(steps.get(seq, ()) for seq in ahead))
+
+    @glance
+    def _tenant_state(self, connection: Connection, tenant_id: str) -> tuple[list[str], list[int]]:
+        rows = connection.execute(_STATE, {"of_tenant": tenant_id}).all()
+        if not any(kind == "tenant" for kind, _ in rows):
+            raise NotFound(tenant_id)
+        enabled = [value for kind, value in rows if kind == "enabled"]
+        return enabled, sorted(int(value) for kind, value in rows if kind == "ahead")
+
+    @glance
+    def _steps_of(self, connection: Connection, seqs: Sequence[int]) -> dict[int, tuple[Step, ...]]:
+        return steps_by_job(connection, seqs)
 
     @write
     def add_job(self, connection: Connection, job: NewJob, *, most_waiting: int) -> Job:
