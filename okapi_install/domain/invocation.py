@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from okapi_install.domain.errors import UserError
 
 MOST_CHARACTERS = 1000
-_NESTED_REPEAT = re.compile(r"\((?:[^()\\]|\\.)*[+*}](?:[^()\\]|\\.)*\)[+*{]")
+MOST_REPEATS = 4
+_QUOTED = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]")
+_REPEATED_GROUP = re.compile(r"\)[+*{]")
+_REPEAT = re.compile(r"[+*{]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,7 @@ class InvokeRule:
             return cls(everything=True)
         if text == "false":
             return cls(everything=False)
-        if len(text) > MOST_CHARACTERS or _NESTED_REPEAT.search(text):
-            raise UserError("Bad pattern for parameter invoke: a repeated group that repeats itself, or too long")
+        _check_cost(text)
         try:
             return cls(everything=False, pattern=re.compile(text))
         except (re.error, OverflowError, RecursionError) as problem:
@@ -37,3 +39,14 @@ class InvokeRule:
         if self.pattern is None:
             return self.everything
         return self.pattern.fullmatch(module_id) is not None
+
+
+def _check_cost(text: str) -> None:
+    """Refuses what could keep a worker busy for ever: Python's engine tries all ways of matching, one by one."""
+    plain = _QUOTED.sub("x", text)
+    if len(text) > MOST_CHARACTERS:
+        raise UserError(f"Bad pattern for parameter invoke: longer than {MOST_CHARACTERS} characters")
+    if _REPEATED_GROUP.search(plain):
+        raise UserError("Bad pattern for parameter invoke: a group must not be repeated; write what it stands for")
+    if any(len(_REPEAT.findall(branch)) > MOST_REPEATS for branch in plain.split("|")):
+        raise UserError(f"Bad pattern for parameter invoke: at most {MOST_REPEATS} repetitions such as .* in a row")

@@ -14,6 +14,7 @@ from okapi_install.web import (
     installs,
     jobs_api,
     metrics,
+    openapi,
     page,
     registry,
     request_meters,
@@ -34,6 +35,7 @@ def blueprints(services: Services) -> Sequence[Blueprint]:
         system.blueprint(services.discovery),
         installs.blueprint(services.installs, services.tenants, strict_delete=services.settings.strict_delete),
         jobs_api.blueprint(services.installs, services.history),
+        openapi.blueprint(),
         page.blueprint(services.installs, services.history, services.tenants, sign_in),
     )
     if not services.settings.metrics:

@@ -120,5 +120,3 @@ def _cumulated(meter: Meter, buckets: Mapping[float, float]) -> list[tuple[str, 
         so_far += buckets.get(limit, 0.0)
         found.append(("+Inf" if limit == float("inf") else repr(limit), so_far))
     return found
-
-

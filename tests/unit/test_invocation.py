@@ -19,9 +19,10 @@ def test_a_pattern_must_match_the_whole_id() -> None:
     assert rule.allows("mod-a-1.0.0")
     assert not rule.allows("mod-ab-1.0.0")
     assert not rule.allows("x-mod-a-1.0.0")
+    assert InvokeRule.parse(r"mod-(users|login)-\d+.*|edge-[*+]*.*").allows("mod-login-1.0.0")
 
 
-@pytest.mark.parametrize("pattern", ["[", "(", "(a+)+$", "a" * 2000])
+@pytest.mark.parametrize("pattern", ["[", "(", "(a+)+$", "(a|a)*b", ".*.*.*.*.*x", "a" * 2000])
 def test_a_pattern_that_cannot_be_used_is_the_clients_error(pattern: str) -> None:
     with pytest.raises(UserError, match="Bad pattern for parameter invoke"):
         InvokeRule.parse(pattern)

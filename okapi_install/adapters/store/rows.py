@@ -144,6 +144,7 @@ def step_values(step: Step, revision: int) -> dict[str, object]:
     """The columns of a step that change while it is carried out."""
     tenant_job = step.tenant_job
     return {
+        "from_id": step.change.from_id,
         "stage": step.stage.value,
         "status": step.status and step.status.value,
         "message": storable(step.message),

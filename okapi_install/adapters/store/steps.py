@@ -29,7 +29,7 @@ def replace_steps(connection: Connection, seq: int, steps: Sequence[Step], revis
 
 
 def update_steps(connection: Connection, seq: int, steps: Sequence[Step], revision: int) -> None:
-    """Writes all but the plan of those steps, and stamps them with the revision."""
+    """Writes all of those steps but module and action, and stamps them with the revision."""
     if steps:
         keys = [{"at_seq": seq, "at_pos": step.pos, **step_values(step, revision)} for step in steps]
         connection.execute(_UPDATE, keys)
@@ -42,5 +42,4 @@ def _identity(step: Step, seq: int) -> dict[str, object]:
         "pos": step.pos,
         "module_id": change.id,
         "action": change.action.value,
-        "from_id": change.from_id,
     }

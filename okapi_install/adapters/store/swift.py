@@ -16,6 +16,7 @@ from okapi_install.adapters.store.rows import step_values
 from okapi_install.service.ports import Progress
 
 _TYPES = {
+    "from_id": "text",
     "stage": "text",
     "status": "text",
     "message": "text",

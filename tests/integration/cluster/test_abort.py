@@ -71,26 +71,20 @@ def test_what_was_enabled_stays_and_nothing_begins_after_an_abort(site: Site) ->
 
 
 def test_a_worker_that_is_cut_off_from_the_broker_learns_of_an_abort_by_its_heartbeat(site: Site) -> None:
-    with TcpProxy(site.broker.port) as way:
-        cluster = site.cluster
-        cluster.start_api({"OKAPI_INSTALL_BROKER_URL": f"redis://127.0.0.1:{site.broker.port}/1"})
-        cluster.start_worker({"OKAPI_INSTALL_BROKER_URL": f"redis://127.0.0.1:{way.port}/1"}).wait_for_line("ready")
-        try:
-            tenant, job = waiting_job(site, api=2)
-            assert site.worker_of(job) == 2
-            way.cut()
-            assert site.abort(tenant, job, api=2) == 204
-            site.until_called(tenant, LONE, "cancel")
-            until_free(site, tenant)
-            cluster.workers[2].wait_for_line("job aborted")
-            way.mend()
-            following, later = waiting_job(site, api=2)
-            assert site.abort(following, later, api=2) == 204
-            until_free(site, following)
-        finally:
-            cluster.workers.pop().end()
-            cluster.apis.pop().end()
-            cluster.ports.pop()
+    with TcpProxy(site.broker.port) as way, site.aside({}, broker_port=way.port) as number:
+        worker = site.cluster.workers[number]
+        tenant, job = waiting_job(site, api=number)
+        assert site.worker_of(job) == number
+        way.cut()
+        worker.wait_for_line("Cannot connect")
+        assert site.abort(tenant, job, api=number) == 204
+        worker.wait_for_line("job aborted")
+        site.until_called(tenant, LONE, "cancel")
+        until_free(site, tenant)
+        way.mend()
+        following, later = waiting_job(site, api=number)
+        assert site.abort(following, later, api=number) == 204
+        until_free(site, following)
 
 
 def test_a_frozen_worker_loses_its_job_and_changes_nothing_when_it_wakes(site: Site) -> None:
