@@ -54,12 +54,12 @@ class TenantJobs:
         trouble_since: float | None = None
         while True:
             asked = self._clock.monotonic()
-            document, failure = self._ask(caller, get, job.base_url)
+            document, failure = self._ask(caller, get, job.base_url, deadline.left(asked))
             now = self._clock.monotonic()
             if document is not None and document.get("complete") is True:
                 return document
             self._check_time(calls, deadline, now)
-            trouble_since = None if failure is None else trouble_since or asked
+            trouble_since = None if failure is None else trouble_since or now
             if failure is not None and now - (trouble_since or now) > self._policy.poll_retry_seconds:
                 raise failure
             if failure is not None or now - asked < self._policy.poll_wait_ms / 1250:
@@ -69,12 +69,13 @@ class TenantJobs:
         return min(self._policy.poll_first_pause + elapsed / 20, self._policy.poll_longest_pause)
 
     def _ask(
-        self, caller: Caller, get: ModuleCall, base_url: str
+        self, caller: Caller, get: ModuleCall, base_url: str, left: float | None
     ) -> tuple[Mapping[str, object] | None, ModuleCallFailed | None]:
-        """The job, or a failure that may pass. Raises ModuleCallFailed when it cannot pass."""
+        """The job, or a failure that may pass, within the seconds left. Raises ModuleCallFailed when it cannot pass."""
         query = f"?wait={self._policy.poll_wait_ms}"
+        timeout = self._policy.poll_timeout if left is None else min(left, self._policy.poll_timeout)
         try:
-            answer, _ = self._calls.call(caller, get, base_url=base_url, query=query, timeout=self._policy.poll_timeout)
+            answer, _ = self._calls.call(caller, get, base_url=base_url, query=query, timeout=timeout)
         except ModuleCallFailed as failure:
             self._meters.count(POLLS, outcome="failed")
             if _is_final(failure):

@@ -22,11 +22,12 @@ from okapi_install.web import (
     tenants,
 )
 from okapi_install.web.app import create_app
+from okapi_install.web.page_login import PageLogin
 
 
 def blueprints(services: Services) -> Sequence[Blueprint]:
     """What create_app registers."""
-    sign_in = page.PageLogin(services.settings.api_key)
+    sign_in = PageLogin(services.settings.api_key)
     found = (
         registry.blueprint(services.registry, services.pull),
         tenants.blueprint(services.tenants, services.registry),

@@ -36,6 +36,7 @@ class FakeModules:
 
     scripts: dict[str, Script] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
+    timeouts: list[float | None] = field(default_factory=list)
 
     def call(self, method: str, url: str, headers: Mapping[str, str], body: str, timeout: float | None) -> Answer:
         """Records the call and answers it."""
@@ -44,6 +45,7 @@ class FakeModules:
         path = f"/{rest}?{target.query}" if target.query else f"/{rest}"
         call = Call(method, module, path, headers, json.loads(body) if body else None)
         self.calls.append(call)
+        self.timeouts.append(timeout)
         script = self.scripts.get(module)
         found = script(call) if script is not None else answer()
         if isinstance(found, ModuleUnreachable):

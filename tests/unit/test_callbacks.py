@@ -30,7 +30,7 @@ from tests.unit.service.house import House, enable
 from tests.unit.web.jobs_site import JobsSite
 
 NOW = 1_800_000_000
-SECRET = "a long random text"  # noqa: S105 - of these tests only
+SECRET = "a long random text"
 
 
 @dataclass

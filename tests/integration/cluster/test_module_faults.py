@@ -12,11 +12,13 @@ from tests.fixtures.site import JOIN, LEFT, LONE, RIGHT, ROOT_MODULE, SIX, TOP, 
 from tests.integration.cluster.fleet import MANY, Fleet
 
 IMPATIENT = {
-    "OKAPI_INSTALL_STEP_TIMEOUT": "8",
+    "OKAPI_INSTALL_STEP_TIMEOUT": "6",
     "OKAPI_INSTALL_CALL_TIMEOUT": "3",
     "OKAPI_INSTALL_CONNECT_RETRY_SECONDS": "1",
     "OKAPI_INSTALL_CONNECT_RETRY_COUNT": "3",
     "OKAPI_INSTALL_POLL_RETRY_SECONDS": "2",
+    "OKAPI_INSTALL_POLL_TIMEOUT": "1.5",
+    "OKAPI_INSTALL_POLL_WAIT_MS": "1000",
 }
 
 
@@ -41,7 +43,7 @@ FAULTS = (
     Fault(name="says 503", rules=({"status": 503, "body": "overloaded"},), words="503: overloaded"),
     Fault(name="has a job with no id", rules=({"job": {"no_id": True}},), words="id"),
     Fault(name="forgets its job", rules=({"job": {"seconds": 60, "holds": False, "forgets_after": 2}},), words="not found"),
-    Fault(name="never ends its job", rules=({"job": {"never_ends": True}},), words="did not end within 8 s"),
+    Fault(name="never ends its job", rules=({"job": {"never_ends": True}},), words="did not end within 6 s"),
     Fault(name="fails its job", rules=({"job": {"seconds": 0.1, "error": "no room"}},), words="no room"),
     Fault(name="polled: 503 for a while", rules=({"job": JOB}, {"call": "poll", "status": 503, "seconds": A_WHILE})),
     Fault(name="polled: 503", rules=({"job": JOB}, {"call": "poll", "status": 503}), words="503"),
@@ -51,7 +53,8 @@ FAULTS = (
     ),
     Fault(name="polled: resets for a while", rules=({"job": JOB}, {"call": "poll", "reset": True, "seconds": A_WHILE})),
     Fault(name="polled: garbage", rules=({"job": JOB}, {"call": "poll", "garbage": "json"}), words="no tenant job"),
-    Fault(name="polled: hangs once", rules=({"job": JOB}, {"call": "poll", "hang": True, "times": 1}), words="did not end"),
+    Fault(name="polled: hangs once", rules=({"job": JOB}, {"call": "poll", "hang": True, "times": 1})),
+    Fault(name="polled: hangs", rules=({"job": JOB}, {"call": "poll", "hang": True}), words="no answer within"),
 )
 
 

@@ -184,14 +184,11 @@ def test_the_parts_of_a_descriptor_can_be_read() -> None:
     assert descriptor.system_interface("_tenantPermissions") is descriptor.provides[1]
     assert descriptor.system_interface("x") is None
     assert descriptor.permission_sets == ({"permissionName": "p"},)
+    offered = ("x", "1.0", "proxy", ("s",)), ("_tenantPermissions", "1.1", "system"), ("many", "1.0", "multiple")
     assert descriptor.summary() == ModuleSummary(
         "m-1.0.0",
         "m",
-        (
-            InterfaceRef("x", "1.0", scope=("s",)),
-            InterfaceRef("_tenantPermissions", "1.1", "system"),
-            InterfaceRef("many", "1.0", "multiple"),
-        ),
+        tuple(InterfaceRef(*one) for one in offered),
         (InterfaceRef("y", "1.0 2.0"),),
         (InterfaceRef("z", "1.0"),),
         ("old",),

@@ -74,13 +74,7 @@ class House:
         self.meters = Meters()
         self.clock, self.modules, self.tasks = FakeClock(), FakeModules(), InlineTasks()
         self.store, self.queue, self.notifier = MemoryStore(), RememberingQueue(), SilentNotifier()
-        self.store.add_tenant(Tenant(id="diku"))
-        self.store.add_modules([ModuleDescriptor.parse(document) for document in documents or CHAIN])
-        for document in documents or CHAIN:
-            ident = str(document["id"])
-            self.store.add_instance(
-                Instance(inst_id="i-" + ident, srvc_id=ident, url=f"http://modules/{ident}", document={})
-            )
+        self._furnish(documents or CHAIN)
         registry, policy = RegistryService(self.store), policy or CallPolicy()
         catalog = Catalog(self.store, registry, self.clock)
         steps = StepRunner(ModuleCalls(self.modules, catalog, self.clock, policy), self.clock, policy, self.meters)
@@ -107,6 +101,13 @@ class House:
             self.meters,
         )
         self.runner = self.worker("w1")
+
+    def _furnish(self, documents: Sequence[dict[str, object]]) -> None:
+        self.store.add_tenant(Tenant(id="diku"))
+        self.store.add_modules([ModuleDescriptor.parse(document) for document in documents])
+        for ident in (str(document["id"]) for document in documents):
+            url = f"http://modules/{ident}"
+            self.store.add_instance(Instance(inst_id="i-" + ident, srvc_id=ident, url=url, document={}))
 
     def worker(self, name: str) -> Runner:
         """A worker more."""
