@@ -104,15 +104,15 @@ def test_a_module_that_refuses_connections_is_called_again_as_often_as_okapi_doe
 
 def test_a_poll_that_fails_for_a_while_is_asked_again() -> None:
     house = House()
-    trouble = iter(
-        [answer(503, "later"), answer(404, "Connection refused"), ModuleUnreachable("Connection reset by peer")]
-    )
+    trouble: list[Answer | ModuleUnreachable] = [
+        answer(503, "later"),
+        answer(404, "Connection refused"),
+        ModuleUnreachable("Connection reset by peer"),
+    ]
     whole = tenant_job(1)
 
     def play(call: Call) -> Answer | ModuleUnreachable:
-        if call.method == "GET" and (found := next(trouble, None)) is not None:
-            return found
-        return whole(call)
+        return trouble.pop(0) if call.method == "GET" and trouble else whole(call)
 
     house.script("d-1.0.0", play)
     assert house.carried_out(*enable("d-1.0.0")).status is JobStatus.DONE
