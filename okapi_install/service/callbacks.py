@@ -140,9 +140,9 @@ class CallbackService:
         while left > 0:
             ended = crew.finished()
             left -= len(ended)
-            for _, problem in ended:
-                if problem is not None:
-                    log.warning("callback not settled; it will be tried again", cause=str(problem))
+            for _, fault in ended:
+                if fault is not None:
+                    log.warning("callback not settled; it will be tried again", cause=str(fault))
 
     def _deliver(self, job: Job) -> None:
         status, cause = self._send(job)

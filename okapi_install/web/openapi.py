@@ -10,7 +10,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, send_from_directory
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
 from okapi_install import __version__
@@ -23,7 +23,7 @@ POLICY = (
 )
 """The viewer's style sheet has its icons in itself, as `data:` pictures."""
 
-_VIEWER_FILES = frozenset({"swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png"})
+_VIEWER_FILES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
 
 
 def description() -> dict[str, Any]:
@@ -58,8 +58,13 @@ def blueprint() -> Blueprint:
 
     @routes.get("/docs/<filename>")
     def viewer(filename: str) -> Response:
-        if filename not in _VIEWER_FILES:
+        kind = _VIEWER_FILES.get(filename)
+        if kind is None:
             raise NotFound
-        return send_from_directory(folder, filename, max_age=3600)
+        answer = Response((folder / filename).read_bytes(), mimetype=kind)
+        answer.headers["Cache-Control"] = "max-age=3600"
+        answer.add_etag()
+        answer.make_conditional(request)
+        return answer
 
     return routes

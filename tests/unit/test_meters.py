@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from threading import Thread
 
 from okapi_install.domain.errors import StoreUnavailable
@@ -22,7 +23,7 @@ class DeafStore(MemoryStore):
 
     deaf = True
 
-    def add_counts(self, deltas: dict[CountKey, float]) -> None:  # type: ignore[override]
+    def add_counts(self, deltas: Mapping[CountKey, float]) -> None:
         if self.deaf:
             raise StoreUnavailable("away")
         super().add_counts(deltas)

@@ -107,7 +107,8 @@ class House:
         self.store.add_modules([ModuleDescriptor.parse(document) for document in documents])
         for ident in (str(document["id"]) for document in documents):
             url = f"http://modules/{ident}"
-            self.store.add_instance(Instance(inst_id="i-" + ident, srvc_id=ident, url=url, document={}))
+            sent = {"instId": "i-" + ident, "srvcId": ident, "url": url}
+            self.store.add_instance(Instance(inst_id="i-" + ident, srvc_id=ident, url=url, document=sent))
 
     def worker(self, name: str) -> Runner:
         """A worker more."""

@@ -20,9 +20,8 @@ def scraped(site: JobsSite) -> Samples:
     found = site.client.get("/metrics")
     assert found.status_code == 200
     families = text_string_to_metric_families(found.text)
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value for family in families for sample in family.samples
-    }
+    samples = [sample for family in families for sample in family.samples]
+    return {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
 
 
 def value(samples: Samples, name: str, **labels: str) -> float | None:

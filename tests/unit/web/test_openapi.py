@@ -106,7 +106,8 @@ def test_an_example_is_as_its_schema_says(name: str) -> None:
 
 
 def test_every_body_of_json_has_an_example() -> None:
-    assert [name for name, content in MEDIA.items() if name.endswith("application/json") and "example" not in content] == []
+    without = [name for name, content in MEDIA.items() if "example" not in content]
+    assert [name for name in without if name.endswith("application/json")] == []
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENT["components"]["parameters"]))
