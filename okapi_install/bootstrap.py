@@ -31,8 +31,10 @@ from okapi_install.service.ports import Store
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.runner import Rhythm, Runner
+from okapi_install.service.spans import NoTracer, Tracer
 from okapi_install.service.steps import StepRunner
 from okapi_install.service.tenants import TenantService
+from okapi_install.service.traced import TracedInstalls, TracedSteps, TracedTenantApi
 from okapi_install.service.workshop import Workshop
 
 
@@ -96,7 +98,8 @@ def build_services(settings: Settings) -> Services:
     store = build_store(settings, meters)
     registry = RegistryService(store)
     limits = Limits(most_waiting=settings.max_waiting_jobs, sync_timeout=settings.sync_timeout)
-    installs = InstallService(
+    tracer = build_tracer(settings, "okapi-install-api")
+    parts = (
         store,
         registry,
         CeleryQueue(broker, meters),
@@ -107,6 +110,7 @@ def build_services(settings: Settings) -> Services:
         CallbackRule(default=settings.callback_url, per_job=settings.callback_per_job),
         meters,
     )
+    installs = InstallService(*parts) if tracer is None else TracedInstalls(tracer, *parts)
     return Services(
         settings=settings,
         store=store,
@@ -155,18 +159,20 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
     store = build_store(settings, meters)
     registry, policy, tasks = RegistryService(store), call_policy(settings), GreenletTasks()
     catalog = Catalog(store, registry, clock)
-    api = RequestsTenantApi(connect_timeout=settings.connect_timeout, connections=settings.concurrency)
+    tracer = build_tracer(settings, "okapi-install-worker")
+    steps = build_steps(settings, catalog, meters, tracer)
     shop = Workshop(
         store=store,
         catalog=catalog,
         planner=Planner(registry),
-        steps=StepRunner(ModuleCalls(api, catalog, clock, policy), clock, policy, meters),
+        steps=steps,
         notifier=RedisNotifier(broker, meters),
         clock=clock,
         policy=policy,
         okapi_url=settings.public_url,
         system_auth=settings.system_auth,
         meters=meters,
+        tracer=tracer or NoTracer(),
     )
     rhythm = Rhythm(lease=settings.lease_seconds, republish_after=settings.republish_seconds)
     seal = FernetSeal(settings.sealing_key().decode())
@@ -179,6 +185,28 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
         callbacks=build_callbacks(settings, store, tasks, meters),
         metering=Metering(store, meters),
     )
+
+
+def build_steps(settings: Settings, catalog: Catalog, meters: Meters, tracer: Tracer | None) -> StepRunner:
+    """What carries steps out."""
+    clock, policy = SystemClock(), call_policy(settings)
+    plain = RequestsTenantApi(connect_timeout=settings.connect_timeout, connections=settings.concurrency)
+    if tracer is None:
+        return StepRunner(ModuleCalls(plain, catalog, clock, policy), clock, policy, meters)
+    calls = ModuleCalls(TracedTenantApi(tracer, plain), catalog, clock, policy)
+    return TracedSteps(tracer, calls, clock, policy, meters)
+
+
+def build_tracer(settings: Settings, service: str) -> Tracer | None:
+    """What sends traces, if an endpoint is set. Raises SettingsError if the extra is not installed."""
+    if settings.otel_endpoint is None:
+        return None
+    try:
+        from okapi_install.tracing import otlp_tracer  # the extra `otel` may be missing
+    except ImportError as missing:
+        hint = "off, or install the extra: pip install 'okapi-install[otel]'"
+        raise SettingsError(variable("otel_endpoint"), f"set, but {missing.name} is not installed", hint) from missing
+    return otlp_tracer(settings.otel_endpoint, service)
 
 
 def build_callbacks(settings: Settings, store: Store, tasks: GreenletTasks, meters: Meters) -> CallbackService:

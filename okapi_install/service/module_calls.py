@@ -21,6 +21,7 @@ from okapi_install.domain.tenant_interface import ModuleCall
 from okapi_install.service.call_policy import CallPolicy
 from okapi_install.service.catalog import Catalog
 from okapi_install.service.ports import Answer, Clock, ConnectionRefused, ModuleUnreachable, TenantApi
+from okapi_install.service.spans import TRACEPARENT
 
 log = structlog.get_logger()
 
@@ -58,7 +59,7 @@ class Caller:
         found = {
             name: value
             for name, value in self.headers.items()
-            if name.lower().startswith("x-") and name.lower() not in _ONLY_FOR_PROXY
+            if (name.lower().startswith("x-") and name.lower() not in _ONLY_FOR_PROXY) or name == TRACEPARENT
         }
         for name in [n for n in found if n.lower() in ("x-okapi-tenant", "x-okapi-url", "x-okapi-url-to")]:
             del found[name]

@@ -72,7 +72,7 @@ class Runner:
             claim = self._claim(job_id, task_id)
             if claim is not None:
                 with structlog.contextvars.bound_contextvars(tenant=claim.job.tenant):
-                    self._carry_out(claim)
+                    self._trace(claim)
 
     def _claim(self, job_id: str, task_id: str | None) -> Claim | None:
         return self._shop.patiently(lambda: self._shop.store.claim(job_id, self._worker, task_id, self._rhythm.lease))
@@ -87,11 +87,17 @@ class Runner:
             self._held[job_id] -= 1
             self._held = +self._held
 
-    def _carry_out(self, claim: Claim) -> None:
+    def _trace(self, claim: Claim) -> None:
+        job, headers = claim.job, self._seal.open(claim.sealed_headers)
+        about = {"okapi_install.job": job.id, "folio.tenant": job.tenant, "okapi_install.worker": claim.worker}
+        with self._shop.tracer.span(f"job {job.kind.value}", headers, about) as span:
+            self._carry_out(claim, {**headers, **span.headers()})
+
+    def _carry_out(self, claim: Claim, headers: dict[str, str]) -> None:
         if claim.taken_over:
             self._shop.meters.count(TAKEN_OVER)
             log.info("job is taken over: its worker's lease had run out", epoch=claim.epoch)
-        headers, crew = self._seal.open(claim.sealed_headers), self._tasks.crew()
+        crew = self._tasks.crew()
         if claim.aborting:
             self._publish(self._aftermath.settle(claim, claim.job.steps, headers, stopping=False))
             return

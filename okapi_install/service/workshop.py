@@ -14,6 +14,7 @@ from okapi_install.service.catalog import Catalog
 from okapi_install.service.meters import Meters
 from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Clock, Notifier, Store
+from okapi_install.service.spans import NoTracer, Tracer
 from okapi_install.service.steps import StepRunner
 
 log = structlog.get_logger()
@@ -34,6 +35,7 @@ class Workshop:
     okapi_url: str
     system_auth: bool = True
     meters: Meters = field(default_factory=Meters)
+    tracer: Tracer = field(default_factory=NoTracer)
 
     def patiently(self, write: Callable[[], T]) -> T:
         """Does a thing with the store, again and again while the store is away.

@@ -16,6 +16,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.versions import VersionFilter
+from okapi_install.service.spans import TRACEPARENT
 from okapi_install.web.tokens import claims_if_readable
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -28,7 +29,7 @@ class RequestContext:
     """On whose behalf a request is made.
 
     `headers` are those that modules get: all that begin with `X-`, the token under X-Okapi-Token wherever it came
-    from. `requested_by` is for people: the `sub` of the token, or the user's id.
+    from, and the caller's `traceparent`. `requested_by` is for people: the `sub` of the token, or the user's id.
     """
 
     headers: Mapping[str, str] = field(repr=False)
@@ -42,6 +43,7 @@ class RequestContext:
         """From the headers of a request whose token and tenant have been found."""
         claims = claims_if_readable(token)
         passed = {n: v for n, v in headers.items() if n.lower().startswith("x-") and n.lower() not in _NOT_PASSED}
+        passed.update((TRACEPARENT, value) for name, value in headers.items() if name.lower() == TRACEPARENT)
         if token:
             passed["X-Okapi-Token"] = token
         user_id = headers.get("X-Okapi-User-Id") or claims.text("user_id")

@@ -267,7 +267,7 @@ def test_what_is_no_http_url_is_not_called(url: str) -> None:
         RequestsWebhook().post(url, b"{}", {})
 
 
-@pytest.mark.parametrize("url", ["file:///etc/passwd", "http://[::1", "http://host:99999/", "http:///x", "http://a b/", ""])
+@pytest.mark.parametrize("url", ["file:///x", "http://[::1", "http://host:99999/", "http:///x", "http://a b/", ""])
 def test_what_is_no_http_url_is_refused_when_it_is_named(url: str) -> None:
     headers = {"X-Okapi-Install-Callback": url}
     refused = JobsSite().client.post("/_/proxy/tenants/diku/install", json=[{"id": "a-1.0.0"}], headers=headers)

@@ -99,3 +99,11 @@ def test_every_alert_says_what_is_wrong_and_how_bad_it_is() -> None:
     for rule in RULES:
         assert rule["labels"]["severity"] in ("warning", "critical")
         assert rule["annotations"].keys() == {"summary", "description"}
+
+
+def test_every_metric_is_documented_with_its_labels_and_every_documented_one_exists() -> None:
+    page = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(okapi_install_\w+)` \|([^|]*)\|", page, re.MULTILINE)
+    documented = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
+    told = {re.sub(r"_(bucket|count|sum)$", "", name): labels - {"le"} for name, labels in METRICS.items()}
+    assert documented == told

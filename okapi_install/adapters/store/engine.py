@@ -12,12 +12,16 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from okapi_install.domain.errors import InternalError
 
-_OVERFLOW = 10
+_OVERFLOW = 4
 _POOL_WAIT = 10.0
+_POOL_TURN = 0.25
+"""Seconds: how long to wait for a connection in all, and in one go. A greenlet that is killed while it waits takes the
+wake-up along that was meant for it; whoever waits in short turns finds the free connection all the same."""
 _BUSY_TIMEOUT = "busy_timeout=10000"
 _PRAGMAS = (_BUSY_TIMEOUT, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
 _WRITE = "BEGIN IMMEDIATE"
@@ -30,8 +34,8 @@ BEGIN_OPTION = "okapi_install_begin"
 """The execution option that holds the statement which opens a transaction on SQLite; None opens none."""
 
 
-def make_engine(url: str, *, pool_size: int = 20) -> Engine:
-    """An engine without a connection yet. Beyond `pool_size` + 10 users, the next wait 10 seconds at most.
+def make_engine(url: str, *, pool_size: int = 6) -> Engine:
+    """An engine without a connection yet. Beyond `pool_size` + 4 users, the next wait 10 seconds at most.
 
     Raises:
         InternalError: it is not the URL of an SQLite or PostgreSQL database.
@@ -40,13 +44,24 @@ def make_engine(url: str, *, pool_size: int = 20) -> Engine:
     options: dict[str, Any] = {
         "pool_size": pool_size,
         "max_overflow": _OVERFLOW,
-        "pool_timeout": _POOL_WAIT,
+        "pool_timeout": _POOL_TURN,
         "pool_use_lifo": True,
         "hide_parameters": True,
     }
     if where.get_backend_name() == "sqlite":
         return _sqlite(where, options)
     return create_engine(where.set(drivername="postgresql+psycopg"), connect_args={"connect_timeout": 5}, **options)
+
+
+def connected(engine: Engine) -> Connection:
+    """A connection of the pool. Raises TimeoutError of SQLAlchemy if none is free for 10 seconds."""
+    deadline = time.monotonic() + _POOL_WAIT
+    while True:
+        try:
+            return engine.connect()
+        except PoolTimeoutError:
+            if time.monotonic() > deadline:
+                raise
 
 
 def _parse(url: str) -> URL:

@@ -58,7 +58,7 @@ class SqlStore(
         self.engine.dispose()
 
 
-def open_store(url: str, *, pool_size: int = 20, meters: Meters | None = None) -> SqlStore:
+def open_store(url: str, *, pool_size: int = 6, meters: Meters | None = None) -> SqlStore:
     """The store of that database, without looking into it. For greenlets, monkey-patch before this is imported.
 
     Raises:

@@ -15,7 +15,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from okapi_install.adapters.store.engine import BEGIN_OPTION
+from okapi_install.adapters.store.engine import BEGIN_OPTION, connected
 from okapi_install.adapters.store.faults import DatabaseFailure, fault, worth_repeating
 from okapi_install.adapters.store.learned import Learned
 from okapi_install.domain.errors import InternalError
@@ -67,14 +67,14 @@ class Database:
             raise
 
     def _write_once(self, work: Callable[[Connection], T]) -> T:
-        with self._guard, self.engine.connect() as connection:
+        with self._guard, connected(self.engine) as connection:
             result = work(connection)
             _commit(connection)
             return result
 
 
 def _read_once(engine: Engine, work: Callable[[Connection], T]) -> T:
-    with engine.connect() as connection:
+    with connected(engine) as connection:
         return work(connection)
 
 

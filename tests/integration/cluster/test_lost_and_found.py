@@ -88,9 +88,7 @@ def test_workers_whose_clocks_differ_by_two_minutes_agree(site: Site, tmp_path: 
     (tmp_path / "sitecustomize.py").write_text(SHIFTED_CLOCK, "utf-8")
     cluster = site.cluster
     end_together(cluster.workers)
-    shifted = [
-        cluster.start_worker({"PYTHONPATH": str(tmp_path), "CLOCK_SHIFT": shift}) for shift in ("60", "-60")
-    ]
+    shifted = [cluster.start_worker({"PYTHONPATH": str(tmp_path), "CLOCK_SHIFT": shift}) for shift in ("60", "-60")]
     try:
         fleet = Fleet.start(site)
         fleet.until_begun(60)

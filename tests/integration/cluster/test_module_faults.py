@@ -42,7 +42,9 @@ FAULTS = (
     Fault(name="cuts its answer off", rules=({"garbage": "cut"},), words="failed with", most_calls=4),
     Fault(name="says 503", rules=({"status": 503, "body": "overloaded"},), words="503: overloaded"),
     Fault(name="has a job with no id", rules=({"job": {"no_id": True}},), words="id"),
-    Fault(name="forgets its job", rules=({"job": {"seconds": 60, "holds": False, "forgets_after": 2}},), words="not found"),
+    Fault(
+        name="forgets its job", rules=({"job": {"seconds": 60, "holds": False, "forgets_after": 2}},), words="not found"
+    ),
     Fault(name="never ends its job", rules=({"job": {"never_ends": True}},), words="did not end within 6 s"),
     Fault(name="fails its job", rules=({"job": {"seconds": 0.1, "error": "no room"}},), words="no room"),
     Fault(name="polled: 503 for a while", rules=({"job": JOB}, {"call": "poll", "status": 503, "seconds": A_WHILE})),
@@ -69,7 +71,9 @@ def test_every_kind_of_fault_ends_in_success_or_in_a_clear_error(site: Site, imp
     tenants = [site.tenant() for _ in range(MANY)]
     given = {tenant: FAULTS[number % len(FAULTS)] for number, tenant in enumerate(tenants)}
     rules = [
-        {"module": JOIN, "tenant": tenant, "call": "init", **rule} for tenant, fault in given.items() for rule in fault.rules
+        {"module": JOIN, "tenant": tenant, "call": "init", **rule}
+        for tenant, fault in given.items()
+        for rule in fault.rules
     ]
     site.back_end.behave_all(rules)
     jobs = {tenant: site.submit(tenant, TOP, api=impatient, options="&parallel=2") for tenant in tenants}
@@ -84,7 +88,8 @@ def check(site: Site, tenant: str, job: Mapping[str, Any], fault: Fault) -> None
     assert site.called(tenant, JOIN) <= fault.most_calls, fault
     assert {site.called(tenant, module) for module in (ROOT_MODULE, LEFT, RIGHT)} == {1}, fault
     if fault.words is None:
-        assert (job["status"], done) == ("done", SIX), (fault, job)
+        assert job["status"] == "done", (fault, job)
+        assert done == SIX, fault
         return
     assert (job["status"], job["reason"]) == ("error", "failed"), (fault, job)
     assert fault.words in job["message"], fault

@@ -16,7 +16,9 @@ from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Instance, Tenant
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.runner import Rhythm, Runner
+from okapi_install.service.spans import NoTracer, Tracer
 from okapi_install.service.steps import StepRunner
+from okapi_install.service.traced import TracedInstalls, TracedSteps, TracedTenantApi
 from okapi_install.service.workshop import Workshop
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.fake_modules import FakeModules, Script
@@ -70,6 +72,7 @@ class House:
         *documents: dict[str, object],
         policy: CallPolicy | None = None,
         callbacks: CallbackRule | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self.meters = Meters()
         self.clock, self.modules, self.tasks = FakeClock(), FakeModules(), InlineTasks()
@@ -77,19 +80,22 @@ class House:
         self._furnish(documents or CHAIN)
         registry, policy = RegistryService(self.store), policy or CallPolicy()
         catalog = Catalog(self.store, registry, self.clock)
-        steps = StepRunner(ModuleCalls(self.modules, catalog, self.clock, policy), self.clock, policy, self.meters)
+        api = self.modules if tracer is None else TracedTenantApi(tracer, self.modules)
+        calls = ModuleCalls(api, catalog, self.clock, policy)
+        working = (calls, self.clock, policy, self.meters)
         self.shop = Workshop(
             store=self.store,
             catalog=catalog,
             planner=Planner(registry),
-            steps=steps,
+            steps=StepRunner(*working) if tracer is None else TracedSteps(tracer, *working),
             notifier=self.notifier,
             clock=self.clock,
             policy=policy,
             okapi_url="http://okapi",
             meters=self.meters,
+            tracer=tracer or NoTracer(),
         )
-        self.installs = InstallService(
+        parts = (
             self.store,
             registry,
             self.queue,
@@ -100,6 +106,7 @@ class House:
             callbacks,
             self.meters,
         )
+        self.installs = InstallService(*parts) if tracer is None else TracedInstalls(tracer, *parts)
         self.runner = self.worker("w1")
 
     def _furnish(self, documents: Sequence[dict[str, object]]) -> None:
