@@ -106,8 +106,13 @@ class House:
             callbacks,
             self.meters,
         )
-        self.installs = InstallService(*parts) if tracer is None else TracedInstalls(tracer, *parts)
+        self.installs = self._clients(registry, callbacks)
         self.runner = self.worker("w1")
+
+    def _clients(self, registry: RegistryService, callbacks: CallbackRule | None) -> InstallService:
+        limits = Limits(most_waiting=5)
+        parts = self.store, registry, self.queue, self.notifier, OpenSeal(), self.clock
+        return InstallService(*parts, limits, callbacks, self.meters)
 
     def _furnish(self, documents: Sequence[dict[str, object]]) -> None:
         self.store.add_tenant(Tenant(id="diku"))
