@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +14,10 @@ _MARK = "\x1e"
 
 
 class Shell:
-    """A bash in a folder of its own; variables and functions stay from sample to sample."""
+    """A bash in a folder of its own; variables and functions stay from sample to sample.
+
+    What samples leave running in the background is ended with it.
+    """
 
     def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
         self._sample = folder / ".sample.sh"
@@ -24,6 +29,7 @@ class Shell:
             text=True,
             cwd=folder,
             env=dict(environ),
+            start_new_session=True,
         )
 
     def run(self, sample: str) -> tuple[int, str]:
@@ -47,5 +53,5 @@ class Shell:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()
+        os.killpg(self._process.pid, signal.SIGKILL)
         self._process.communicate()

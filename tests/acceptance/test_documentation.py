@@ -21,6 +21,7 @@ from okapi_install.config import CONFIG_VARIABLE, FIELDS, PREFIX, variable
 from okapi_install.demo.platform import behaviours
 from okapi_install.demo.stage import TENANT, Stage, open_stage
 from okapi_install.domain.jobs import TRANSITIONS, JobStatus
+from okapi_install.service.tenants import SUPERTENANT
 from tests.acceptance.documents import Fence, anchors, fences, links, named_paths, pages, prose, text_of
 from tests.acceptance.shell import Shell
 from tests.acceptance.transcripts import ANY, shows
@@ -56,11 +57,8 @@ OUR_COMMAND = re.compile(r"\bokapi-install ([a-z][^|>)&]*)")
 
 PROGRAMS = frozenset({"sh", "python"})
 
-STARTED_BARE = frozenset({"docs/tutorial.md"})
-"""Pages that begin with an empty server. The others begin where `okapi-install demo` invites the reader."""
-
-WITH_A_TEST_OF_ITS_OWN = frozenset({"README.md"})
-"""Pages whose samples another test runs."""
+WITH_A_TEST_OF_ITS_OWN = frozenset({"README.md", "docs/tutorial.md"})
+"""Pages that begin at another point than the others, which begin where `okapi-install demo` invites its reader."""
 
 
 def samples(page: str) -> list[tuple[Fence, Fence | None]]:
@@ -70,22 +68,31 @@ def samples(page: str) -> list[tuple[Fence, Fence | None]]:
     return [(fence, following.get(fence)) for fence in found if fence.language in PROGRAMS]
 
 
-def invited(stage: Stage) -> None:
-    """Goes to where the demo invites its reader: the platform is installed, and newer versions are there."""
-    stage.prepare()
-    stage.back_end.behave_well()
-    stage.client.send("POST", f"/_/proxy/tenants/{TENANT}/install", stage.request(1).modules)
-    stage.back_end.behave_all(behaviours())
-    stage.add_next_generation()
-
-
-@contextmanager
-def server(page: str) -> Iterator[Mapping[str, str]]:
-    """A server for the reader of that page; the variables that lead to it and to its modules."""
+@pytest.fixture(scope="module")
+def prepared() -> Iterator[Stage]:
+    """A server that knows the demo's platform and its newer versions."""
     with open_stage("127.0.0.1:0") as stage:
-        if page not in STARTED_BARE:
-            invited(stage)
-        yield {"OKAPI_URL": stage.service.url, "MODULES": stage.back_end.url}
+        stage.prepare()
+        stage.add_next_generation()
+        yield stage
+
+
+@pytest.fixture
+def invited(prepared: Stage) -> Mapping[str, str]:
+    """That server where the demo invites its reader: one tenant, with the platform, and no upgrade yet."""
+    for tenant in prepared.client.send("GET", "/_/proxy/tenants").document():
+        if tenant["id"] != SUPERTENANT:
+            prepared.client.send("DELETE", f"/_/proxy/tenants/{tenant['id']}")
+    prepared.back_end.reset()
+    prepared.client.send("POST", "/_/proxy/tenants", {"id": TENANT})
+    prepared.client.send("POST", f"/_/proxy/tenants/{TENANT}/install", prepared.request(1).modules)
+    prepared.back_end.behave_all(behaviours())
+    return variables_of(prepared)
+
+
+def variables_of(stage: Stage) -> dict[str, str]:
+    """The variables that lead to a server and to its modules."""
+    return {"OKAPI_URL": stage.service.url, "MODULES": stage.back_end.url}
 
 
 @contextmanager
@@ -132,10 +139,14 @@ def test_the_readme_shows_what_the_demo_does(tmp_path: Path) -> None:
         carry_out("README.md", tmp_path, variables)
 
 
+def test_the_samples_of_the_tutorial_do_what_it_says_beside_an_empty_server(tmp_path: Path) -> None:
+    with open_stage("127.0.0.1:0") as stage:
+        carry_out("docs/tutorial.md", tmp_path, variables_of(stage))
+
+
 @pytest.mark.parametrize("page", [p for p in pages() if samples(p) and p not in WITH_A_TEST_OF_ITS_OWN])
-def test_the_samples_of_a_page_do_what_it_says(page: str, tmp_path: Path) -> None:
-    with server(page) as variables:
-        carry_out(page, tmp_path, variables)
+def test_the_samples_of_a_page_do_what_it_says(invited: Mapping[str, str], page: str, tmp_path: Path) -> None:
+    carry_out(page, tmp_path, invited)
 
 
 @pytest.mark.parametrize("page", pages())

@@ -34,20 +34,20 @@ WITH_KEY = {"X-Okapi-Token": KEY}
 
 
 @pytest.fixture(scope="module")
-def guarded(site: Site) -> Iterator[int]:
+def guarded(site: Site) -> Iterator[Site]:
     site.fresh()
-    with site.aside(SETTINGS) as number:
-        yield number
+    with site.aside(SETTINGS, headers=WITH_KEY) as other:
+        yield other
 
 
 @pytest.fixture(autouse=True)
 def _a_fresh_start(request: pytest.FixtureRequest) -> None:
     if "guarded" in request.fixturenames:
-        found: Site = request.getfixturevalue("site")
+        found: Site = request.getfixturevalue("guarded")
         found.fresh()
 
 
-def test_without_the_key_nothing_is_told(site: Site, guarded: int) -> None:
+def test_without_the_key_nothing_is_told(guarded: Site) -> None:
     for headers in (
         {},
         {"X-Okapi-Token": "another"},
@@ -55,9 +55,15 @@ def test_without_the_key_nothing_is_told(site: Site, guarded: int) -> None:
         {"Authorization": "Basic x"},
     ):
         for path in ("/_/proxy/tenants", "/_/install/jobs", "/_/proxy/modules", "/metrics", "/_/nowhere"):
-            answer = site.request("GET", path, api=guarded, headers=headers)
+            answer = guarded.request("GET", path, headers=headers)
             assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == (401, "Bearer"), path
-    assert site.request("GET", "/_/proxy/health", api=guarded).status_code == 200
+    assert (
+        guarded.request(
+            "GET",
+            "/_/proxy/health",
+        ).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,68 +74,66 @@ def test_without_the_key_nothing_is_told(site: Site, guarded: int) -> None:
         ({"Authorization": f"Bearer {KEY}", "X-Okapi-Token": FOLIO_TOKEN}, FOLIO_TOKEN),
     ],
 )
-def test_the_key_opens_and_is_not_passed_on(
-    site: Site, guarded: int, headers: dict[str, str], passed_on: str | None
-) -> None:
-    tenant = site.tenant()
+def test_the_key_opens_and_is_not_passed_on(guarded: Site, headers: dict[str, str], passed_on: str | None) -> None:
+    tenant = guarded.tenant()
     path = f"/_/proxy/tenants/{tenant}/install?async=true"
-    answer = site.request("POST", path, api=guarded, json=[{"id": LONE}], headers=headers)
+    answer = guarded.request("POST", path, json=[{"id": LONE}], headers=headers)
     assert answer.status_code == 201
-    until(lambda: site.called(tenant, LONE), "the call")
-    site.until_called(tenant, LONE)
-    (call,) = site.back_end.calls(tenant=tenant)
+    until(lambda: guarded.called(tenant, LONE), "the call")
+    guarded.until_called(tenant, LONE)
+    (call,) = guarded.back_end.calls(tenant=tenant)
     assert call["headers"].get("x-okapi-token") == passed_on
     assert KEY not in json.dumps(call)
 
 
-def test_a_body_that_is_too_large_is_refused(site: Site, guarded: int) -> None:
-    answer = site.request("POST", "/_/proxy/modules", api=guarded, data=b" " * 20001, headers=WITH_KEY)
+def test_a_body_that_is_too_large_is_refused(guarded: Site) -> None:
+    answer = guarded.request("POST", "/_/proxy/modules", data=b" " * 20001)
     assert answer.status_code == 413
     pieces = iter([b" " * 10000] * 3)
-    assert site.request("POST", "/_/proxy/modules", api=guarded, data=pieces, headers=WITH_KEY).status_code == 413
+    assert guarded.request("POST", "/_/proxy/modules", data=pieces).status_code == 413
 
 
-def test_a_tenants_queue_has_an_end(site: Site, guarded: int) -> None:
-    site.back_end.behave(LONE, call="init", job={"never_ends": True})
-    tenant = site.tenant()
+def test_a_tenants_queue_has_an_end(guarded: Site) -> None:
+    guarded.back_end.behave(LONE, call="init", job={"never_ends": True})
+    tenant = guarded.tenant()
     path = f"/_/proxy/tenants/{tenant}/install?async=true"
 
     def submit(module: str) -> requests.Response:
-        return site.request("POST", path, api=guarded, json=[{"id": module}], headers=WITH_KEY)
+        return guarded.request("POST", path, json=[{"id": module}])
 
     assert submit(LONE).status_code == 201
-    site.until_called(tenant, LONE)
+    guarded.until_called(tenant, LONE)
     assert [submit(TOP).status_code for _ in range(2)] == [201, 201]
     refused = submit(TOP)
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "10")
-    site.back_end.finish_jobs(LONE)
-    jobs = site.request("GET", f"/_/install/jobs?tenant={tenant}").json()["jobs"]
-    assert {site.complete(job["id"])["status"] for job in jobs} == {"done"}
+    guarded.back_end.finish_jobs(LONE)
+    jobs = guarded.request("GET", f"/_/install/jobs?tenant={tenant}").json()["jobs"]
+    assert {guarded.complete(job["id"])["status"] for job in jobs} == {"done"}
 
 
-def test_a_request_that_waits_too_long_is_told_where_its_job_goes_on(site: Site, guarded: int) -> None:
-    site.back_end.behave(LONE, call="init", job={"never_ends": True})
-    tenant = site.tenant()
+def test_a_request_that_waits_too_long_is_told_where_its_job_goes_on(guarded: Site) -> None:
+    guarded.back_end.behave(LONE, call="init", job={"never_ends": True})
+    tenant = guarded.tenant()
     path = f"/_/proxy/tenants/{tenant}/install"
-    answer = site.request("POST", path, api=guarded, json=[{"id": LONE}], headers=WITH_KEY)
-    (job,) = site.request("GET", path).json()
+    answer = guarded.request("POST", path, json=[{"id": LONE}])
+    (job,) = guarded.request("GET", path).json()
     assert not answer.ok
     assert f"{path}/{job['id']}" in answer.text
     assert not job["complete"]
-    site.back_end.finish_jobs(LONE)
-    assert site.complete(job["id"])["status"] == "done"
+    guarded.back_end.finish_jobs(LONE)
+    assert guarded.complete(job["id"])["status"] == "done"
 
 
-def test_log_lines_carry_job_tenant_and_module_and_no_secret(site: Site, guarded: int) -> None:
-    site.back_end.behave(LEFT, call="init", status=500, body="no room")
-    tenant = site.tenant()
+def test_log_lines_carry_job_tenant_and_module_and_no_secret(guarded: Site) -> None:
+    guarded.back_end.behave(LEFT, call="init", status=500, body="no room")
+    tenant = guarded.tenant()
     headers = {"Authorization": f"Bearer {KEY}", "X-Okapi-Token": FOLIO_TOKEN}
     path = f"/_/proxy/tenants/{tenant}/install?async=true"
-    answer = site.request("POST", path, api=guarded, json=[{"id": TOP}], headers=headers)
+    answer = guarded.request("POST", path, json=[{"id": TOP}], headers=headers)
     job = answer.headers["Location"].rpartition("/")[2]
-    site.complete(job)
-    logs = [site.cluster.workers[guarded].output, site.cluster.apis[guarded].output]
-    until(lambda: "job complete" in site.cluster.workers[guarded].output, "the last line")
+    guarded.complete(job)
+    logs = [guarded.cluster.workers[0].output, guarded.cluster.apis[0].output]
+    until(lambda: "job complete" in guarded.cluster.workers[0].output, "the last line")
     lines = [json.loads(line) for line in logs[0].splitlines() if line.startswith("{")]
     activations = [line for line in lines if line.get("job") == job and "ctivation of module" in line["event"]]
     assert {line["tenant"] for line in activations} == {tenant}

@@ -20,7 +20,7 @@ from okapi_install.demo.platform import bare_descriptor
 from tests.fixtures.cluster import Embedded
 from tests.fixtures.processes import PATIENCE
 
-SECRET = "a-secret-of-this-test"  # noqa: S105 - of this test only
+SECRET = "a-secret-of-this-test"
 MODULE = "mod-watched-1.0.0"
 Told = list[tuple[dict[str, str], bytes]]
 

@@ -6,7 +6,7 @@ The races of claim, save, end and abort are decided by the row of the job: see d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Update, bindparam, case, delete, func, null, select, update
 from sqlalchemy.exc import IntegrityError
@@ -17,7 +17,7 @@ from okapi_install.adapters.store.endings import ABORTED, aborted_step, leftover
 from okapi_install.adapters.store.history import Done, clear_leftovers, done_in_this_run, note_leftovers
 from okapi_install.adapters.store.rows import JOB_COLUMNS, REF_COLUMNS, AnyRow, job_of, ref_from, steps_of
 from okapi_install.adapters.store.steps import replace_steps, update_steps
-from okapi_install.adapters.store.swift import save_at_once
+from okapi_install.adapters.store.swift import finish_at_once, save_at_once
 from okapi_install.adapters.store.tables import ENABLED, JOBS
 from okapi_install.adapters.store.transactions import StorePart, glance, write
 from okapi_install.adapters.store.turns import ACTIVE_VALUES, OWNED, has_status, turn_has_come
@@ -25,6 +25,9 @@ from okapi_install.adapters.store.upserts import ignoring
 from okapi_install.domain.errors import LostJob
 from okapi_install.domain.jobs import JobStatus, Step, StepStatus, check_transition
 from okapi_install.service.ports import Claim, Ending, JobRef, Progress
+
+Finished: TypeAlias = tuple[JobRef | None, list[Done]]
+"""The tenant's next job, and the steps that were done."""
 
 _j = JOBS.c
 _HERE = _j.id == bindparam("job_id")
@@ -116,16 +119,24 @@ def ending_values(how: Ending) -> dict[str, object]:
 class ClaimPart(StorePart):
     """Claiming a job, and all that needs the claim."""
 
+    @property
+    def _swift(self) -> bool:
+        """Whether a write can be one statement. What follows it then stands alone: a read of what only the owner of
+        the claim changes, or a figure that may be lost.
+        """
+        return self.database.engine.dialect.name == "postgresql"
+
     def claim(self, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
         """See JobStore.claim."""
+        once = self._claim_at_once if self._swift else self._claim
         try:
-            return self._claim(job_id, worker, task_id, lease)
+            return once(job_id, worker, task_id, lease)
         except IntegrityError:  # another job of the tenant became active between the check and the write
             return None
 
     def save(self, claim: Claim, progress: Progress) -> int:
         """See JobStore.save."""
-        once = self._save_at_once if self.database.engine.dialect.name == "postgresql" else self._save
+        once = self._save_at_once if self._swift else self._save
         try:
             return once(claim, progress)
         except IntegrityError:
@@ -134,8 +145,9 @@ class ClaimPart(StorePart):
     def finish(self, claim: Claim, ending: Ending, progress: Progress) -> JobRef | None:
         """See JobStore.finish."""
         check_transition(JobStatus.RUNNING, ending.status)
+        once = self._finish_at_once if self._swift else self._finish
         try:
-            following, done = self._finish(claim, ending, progress)
+            following, done = once(claim, ending, progress)
         except IntegrityError:
             raise LostJob(claim.job.id) from None  # the tenant was removed meanwhile
         self.learned.add(((one.product, one.action), one.seconds) for one in done)
@@ -182,28 +194,20 @@ class ClaimPart(StorePart):
     def _claim(
         self, connection: Connection, job_id: str, worker: str, task_id: str | None, lease: float
     ) -> Claim | None:
-        wanted = {"job_id": job_id, "worker": worker, "new_task": task_id, "lease": lease}
-        queued = connection.execute(_TAKE_QUEUED, wanted).one_or_none()
-        row = queued or connection.execute(_TAKE_OVER, wanted).one_or_none()
-        if row is None:
-            return None
-        return Claim(
-            job=job_of(connection, row),
-            worker=worker,
-            epoch=row.epoch,
-            now=row.lease_until - lease,
-            enabled=frozenset(connection.scalars(_ENABLED_OF, {"of_tenant": row.tenant_id})),
-            sealed_headers=row.sealed_headers,
-            aborting=row.status == JobStatus.ABORTING.value,
-            taken_over=queued is None,
-        )
+        return _claimed(connection, job_id, worker, task_id, lease)
+
+    @glance
+    def _claim_at_once(
+        self, connection: Connection, job_id: str, worker: str, task_id: str | None, lease: float
+    ) -> Claim | None:
+        return _claimed(connection, job_id, worker, task_id, lease)
 
     @glance
     def _save_at_once(self, connection: Connection, claim: Claim, progress: Progress) -> int:
-        revision = save_at_once(connection, _holding(claim), progress)
-        if revision is None:
+        row = save_at_once(connection, _holding(claim), progress)
+        if row is None:
             raise LostJob(claim.job.id)
-        return revision
+        return int(row.revision)
 
     @write
     def _save(self, connection: Connection, claim: Claim, progress: Progress) -> int:
@@ -212,15 +216,41 @@ class ClaimPart(StorePart):
         return int(revision)
 
     @write
-    def _finish(
-        self, connection: Connection, claim: Claim, how: Ending, progress: Progress
-    ) -> tuple[JobRef | None, list[Done]]:
-        tenant = claim.job.tenant
+    def _finish(self, connection: Connection, claim: Claim, how: Ending, progress: Progress) -> Finished:
         seq, revision, started = _guarded(connection, _FINISH, claim, ending_values(how))
-        _apply(connection, tenant, seq, revision, progress)
-        done = done_in_this_run(connection, seq, started)
-        clear_leftovers(connection, tenant, done)
-        return _next_job(connection, tenant), done
+        _apply(connection, claim.job.tenant, seq, revision, progress)
+        return _finished(connection, claim, seq, started)
+
+    @glance
+    def _finish_at_once(self, connection: Connection, claim: Claim, how: Ending, progress: Progress) -> Finished:
+        row = finish_at_once(connection, {**_holding(claim), **ending_values(how)}, progress)
+        if row is None:
+            raise LostJob(claim.job.id)
+        return _finished(connection, claim, row.seq, row.started)
+
+
+def _claimed(connection: Connection, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
+    wanted = {"job_id": job_id, "worker": worker, "new_task": task_id, "lease": lease}
+    queued = connection.execute(_TAKE_QUEUED, wanted).one_or_none()
+    row = queued or connection.execute(_TAKE_OVER, wanted).one_or_none()
+    if row is None:
+        return None
+    return Claim(
+        job=job_of(connection, row),
+        worker=worker,
+        epoch=row.epoch,
+        now=row.lease_until - lease,
+        enabled=frozenset(connection.scalars(_ENABLED_OF, {"of_tenant": row.tenant_id})),
+        sealed_headers=row.sealed_headers,
+        aborting=row.status == JobStatus.ABORTING.value,
+        taken_over=queued is None,
+    )
+
+
+def _finished(connection: Connection, claim: Claim, seq: int, started: float) -> Finished:
+    done = done_in_this_run(connection, seq, started)
+    clear_leftovers(connection, claim.job.tenant, done)
+    return _next_job(connection, claim.job.tenant), done
 
 
 def _holding(claim: Claim) -> dict[str, object]:

@@ -7,12 +7,13 @@ before it; so a module must not be in `enable` and in `disable` at once, and is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, TextClause, text
 
-from okapi_install.adapters.store.rows import step_values
+from okapi_install.adapters.store.rows import AnyRow, step_values
 from okapi_install.service.ports import Progress
 
 _TYPES = {
@@ -32,37 +33,62 @@ _TYPES = {
 _SET = ", ".join(f"{name} = v.{name}" for name in _TYPES)
 _RECORD = ", ".join(f"{name} {kind}" for name, kind in _TYPES.items())
 
-_SAVE = text(
-    f"""
-    WITH held AS (
-        UPDATE jobs SET revision = revision + 1
-        WHERE id = :job_id AND owner = :worker AND epoch = :held AND status = 'running'
-        RETURNING seq, tenant_id, revision
-    ), changed AS (
-        UPDATE steps SET {_SET}, revision = held.revision
-        FROM held, jsonb_to_recordset(CAST(:steps AS jsonb)) AS v(pos integer, {_RECORD})
-        WHERE steps.job_seq = held.seq AND steps.pos = v.pos
-    ), gone AS (
-        DELETE FROM enabled USING held
-        WHERE enabled.tenant_id = held.tenant_id AND enabled.module_id = ANY(CAST(:disable AS text[]))
-    ), came AS (
-        INSERT INTO enabled (tenant_id, module_id)
-        SELECT held.tenant_id, module FROM held, unnest(CAST(:enable AS text[])) AS module
-        ON CONFLICT DO NOTHING
+_HELD = "WHERE id = :job_id AND owner = :worker AND epoch = :held AND status = 'running'"
+_NOW = "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
+_ENDING = f"""
+    status = :end_status, message = :end_message, error_status = :end_error_status, reason = :end_reason,
+    ended = {_NOW}, revision = revision + 1, owner = NULL, lease_until = NULL, sealed_headers = NULL,
+    callback_attempts = 0, callback_state = CASE WHEN callback_url IS NOT NULL THEN 'due' END,
+    callback_due = CASE WHEN callback_url IS NOT NULL THEN {_NOW} END
+"""
+"""The same as `ending` in claims.py; the contract suite holds both to the same rules."""
+
+
+def _with_progress(change: str) -> TextClause:
+    """Changes the job that is held, its steps and the tenant's modules; the job's seq, revision and start."""
+    return text(
+        f"""
+        WITH held AS (
+            UPDATE jobs SET {change} {_HELD} RETURNING seq, tenant_id, revision, started
+        ), changed AS (
+            UPDATE steps SET {_SET}, revision = held.revision
+            FROM held, jsonb_to_recordset(CAST(:steps AS jsonb)) AS v(pos integer, {_RECORD})
+            WHERE steps.job_seq = held.seq AND steps.pos = v.pos
+        ), gone AS (
+            DELETE FROM enabled USING held
+            WHERE enabled.tenant_id = held.tenant_id AND enabled.module_id = ANY(CAST(:disable AS text[]))
+        ), came AS (
+            INSERT INTO enabled (tenant_id, module_id)
+            SELECT held.tenant_id, module FROM held, unnest(CAST(:enable AS text[])) AS module
+            ON CONFLICT DO NOTHING
+        )
+        SELECT seq, revision, started FROM held
+        """  # noqa: S608 - made of the names above
     )
-    SELECT revision FROM held
-    """  # noqa: S608 - made of the names above
-)
 
 
-def save_at_once(connection: Connection, holding: dict[str, object], progress: Progress) -> int | None:
-    """The job's new revision; None if the claim does not hold, and then nothing was changed."""
+_SAVE = _with_progress("revision = revision + 1")
+_FINISH = _with_progress(_ENDING)
+
+
+def save_at_once(connection: Connection, values: Mapping[str, object], progress: Progress) -> AnyRow | None:
+    """`values` say which claim. The job's seq, revision and start; None if the claim does not hold, and then nothing
+    was changed.
+    """
+    row: AnyRow | None = connection.execute(_SAVE, {**values, **_values(progress)}).one_or_none()
+    return row
+
+
+def finish_at_once(connection: Connection, values: Mapping[str, object], progress: Progress) -> AnyRow | None:
+    """As save_at_once, and the job ends; `values` say how, too."""
+    row: AnyRow | None = connection.execute(_FINISH, {**values, **_values(progress)}).one_or_none()
+    return row
+
+
+def _values(progress: Progress) -> dict[str, object]:
     steps: list[dict[str, Any]] = [{"pos": step.pos, **step_values(step, 0)} for step in progress.steps]
-    values = {
-        **holding,
+    return {
         "steps": orjson.dumps(steps).decode(),
         "enable": list(progress.enable),
         "disable": list(progress.disable),
     }
-    revision: int | None = connection.execute(_SAVE, values).scalar_one_or_none()
-    return revision

@@ -61,14 +61,14 @@ FAULTS = (
 
 
 @pytest.fixture(scope="module")
-def impatient(site: Site) -> Iterator[int]:
+def impatient(site: Site) -> Iterator[Site]:
     site.fresh()
-    with site.aside(IMPATIENT) as number:
-        yield number
+    with site.aside(IMPATIENT) as other:
+        yield other
 
 
-def test_every_kind_of_fault_ends_in_success_or_in_a_clear_error(site: Site, impatient: int) -> None:
-    tenants = [site.tenant() for _ in range(MANY)]
+def test_every_kind_of_fault_ends_in_success_or_in_a_clear_error(impatient: Site, site: Site) -> None:
+    tenants = [impatient.tenant() for _ in range(MANY)]
     given = {tenant: FAULTS[number % len(FAULTS)] for number, tenant in enumerate(tenants)}
     rules = [
         {"module": JOIN, "tenant": tenant, "call": "init", **rule}
@@ -76,9 +76,9 @@ def test_every_kind_of_fault_ends_in_success_or_in_a_clear_error(site: Site, imp
         for rule in fault.rules
     ]
     site.back_end.behave_all(rules)
-    jobs = {tenant: site.submit(tenant, TOP, api=impatient, options="&parallel=2") for tenant in tenants}
+    jobs = {tenant: impatient.submit(tenant, TOP, options="&parallel=2") for tenant in tenants}
     for tenant, fault in given.items():
-        check(site, tenant, site.complete(jobs[tenant]), fault)
+        check(impatient, tenant, impatient.complete(jobs[tenant]), fault)
 
 
 def check(site: Site, tenant: str, job: Mapping[str, Any], fault: Fault) -> None:

@@ -95,24 +95,15 @@ class House:
             meters=self.meters,
             tracer=tracer or NoTracer(),
         )
-        parts = (
-            self.store,
-            registry,
-            self.queue,
-            self.notifier,
-            OpenSeal(),
-            self.clock,
-            Limits(most_waiting=5),
-            callbacks,
-            self.meters,
-        )
-        self.installs = self._clients(registry, callbacks)
+        self.installs = self._clients(registry, callbacks, tracer)
         self.runner = self.worker("w1")
 
-    def _clients(self, registry: RegistryService, callbacks: CallbackRule | None) -> InstallService:
-        limits = Limits(most_waiting=5)
-        parts = self.store, registry, self.queue, self.notifier, OpenSeal(), self.clock
-        return InstallService(*parts, limits, callbacks, self.meters)
+    def _clients(
+        self, registry: RegistryService, callbacks: CallbackRule | None, tracer: Tracer | None
+    ) -> InstallService:
+        stores = self.store, registry, self.queue, self.notifier
+        parts = *stores, OpenSeal(), self.clock, Limits(most_waiting=5), callbacks, self.meters
+        return InstallService(*parts) if tracer is None else TracedInstalls(tracer, *parts)
 
     def _furnish(self, documents: Sequence[dict[str, object]]) -> None:
         self.store.add_tenant(Tenant(id="diku"))
