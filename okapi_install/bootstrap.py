@@ -144,6 +144,9 @@ class WorkerParts:
         self.tasks.every(self.settings.sweep_seconds, self.callbacks.deliver_due)
         if self.settings.metrics:
             self.tasks.every(self.settings.beat_seconds, self.metering.flush)
+        kept = self.settings.keep_complete_seconds
+        if kept is not None:
+            self.tasks.every(min(kept, 60.0), lambda: self.runner.forget_complete(kept))
 
     def stop(self) -> None:
         """Waits for what is being cleaned up."""

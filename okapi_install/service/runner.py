@@ -200,6 +200,15 @@ class Runner:
             log.info("job is published again", job=job.id, tenant=job.tenant)
             self._publish(job)
 
+    def forget_complete(self, seconds: float) -> None:
+        """Removes complete jobs that ended longer ago than that."""
+        try:
+            gone = self._shop.store.purge_complete(seconds)
+        except StoreUnavailable:
+            return
+        if gone:
+            log.info("complete jobs removed, as keep_complete_seconds says", jobs=gone)
+
     def stop(self) -> None:
         """Gives all jobs back, so that other workers go on with them."""
         self._stopping = True

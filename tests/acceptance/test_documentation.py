@@ -132,6 +132,27 @@ def carry_out(page: str, folder: Path, variables: Mapping[str, str]) -> None:
                 assert shows(output.language, output.text, came), f"{output.where} shows something else than\n{came}"
 
 
+@pytest.mark.parametrize(
+    ("language", "shown", "came", "same"),
+    [
+        ("text", "done in 2.3 s\n", "done in 11 s", True),
+        ("text", "one\n…\nfour\n", "one\ntwo\nthree\nfour\n", True),
+        ("text", "one\n…\nfour\n", "one\ntwo\nthree\n", False),
+        ("text", "422: …\n", "422: no\n", True),
+        ("text", "done\n", "done\nand more\n", False),
+        ("json", '{"a": 1, "…": "…"}', '{"a": 1, "b": 2}', True),
+        ("json", '{"a": 1}', '{"a": 1, "b": 2}', False),
+        ("json", '[1, "…"]', "[1, 2, 3]", True),
+        ("json", "[1, 2]", "[1, 2, 3]", False),
+        ("json", '{"complete": false}', '{"complete": 0}', False),
+        ("json", '"2026-11-23T02:18:53.600Z"', '"2027-01-01T00:00:00.000Z"', True),
+        ("json", "{}", "no JSON", False),
+    ],
+)
+def test_an_output_is_told_from_another(language: str, shown: str, came: str, same: bool) -> None:
+    assert shows(language, shown, came) is same
+
+
 def test_the_readme_shows_what_the_demo_does(tmp_path: Path) -> None:
     (shown,) = [fence for fence in fences("README.md") if fence.language == "text" and not fence.output]
     with demonstrated() as (variables, printed):

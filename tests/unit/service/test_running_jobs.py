@@ -200,3 +200,13 @@ def test_an_upgrade_sends_both_versions() -> None:
     assert job.status is JobStatus.DONE
     assert house.modules.calls[-1].body == {"module_to": "d-1.1.0", "module_from": "d-1.0.0", "purge": False}
     assert house.store.enabled("diku") == ["d-1.1.0"]
+
+
+def test_complete_jobs_are_kept_only_as_long_as_is_set() -> None:
+    house = House()
+    job = house.carried_out(*enable("d-1.0.0"))
+    house.runner.forget_complete(60)
+    assert house.store.job(job.id).complete
+    house.store.pass_time(61)
+    house.runner.forget_complete(60)
+    assert house.store.jobs_of("diku") == []
