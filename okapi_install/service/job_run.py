@@ -86,7 +86,7 @@ class JobRun:
     def _planned_steps(self) -> list[Step]:
         """The job's steps, planned again if the tenant has not what the plan counted on."""
         job = self._job
-        if any(step.status is not None for step in job.steps) or job.retries:
+        if any(step.status is not None for step in job.steps):
             return adapted(job.steps, self._enabled)
         if job.assumed == plan.digest(self._enabled):
             return list(job.steps)

@@ -236,7 +236,13 @@ def test_files_and_settings_that_are_named_are_there(page: str) -> None:
     assert set(re.findall(r"\bOKAPI_INSTALL_[A-Z_]*", text_of(page))) - known == set()
 
 
-def test_alerts_and_metrics_that_are_named_are_there() -> None:
+@pytest.mark.parametrize("page", pages())
+def test_defaults_that_are_told_are_so(page: str) -> None:
+    told = re.findall(r"`([a-z_]+)` \((\d+)\b", text_of(page))
+    assert [(name, value) for name, value in told if name in FIELDS and FIELDS[name].default != float(value)] == []
+
+
+def test_alerts_that_are_named_are_those_that_there_are() -> None:
     alerts = (ROOT / "config/prometheus-alerts.yml").read_text(encoding="utf-8")
     wanted = set(re.findall(r"`(OkapiInstall\w+)`", prose("docs/operations.md")))
     assert wanted == set(re.findall(r"alert: (\w+)", alerts))

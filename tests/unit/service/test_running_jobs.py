@@ -210,3 +210,17 @@ def test_complete_jobs_are_kept_only_as_long_as_is_set() -> None:
     house.store.pass_time(61)
     house.runner.forget_complete(60)
     assert house.store.jobs_of("diku") == []
+
+
+def test_a_retry_of_what_could_not_be_planned_is_planned_again() -> None:
+    house = House()
+    house.submit(*enable("d-1.0.0"))
+    second = house.submit(*disable("d-1.0.0"))
+    house.script("d-1.0.0", lambda _: answer(500, "broken"))
+    house.work()
+    house.script("d-1.0.0", lambda _: answer())
+    house.carried_out(*enable("d-1.0.0"))
+    house.installs.retry(second.id, {})
+    house.work()
+    assert house.store.job(second.id).status is JobStatus.DONE
+    assert house.store.enabled("diku") == []
