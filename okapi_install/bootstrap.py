@@ -26,6 +26,7 @@ from okapi_install.service.installs import InstallService, Limits
 from okapi_install.service.metering import Metering
 from okapi_install.service.meters import Meters
 from okapi_install.service.module_calls import ModuleCalls
+from okapi_install.service.patience import Patience
 from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Store
 from okapi_install.service.pull import PullService
@@ -161,7 +162,7 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
     meters, broker, clock = Meters(), required_broker(settings), SystemClock()
     store = build_store(settings, meters)
     registry, policy, tasks = RegistryService(store), call_policy(settings), GreenletTasks()
-    catalog = Catalog(store, registry, clock)
+    catalog = Catalog(store, registry, clock, Patience(clock, policy))
     tracer = build_tracer(settings, "okapi-install-worker")
     steps = build_steps(settings, catalog, meters, tracer)
     shop = Workshop(

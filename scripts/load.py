@@ -1,13 +1,14 @@
 """`make load`: 500 tenants with a job each, on one worker process and on two; and 64 connections for a minute.
 
-Half of the jobs wait for a slow module, the others are as fast as the worker is. All jobs wait in the queue before the
-workers start, so that what is measured is their work. It starts its own PostgreSQL and Redis, on loopback.
+Half of the jobs wait for a slow module, the others are as fast as the worker is. The workers are frozen until all jobs
+are in the queue, so that what is measured is their work. It starts its own PostgreSQL and Redis, on loopback.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import time
 import uuid
@@ -17,12 +18,11 @@ from datetime import datetime
 from okapi_install.demo.backend_process import BackEnd
 from scripts.servers import running_cluster
 from scripts.traffic import Connection, Tally, chain, register, side_by_side
-from tests.fixtures.cluster import WORKER_READY, Cluster
+from tests.fixtures.cluster import Cluster
 
 CHAIN = 10
 FAST, SLOW = f"mod-fast{CHAIN - 1}-1.0.0", "mod-slow0-1.0.0"
 PLAIN = {"OKAPI_INSTALL_LEASE_SECONDS": "15", "OKAPI_INSTALL_BEAT_SECONDS": "3", "OKAPI_INSTALL_SWEEP_SECONDS": "2"}
-PLAIN |= {"OKAPI_INSTALL_LOG_LEVEL": "warning"}
 
 Say = Callable[[str], None]
 
@@ -62,13 +62,19 @@ def finished(connection: Connection, jobs: dict[str, str], module: str) -> tuple
     return (max(ends) - min(starts)).total_seconds(), failed
 
 
+def signal_all(cluster: Cluster, number: signal.Signals) -> None:
+    """Sends the signal to all workers."""
+    for worker in cluster.workers:
+        worker.signal(number)
+
+
 def fleet(workers: int, tenants: int, slow: float, say: Say) -> tuple[float, int]:
     """The jobs of all tenants on so many workers: seconds that the fast half took, and how many failed."""
-    with BackEnd.start() as back_end, running_cluster(PLAIN, workers=0) as cluster:
+    with BackEnd.start() as back_end, running_cluster(PLAIN, workers=workers) as cluster:
         connection = prepared(cluster, back_end, slow)
+        signal_all(cluster, signal.SIGSTOP)
         jobs = queued_jobs(cluster.url(), tenants)
-        for worker in [cluster.start_worker() for _ in range(workers)]:
-            worker.wait_for_line(WORKER_READY)
+        signal_all(cluster, signal.SIGCONT)
         fast, broken = finished(connection, jobs, FAST)
         slow_took, broken_too = finished(connection, jobs, SLOW)
         modules = CHAIN * tenants // 2
@@ -89,7 +95,7 @@ class Visitor:
 
     def visit(self) -> None:
         """One request."""
-        random.choices(
+        random.choices(  # noqa: S311 - a mix of requests needs no cryptography
             (self._status, self._modules, self._jobs, self._simulate, self._install, self._delete, self._health),
             (8, 3, 1, 1, 1, 1, 2),
         )[0]()

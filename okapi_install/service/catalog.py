@@ -11,29 +11,32 @@ from collections.abc import Iterable
 
 from okapi_install.domain.descriptors import ModuleDescriptor, ModuleSummary
 from okapi_install.domain.registry import Registry
+from okapi_install.service.patience import Patience
 from okapi_install.service.ports import Clock, RegistryStore
 from okapi_install.service.registry import RegistryService
 
 
 class Catalog:
-    """Descriptors and instances, read from the store when they are first wanted."""
+    """Descriptors and instances, read from the store when they are first wanted; while it is away, that waits."""
 
-    def __init__(self, store: RegistryStore, registry: RegistryService, clock: Clock) -> None:
+    def __init__(self, store: RegistryStore, registry: RegistryService, clock: Clock, patience: Patience) -> None:
         self._store = store
         self._registry = registry
         self._clock = clock
+        self._patience = patience
         self._descriptors: dict[str, tuple[ModuleSummary, ModuleDescriptor]] = {}
         self._urls: dict[str, tuple[float, list[str]]] = {}
 
     def registry(self) -> Registry:
         """The index of all modules, as the store has it now."""
-        return self._registry.current()
+        return self._patience(self._registry.current)
 
     def descriptors(self, registry: Registry, ids: Iterable[str]) -> dict[str, ModuleDescriptor]:
         """The descriptors of those of the ids that the registry has."""
         summaries = {i: s for i in set(ids) if (s := registry.get(i)) is not None}
         missing = [i for i, s in summaries.items() if i not in self._descriptors or self._descriptors[i][0] is not s]
-        for module_id, descriptor in self._store.descriptors(missing).items() if missing else ():
+        read = self._patience(lambda: self._store.descriptors(missing)) if missing else {}
+        for module_id, descriptor in read.items():
             self._descriptors[module_id] = (summaries[module_id], descriptor)
         return {i: self._descriptors[i][1] for i in summaries if i in self._descriptors}
 
@@ -42,6 +45,7 @@ class Catalog:
         now = self._clock.monotonic()
         known = self._urls.get(module_id)
         if known is None or fresh or now - known[0] > 1.0:
-            known = now, [i.url for i in self._store.instances(module_id) if i.url]
+            instances = self._patience(lambda: self._store.instances(module_id))
+            known = now, [i.url for i in instances if i.url]
             self._urls[module_id] = known
         return random.choice(known[1]) if known[1] else None  # noqa: S311 (load balancing, not security)

@@ -30,7 +30,8 @@ class HistoryService:
         if len(self._kept) > 1000:
             self._kept.clear()
         found = self._store.durations(products)
-        self._kept[products] = now, found
+        if products == {product for product, _ in found}:
+            self._kept[products] = now, found
         return found
 
     def now(self) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from okapi_install.domain import plan
-from okapi_install.domain.errors import ModuleCallFailed, NotFound, UserError
+from okapi_install.domain.errors import LostJob, ModuleCallFailed, NotFound, UserError
 from okapi_install.domain.jobs import Action, JobStatus, Problem, Step, TenantJob
 from okapi_install.domain.versions import ModuleId
 from okapi_install.service.ports import Claim, Crew, Ending, JobRef, Progress
@@ -35,18 +35,26 @@ class Failure:
 
 
 class JobRun:
-    """Carries out one claim."""
+    """Carries out one claim. `silent_too_long` tells that the claim's lease may have run out unnoticed."""
 
     _schedule: plan.Schedule
 
-    def __init__(self, shop: Workshop, claim: Claim, headers: Mapping[str, str], crew: Crew) -> None:
+    def __init__(
+        self,
+        shop: Workshop,
+        claim: Claim,
+        headers: Mapping[str, str],
+        crew: Crew,
+        silent_too_long: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._shop = shop
         self._claim = claim
         self._job = claim.job
         self._crew = crew
         self._enabled = set(claim.enabled)
         self._registry = shop.catalog.registry()
-        self._bench = WorkBench(shop, claim.job, headers, self._registry, self._enabled)
+        self._bench = WorkBench(shop, claim.job, headers, self._registry, self._enabled, self._check_claim)
+        self._silent_too_long = silent_too_long
         self._began = shop.clock.monotonic()
         self._findings: dict[int, Findings] = {}
         self._launch: list[int] = []
@@ -81,6 +89,17 @@ class JobRun:
         """The store's time, as far as this worker can tell without asking."""
         return self._claim.now + self._shop.clock.monotonic() - self._began
 
+    def _check_claim(self) -> None:
+        """Before a module is called: a worker that was frozen does not know yet that it has lost the job.
+
+        Raises:
+            LostJob: it has.
+        """
+        if not self._silent_too_long():
+            return
+        if self._shop.patiently(lambda: self._shop.store.standing(self._claim)) is not JobStatus.RUNNING:
+            raise LostJob(self._job.id)
+
     # Before the first step
 
     def _planned_steps(self) -> list[Step]:
@@ -90,7 +109,9 @@ class JobRun:
             return adapted(job.steps, self._enabled)
         if job.assumed == plan.digest(self._enabled):
             return list(job.steps)
-        planned = self._shop.planner.plan(job.kind, self._enabled, job.request, job.options)
+        planned = self._shop.patiently(
+            lambda: self._shop.planner.plan(job.kind, self._enabled, job.request, job.options)
+        )
         if planned.changes == tuple(step.change for step in job.steps):
             return list(job.steps)
         log.info("job is planned again: the tenant's modules are not those that were expected")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -43,7 +43,8 @@ class Caller:
 
     `auth` is the first enabled module with an auth filter, None if there is none; `expand` tells that its
     permissions module knows expanded permission sets (`_tenantPermissions` 1.1 or later). Without `system_auth`
-    no auth filter is asked (Okapi: enable_system_auth).
+    no auth filter is asked (Okapi: enable_system_auth). `permit` is called before each call that changes something;
+    it raises if the job is no longer the caller's.
     """
 
     tenant: str
@@ -52,6 +53,7 @@ class Caller:
     auth: ModuleDescriptor | None = None
     expand: bool = False
     system_auth: bool = True
+    permit: Callable[[], None] = lambda: None
     request_id: str = field(default_factory=lambda: f"{secrets.randbelow(900_000) + 100_000}/proxy")
 
     def base_headers(self) -> dict[str, str]:
@@ -126,6 +128,8 @@ class ModuleCalls:
         guard = caller.auth or call.module
         if caller.system_auth and guard.auth_filter is not None:
             headers |= self._authorize(caller, call, guard, guard.auth_filter)
+        if call.method != "GET":
+            caller.permit()
         answer = self._api.call(call.method, full, headers | {"X-Okapi-Url-to": url}, body, timeout)
         return self._checked(call, answer)
 

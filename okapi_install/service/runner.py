@@ -63,6 +63,7 @@ class Runner:
         self._held: Counter[str] = Counter()
         self._strays: set[tuple[str, int]] = set()
         self._stopping = False
+        self._renewed = shop.clock.monotonic()
 
     def run(self, job_id: str, task_id: str | None) -> None:
         """Carries the job out if it can be claimed; else returns at once, because another has it, or it is gone."""
@@ -101,7 +102,7 @@ class Runner:
         if claim.aborting:
             self._publish(self._aftermath.settle(claim, claim.job.steps, headers, stopping=False))
             return
-        run = JobRun(self._shop, claim, headers, crew)
+        run = JobRun(self._shop, claim, headers, crew, self._silent_too_long)
         running = Running(claim=claim, headers=headers, crew=crew, run=run, interrupt=self._tasks.current())
         self._running[claim.job.id] = running
         try:
@@ -166,18 +167,22 @@ class Runner:
 
     def beat(self) -> None:
         """Renews the leases of all jobs of this process; interrupts those that were aborted or lost."""
-        judged = dict(self._running)
+        judged, asked = dict(self._running), self._shop.clock.monotonic()
         try:
             beats = {beat.job_id: beat for beat in self._shop.store.beat(self._worker, self._rhythm.lease)}
         except StoreUnavailable as problem:
             log.warning("no heartbeat: the store is away", cause=problem.message)
             return
+        self._renewed = asked
         for job_id, running in judged.items():
             beat = beats.get(job_id)
             held = beat is not None and beat.epoch == running.claim.epoch and beat.status is JobStatus.RUNNING
             if not held and self._running.get(job_id) is running:
                 running.interrupt()
         self._disown_strays(list(beats.values()))
+
+    def _silent_too_long(self) -> bool:
+        return self._shop.clock.monotonic() - self._renewed > self._rhythm.lease
 
     def _disown_strays(self, beats: list[Beat]) -> None:
         """Claims whose answer was lost, seen by two beats: nobody works on them, but our beats would keep them."""

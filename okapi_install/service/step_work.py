@@ -17,13 +17,20 @@ class WorkBench:
     """Makes the works of one job. `enabled` is the run's own set of enabled modules, which changes as steps end."""
 
     def __init__(
-        self, shop: Workshop, job: Job, headers: Mapping[str, str], registry: Registry, enabled: set[str]
+        self,
+        shop: Workshop,
+        job: Job,
+        headers: Mapping[str, str],
+        registry: Registry,
+        enabled: set[str],
+        permit: Callable[[], None] = lambda: None,
     ) -> None:
         self._shop = shop
         self._job = job
         self._headers = headers
         self._registry = registry
         self._enabled = enabled
+        self._permit = permit
         self._invoke = InvokeRule.parse(job.options.invoke)
 
     def work(self, step: Step, *, purge: bool, remember: Callable[[TenantJob | None, Findings], None]) -> StepWork:
@@ -59,4 +66,5 @@ class WorkBench:
             auth=auth[0] if auth else None,
             expand=interface is not None and interface.version != "1.0",
             system_auth=self._shop.system_auth,
+            permit=self._permit,
         )

@@ -199,7 +199,8 @@ def test_an_upgrade_takes_what_is_newer_and_knows_how_long_it_takes(site: Site) 
     assert (code, plan) == (0, [{"id": NEW, "from": OLD, "action": "enable"}])
     code, job = site.run("upgrade")
     assert (code, job["kind"]) == (0, "upgrade")
-    assert job["modules"][0]["expectedSeconds"] is not None
+    path = f"/_/install/jobs/{job['id']}"
+    assert until(lambda: site.get(path)["modules"][0]["expectedSeconds"] is not None)
     assert site.enabled() == [NEW]
     assert run_command(*site.command("upgrade"), url=site.url).returncode == 0
 

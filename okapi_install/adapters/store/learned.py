@@ -18,6 +18,7 @@ class Learned:
 
     def __init__(self) -> None:
         self._known: dict[Key, Durations] = {}
+        self._written = 0.0
 
     def add(self, seen: Iterable[tuple[Key, float]]) -> None:
         """Adds single durations, in seconds."""
@@ -28,6 +29,13 @@ class Learned:
         for key, one in more:
             known = self._known.get(key)
             self._known[key] = one if known is None else together(known, one)
+
+    def due(self, now: float) -> bool:
+        """Whether it is more than a second since this was last true; `now` in seconds of a monotonic clock."""
+        if now - self._written < 1.0:
+            return False
+        self._written = now
+        return True
 
     def take(self) -> Mapping[Key, Durations]:
         """All of them, which are then gone from here."""

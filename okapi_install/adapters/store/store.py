@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 
 from sqlalchemy import Connection, Engine, text
@@ -20,7 +21,7 @@ from okapi_install.adapters.store.upkeep import UpkeepPart
 from okapi_install.domain.descriptors import ModuleDescriptor
 from okapi_install.domain.errors import StoreUnavailable, UserError
 from okapi_install.service.meters import Meters
-from okapi_install.service.ports import Beat, Census, Store, Tenant
+from okapi_install.service.ports import Beat, Census, Claim, Ending, JobRef, Progress, Store, Tenant
 
 _ALIVE = text("SELECT 1")
 SUPERTENANT = Tenant(id="supertenant", name="supertenant", description="Okapi built-in super tenant")
@@ -45,6 +46,14 @@ class SqlStore(
         beats = super().beat(worker, lease)
         self.write_durations()
         return beats
+
+    def finish(self, claim: Claim, ending: Ending, progress: Progress) -> JobRef | None:
+        """See JobStore.finish. What was learned is written at once, unless that was done a moment ago."""
+        following = super().finish(claim, ending, progress)
+        if self.learned.due(time.monotonic()):
+            with suppress(StoreUnavailable):
+                self.write_durations()
+        return following
 
     def census(self) -> Census:
         """See JobStore.census."""

@@ -12,6 +12,7 @@ from okapi_install.service.catalog import Catalog
 from okapi_install.service.installs import InstallService, Limits, Order
 from okapi_install.service.meters import Meters
 from okapi_install.service.module_calls import ModuleCalls
+from okapi_install.service.patience import Patience
 from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Instance, Tenant
 from okapi_install.service.registry import RegistryService
@@ -79,7 +80,7 @@ class House:
         self.store, self.queue, self.notifier = MemoryStore(), RememberingQueue(), SilentNotifier()
         self._furnish(documents or CHAIN)
         registry, policy = RegistryService(self.store), policy or CallPolicy()
-        catalog = Catalog(self.store, registry, self.clock)
+        catalog = Catalog(self.store, registry, self.clock, Patience(self.clock, policy))
         api = self.modules if tracer is None else TracedTenantApi(tracer, self.modules)
         calls = ModuleCalls(api, catalog, self.clock, policy)
         working = (calls, self.clock, policy, self.meters)

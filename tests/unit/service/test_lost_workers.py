@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from okapi_install.domain.errors import StoreNotWritable
 from okapi_install.domain.jobs import Job, JobStatus
-from okapi_install.service.ports import Answer, Progress
+from okapi_install.service.ports import Answer, Claim, ConnectionRefused, Ending, JobRef, ModuleUnreachable, Progress
 from tests.fakes.fake_modules import Call, answer
 from tests.unit.service.house import House, enable
 
@@ -115,3 +116,68 @@ def test_a_revoke_of_a_job_that_another_worker_carries_out_changes_nothing_here(
     house.worker("w2").revoked(job.id)
     assert house.store.job(job.id).status is JobStatus.RUNNING
     house.store.save(claim, Progress())
+
+
+def frozen(house: House, meanwhile: Callable[[], object]) -> None:
+    """The worker does nothing until its lease has run out, while others do something."""
+    house.clock.time += LEASE + 1
+    house.store.pass_time(LEASE + 1)
+    meanwhile()
+
+
+def test_a_worker_that_was_frozen_before_it_tried_again_calls_no_module_any_more() -> None:
+    house = House()
+    job = house.submit(*enable("d-1.0.0"))
+    other = house.worker("w2")
+    calls: list[str] = []
+
+    def play(call: Call) -> Answer | ModuleUnreachable:
+        calls.append(call.method)
+        if len(calls) > 1:
+            return answer()
+        frozen(house, lambda: other.run(job.id, "t2"))
+        return ConnectionRefused("Connection refused")
+
+    house.script("d-1.0.0", play)
+    house.work()
+    assert house.store.job(job.id).status is JobStatus.DONE
+    assert calls == ["POST", "POST"]
+
+
+def test_a_worker_that_was_silent_for_long_but_has_lost_nothing_goes_on() -> None:
+    house = House()
+    house.script("a-1.0.0", lambda _: slept(house))
+    assert house.carried_out(*enable("b-1.0.0")).status is JobStatus.DONE
+
+
+def slept(house: House) -> Answer:
+    """An answer that came after the worker's lease had run out."""
+    house.clock.time += LEASE + 1
+    return answer()
+
+
+def test_a_job_whose_store_takes_no_changes_for_too_long_ends_in_a_clear_error() -> None:
+    house = House()
+    job = house.submit(*enable("b-1.0.0"))
+    save, finish, until = house.store.save, house.store.finish, house.clock.time + 100
+
+    def refuse() -> None:
+        if house.modules.calls and house.clock.time < until:
+            raise StoreNotWritable("The store takes no changes: No space left on device")
+
+    def saved(claim: Claim, progress: Progress) -> int:
+        refuse()
+        return save(claim, progress)
+
+    def finished(claim: Claim, ending: Ending, progress: Progress) -> JobRef | None:
+        refuse()
+        return finish(claim, ending, progress)
+
+    house.store.save = saved  # type: ignore[method-assign]
+    house.store.finish = finished  # type: ignore[method-assign]
+    house.work()
+    ended = house.store.job(job.id)
+    assert (ended.status, ended.reason) == (JobStatus.ERROR, "failed")
+    assert ended.message == "The store takes no changes: No space left on device"
+    assert house.store.enabled("diku") == []
+    assert house.modules.seen() == ["POST a-1.0.0 /_/tenant"]
