@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from okapi_install.domain.errors import ModuleCallFailed
 from okapi_install.domain.jobs import TenantJob
@@ -58,7 +59,8 @@ class TenantJobs:
             now = self._clock.monotonic()
             if document is not None and document.get("complete") is True:
                 return document
-            self._check_time(calls, deadline, now)
+            if deadline.passed(now):
+                self._time_is_up(caller, calls, job)
             trouble_since = None if failure is None else trouble_since or now
             if failure is not None and now - (trouble_since or now) > self._policy.poll_retry_seconds:
                 raise failure
@@ -89,10 +91,12 @@ class TenantJobs:
             )
         return document, None
 
-    def _check_time(self, calls: TenantCalls, deadline: Deadline, now: float) -> None:
-        if deadline.passed(now):
-            text = f"the tenant job did not end within {self._policy.step_timeout:g} s"
-            raise ModuleCallFailed(message(10410, calls.post.module.id, text), user=False)
+    def _time_is_up(self, caller: Caller, calls: TenantCalls, job: TenantJob) -> NoReturn:
+        """Tells the module to stop. Raises ModuleCallFailed."""
+        if calls.delete is not None:
+            self.cancel(caller, calls.delete, job)
+        text = f"the tenant job did not end within {self._policy.step_timeout:g} s"
+        raise ModuleCallFailed(message(10410, calls.post.module.id, text), user=False)
 
     def forget(self, caller: Caller, calls: TenantCalls, job: TenantJob) -> str | None:
         """Deletes a job that is complete; what went wrong with that, if anything."""

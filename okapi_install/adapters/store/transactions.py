@@ -44,7 +44,7 @@ class Database:
             self._snapshots = engine.execution_options(**{BEGIN_OPTION: "BEGIN DEFERRED"})
             self._glances = engine.execution_options(**{BEGIN_OPTION: None})
         else:
-            self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
             self._glances = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def write(self, work: Callable[[Connection], T]) -> T:

@@ -134,6 +134,7 @@ def test_a_tenant_job_that_never_ends_is_given_up_after_the_time_that_is_set() -
     house.script("d-1.0.0", tenant_job(10**6))
     job = house.carried_out(*enable("d-1.0.0"))
     assert job.message == "Tenant operation failed for module d-1.0.0: the tenant job did not end within 100 s"
+    assert house.modules.seen()[-1] == "DELETE d-1.0.0 /_/tenant/j1"
 
 
 def test_an_answer_that_is_no_json_with_a_location_is_the_modules_fault() -> None:
