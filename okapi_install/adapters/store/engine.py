@@ -17,7 +17,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from okapi_install.domain.errors import InternalError
 
-_OVERFLOW = 4
+_OVERFLOW = 0
+"""What goes beyond the pool is closed at once when it is given back: under load, most of PostgreSQL's time went there."""
 _POOL_WAIT = 10.0
 _POOL_TURN = 0.25
 """Seconds: how long to wait for a connection in all, and in one go. A greenlet that is killed while it waits takes the
@@ -35,7 +36,7 @@ BEGIN_OPTION = "okapi_install_begin"
 
 
 def make_engine(url: str, *, pool_size: int = 6) -> Engine:
-    """An engine without a connection yet. Beyond `pool_size` + 4 users, the next wait 10 seconds at most.
+    """An engine without a connection yet. Beyond `pool_size` users, the next wait 10 seconds at most.
 
     Raises:
         InternalError: it is not the URL of an SQLite or PostgreSQL database.
