@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
@@ -24,6 +25,7 @@ def on_setup_logging(**_: Any) -> None:
 def on_worker_init(sender: Any, **_: Any) -> None:
     """Builds the worker, and begins to beat before the first task comes."""
     _let_others_run_while_reconnecting()
+    os.nice(settings.worker_nice)
     built = build_worker(settings, name=str(sender.hostname))
     install_parts(built)
     built.start()

@@ -1,8 +1,7 @@
 """What a worker writes for every module, on PostgreSQL, in one statement and so in one round trip.
 
-The statements of claims.py do the same in five round trips, and under gevent each of them costs a poll: on two
-cores this is the difference between 250 and 600 modules a second. All parts of a statement see the moment
-before it; so a module must not be in `enable` and in `disable` at once, and is not.
+The statements of claims.py do the same in five round trips, and under gevent each of them costs a poll. All parts of
+a statement see the moment before it; so a module must not be in `enable` and in `disable` at once, and is not.
 """
 
 from __future__ import annotations
