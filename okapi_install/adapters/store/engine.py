@@ -18,7 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from okapi_install.domain.errors import InternalError
 
 _OVERFLOW = 0
-"""What goes beyond the pool is closed at once when it is given back: under load, most of PostgreSQL's time went there."""
+"""What goes beyond the pool is closed when it is given back: under load, most of PostgreSQL's time went there."""
 _POOL_WAIT = 10.0
 _POOL_TURN = 0.25
 """Seconds: how long to wait for a connection in all, and in one go. A greenlet that is killed while it waits takes the
