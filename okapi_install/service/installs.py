@@ -12,7 +12,7 @@ import structlog
 from okapi_install.domain.errors import NotFound, Unresolvable, UserError
 from okapi_install.domain.explain import explain
 from okapi_install.domain.invocation import InvokeRule
-from okapi_install.domain.jobs import Change, InstallOptions, Job, JobKind, JobStatus, Stage, Step, StepStatus
+from okapi_install.domain.jobs import COMPLETE, Change, InstallOptions, Job, JobKind, JobStatus, Stage, Step, StepStatus
 from okapi_install.service.callbacks import CallbackRule
 from okapi_install.service.job_reader import JobReader
 from okapi_install.service.meters import JOBS_ENDED, JOBS_SUBMITTED, Meters
@@ -166,20 +166,21 @@ class InstallService:
         )
 
     def _plan(self, order: Order) -> Planned:
-        if order.kind is not JobKind.MODULE:
-            parallel_checked(order.options)
-        InvokeRule.parse(order.options.invoke)
-        state = self._store.tenant_state(order.tenant)
-        return self._planner.plan(order.kind, expected(state), order.request, order.options)
+        _check_options(order)
+        return self._plan_against(expected(self._store.tenant_state(order.tenant)), order)
+
+    def _plan_against(self, enabled: frozenset[str], order: Order) -> Planned:
+        return self._planner.plan(order.kind, enabled, order.request, order.options)
 
     def explain(self, order: Order) -> Explanation:
         """Why the order would be refused, as a chain that a person understands. Raises NotFound."""
-        state = self._store.tenant_state(order.tenant)
+        enabled = expected(self._store.tenant_state(order.tenant))
         try:
-            planned = self._plan(order)
+            _check_options(order)
+            planned = self._plan_against(enabled, order)
         except Unresolvable as refusal:
             registry = self._registry.current()
-            lines = explain(refusal, registry, order.request, expected(state))
+            lines = explain(refusal, registry, order.request, enabled)
             return Explanation(refusal=refusal, lines=lines)
         except UserError as refusal:
             return Explanation(refusal=refusal, lines=(refusal.message,))
@@ -198,7 +199,7 @@ class InstallService:
                 seen = self._store.revision(job.id)
                 if seen is None:
                     raise UserError(f"Install job {job.id} was aborted")
-                if seen[1] in (JobStatus.DONE, JobStatus.ERROR):
+                if seen[1] in COMPLETE:
                     return self._reader.job(job.id)
                 if limit is not None and self._clock.monotonic() - began > limit:
                     raise StillRunning(job)
@@ -210,7 +211,7 @@ class InstallService:
         with self._notifier.listen(job_id) as listener:
             while (left := until - self._clock.monotonic()) > 0:
                 seen = self._store.revision(job_id)
-                if seen is None or seen[0] != revision or seen[1] in (JobStatus.DONE, JobStatus.ERROR):
+                if seen is None or seen[0] != revision or seen[1] in COMPLETE:
                     return
                 listener.wait(min(left, self._limits.look_again))
 
@@ -264,6 +265,13 @@ class InstallService:
 
 def _replayed(job: Job) -> Submitted:
     return Submitted(changes=tuple(step.change for step in job.steps), job=job, replayed=True)
+
+
+def _check_options(order: Order) -> None:
+    """Raises UserError if the options cannot be, whatever the tenant has."""
+    if order.kind is not JobKind.MODULE:
+        parallel_checked(order.options)
+    InvokeRule.parse(order.options.invoke)
 
 
 def _to_do_again(step: Step) -> Step:

@@ -11,13 +11,13 @@ from typing import Any, TypeAlias
 from sqlalchemy import Connection, Update, bindparam, case, delete, func, null, select, update
 from sqlalchemy.exc import IntegrityError
 
+from okapi_install.adapters.store import swift
 from okapi_install.adapters.store.clock import db_now
 from okapi_install.adapters.store.documents import dump_edges, storable
 from okapi_install.adapters.store.endings import ABORTED, aborted_step, leftover_warning
 from okapi_install.adapters.store.history import Done, clear_leftovers, done_in_this_run, note_leftovers
 from okapi_install.adapters.store.rows import JOB_COLUMNS, REF_COLUMNS, AnyRow, job_of, ref_from, steps_of
 from okapi_install.adapters.store.steps import replace_steps, update_steps
-from okapi_install.adapters.store.swift import finish_at_once, save_at_once
 from okapi_install.adapters.store.tables import ENABLED, JOBS
 from okapi_install.adapters.store.transactions import StorePart, glance, write
 from okapi_install.adapters.store.turns import ACTIVE_VALUES, OWNED, has_status, turn_has_come
@@ -204,10 +204,7 @@ class ClaimPart(StorePart):
 
     @glance
     def _save_at_once(self, connection: Connection, claim: Claim, progress: Progress) -> int:
-        row = save_at_once(connection, _holding(claim), progress)
-        if row is None:
-            raise LostJob(claim.job.id)
-        return int(row.revision)
+        return int(_guarded(connection, swift.SAVE, claim, swift.progress_values(progress)).revision)
 
     @write
     def _save(self, connection: Connection, claim: Claim, progress: Progress) -> int:
@@ -223,9 +220,8 @@ class ClaimPart(StorePart):
 
     @glance
     def _finish_at_once(self, connection: Connection, claim: Claim, how: Ending, progress: Progress) -> Finished:
-        row = finish_at_once(connection, {**_holding(claim), **ending_values(how)}, progress)
-        if row is None:
-            raise LostJob(claim.job.id)
+        values = {**ending_values(how), **swift.progress_values(progress)}
+        row = _guarded(connection, swift.FINISH, claim, values)
         return _finished(connection, claim, row.seq, row.started)
 
 

@@ -6,13 +6,12 @@ a statement see the moment before it; so a module must not be in `enable` and in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import TextClause, text
 
-from okapi_install.adapters.store.rows import AnyRow, step_values
+from okapi_install.adapters.store.rows import step_values
 from okapi_install.service.ports import Progress
 
 _TYPES = {
@@ -66,25 +65,15 @@ def _with_progress(change: str) -> TextClause:
     )
 
 
-_SAVE = _with_progress("revision = revision + 1")
-_FINISH = _with_progress(_ENDING)
+SAVE = _with_progress("revision = revision + 1")
+"""Takes the parameters that say which claim, and those of `progress_values`."""
+
+FINISH = _with_progress(_ENDING)
+"""As SAVE, and the job ends; it takes the parameters of `ending_values`, too."""
 
 
-def save_at_once(connection: Connection, values: Mapping[str, object], progress: Progress) -> AnyRow | None:
-    """`values` say which claim. The job's seq, revision and start; None if the claim does not hold, and then nothing
-    was changed.
-    """
-    row: AnyRow | None = connection.execute(_SAVE, {**values, **_values(progress)}).one_or_none()
-    return row
-
-
-def finish_at_once(connection: Connection, values: Mapping[str, object], progress: Progress) -> AnyRow | None:
-    """As save_at_once, and the job ends; `values` say how, too."""
-    row: AnyRow | None = connection.execute(_FINISH, {**values, **_values(progress)}).one_or_none()
-    return row
-
-
-def _values(progress: Progress) -> dict[str, object]:
+def progress_values(progress: Progress) -> dict[str, object]:
+    """The parameters that say what changes."""
     steps: list[dict[str, Any]] = [{"pos": step.pos, **step_values(step, 0)} for step in progress.steps]
     return {
         "steps": orjson.dumps(steps).decode(),
