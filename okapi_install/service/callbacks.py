@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from okapi_install.domain.errors import OkapiInstallError, StoreUnavailable, UserError
-from okapi_install.domain.jobs import Job, StepStatus
+from okapi_install.domain.jobs import Job
 from okapi_install.domain.timestamps import iso
 from okapi_install.service.meters import CALLBACKS, Meters
 from okapi_install.service.ports import JobStore, Tasks
@@ -85,7 +85,6 @@ def pause_after(attempts: int) -> float | None:
 
 def callback_document(job: Job, public_url: str) -> dict[str, object]:
     """What is told of a job that has ended. See docs/callbacks.md."""
-    counts = {status.value: sum(step.status is status for step in job.steps) for status in StepStatus}
     return {
         "id": job.id,
         "tenant": job.tenant,
@@ -98,7 +97,7 @@ def callback_document(job: Job, public_url: str) -> dict[str, object]:
         "endDate": iso(job.ended),
         "retries": job.retries,
         "requestedBy": job.requested_by,
-        "modules": {"total": len(job.steps), **counts},
+        "modules": job.step_counts,
         "link": f"{public_url}/jobs/{job.id}",
         "self": f"{public_url}/_/install/jobs/{job.id}",
     }

@@ -97,7 +97,6 @@ def job_view(job: Job, seen: Mapping[tuple[str, str], Durations], now: float) ->
 
 def summary_view(job: Job, now: float) -> Document:
     """A job in a list: counts instead of modules."""
-    counts = {status.value: sum(step.status is status for step in job.steps) for status in StepStatus}
     path = f"/_/install/jobs/{job.id}"
     return {
         "id": job.id,
@@ -115,7 +114,7 @@ def summary_view(job: Job, now: float) -> Document:
         "worker": job.owner,
         "retries": job.retries,
         "revision": job.revision,
-        "modules": {"total": len(job.steps), **counts},
+        "modules": job.step_counts,
         "links": {
             "self": path,
             "events": f"{path}/events",

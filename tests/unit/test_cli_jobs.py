@@ -5,25 +5,10 @@ from __future__ import annotations
 import json
 import signal
 import time
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
 from tests.fakes.command import run_command, start_command
-from tests.fakes.okapi_server import WARNING, FakeOkapi, fake_okapi
-
-
-@pytest.fixture
-def server() -> Iterator[FakeOkapi]:
-    with fake_okapi() as started:
-        yield started
-
-
-@pytest.fixture
-def plain_server() -> Iterator[FakeOkapi]:
-    with fake_okapi(ours=False) as started:
-        yield started
+from tests.fakes.okapi_server import WARNING, FakeOkapi
 
 
 def document(text: str) -> Any:

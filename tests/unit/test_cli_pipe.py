@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.fakes.command import run_command, run_process
-from tests.fakes.okapi_server import FakeOkapi, fake_okapi
-
-
-@pytest.fixture
-def server() -> Iterator[FakeOkapi]:
-    with fake_okapi() as started:
-        yield started
-
-
-@pytest.fixture
-def plain_server() -> Iterator[FakeOkapi]:
-    with fake_okapi(ours=False) as started:
-        yield started
+from tests.fakes.okapi_server import FakeOkapi
 
 
 def document(text: str) -> Any:

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.fakes.command import cells, ended, spawn_command
-from tests.fakes.okapi_server import FakeOkapi, fake_okapi
-
-
-@pytest.fixture
-def server() -> Iterator[FakeOkapi]:
-    with fake_okapi() as started:
-        yield started
+from tests.fakes.okapi_server import FakeOkapi
 
 
 def test_the_plan_is_shown_and_a_person_is_asked(server: FakeOkapi) -> None:
