@@ -122,8 +122,7 @@ class JobRun:
 
     def _prepare(self, steps: list[Step]) -> None:
         job = self._job
-        leftovers = self._shop.patiently(lambda: self._shop.store.unfinished_work(job.tenant))
-        self._book = StepBook(steps, self._now, leftovers)
+        self._book = StepBook(steps, self._now, self._claim.unfinished_work)
         self._schedule = plan.Schedule(
             [step.change for step in steps],
             self._book.done(),

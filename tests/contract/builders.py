@@ -55,6 +55,13 @@ def claimed(store: Store, job: Job, worker: str = "w1", lease: float = LEASE) ->
     return claim
 
 
+def unfinished_work(store: Store, tenant: str = "diku") -> dict[str, str]:
+    """What the tenant's next job is told of modules that may still be at work."""
+    claim = claimed(store, submit(store, tenant, "mod-next-1.0.0"))
+    store.finish(claim, DONE, Progress())
+    return dict(claim.unfinished_work)
+
+
 def begun(step: Step, now: float) -> Step:
     """The step while its module is being called."""
     return replace(step, stage=Stage.INVOKE, status=StepStatus.RUNNING, started=now, attempts=step.attempts + 1)

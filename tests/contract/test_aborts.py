@@ -119,8 +119,9 @@ def test_the_tenants_next_job_waits_until_the_abort_is_cleaned_up(store: Store) 
     assert ref is not None
     assert ref.id == following.id
     assert _is_hidden(store, claim.job)
-    assert set(store.unfinished_work("diku")) == {"mod-b-1.0.0"}
-    assert claimed(store, following).enabled == {"mod-a-1.0.0"}
+    after = claimed(store, following)
+    assert set(after.unfinished_work) == {"mod-b-1.0.0"}
+    assert after.enabled == {"mod-a-1.0.0"}
 
 
 def test_an_abort_whose_info_is_kept_ends_as_error_with_the_running_steps_cut_short(store: Store) -> None:

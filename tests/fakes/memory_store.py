@@ -123,6 +123,7 @@ class MemoryStore(MemoryUpkeep):
                 sealed_headers=one.sealed_headers,
                 aborting=job.status is JobStatus.ABORTING,
                 taken_over=not queued,
+                unfinished_work=dict(self._leftovers.get(job.tenant, {})),
             )
 
     def save(self, claim: Claim, progress: Progress) -> int:
@@ -205,10 +206,6 @@ class MemoryStore(MemoryUpkeep):
             one.queue_again(sealed_headers, task_id, self.now())
             one.job = replace(one.job, steps=stamped(steps, one.job.revision))
             return one.job
-
-    def unfinished_work(self, tenant_id: str) -> dict[str, str]:
-        with self._lock:
-            return dict(self._leftovers.get(tenant_id, {}))
 
     def durations(self, products: Collection[str]) -> dict[tuple[str, str], Durations]:
         with self._lock:

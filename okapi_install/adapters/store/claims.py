@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Update, bindparam, case, delete, func, null, select, update
+import orjson
+from sqlalchemy import Connection, Update, bindparam, case, delete, null, select, update
 from sqlalchemy.exc import IntegrityError
 
-from okapi_install.adapters.store import swift
+from okapi_install.adapters.store import claiming, swift
 from okapi_install.adapters.store.clock import db_now
 from okapi_install.adapters.store.documents import dump_edges, storable
 from okapi_install.adapters.store.endings import ABORTED, aborted_step, leftover_warning
-from okapi_install.adapters.store.history import Done, clear_leftovers, done_in_this_run, note_leftovers
-from okapi_install.adapters.store.rows import JOB_COLUMNS, REF_COLUMNS, AnyRow, job_of, ref_from, steps_of
+from okapi_install.adapters.store.history import Done, clear_leftovers, done_in_this_run, done_of, note_leftovers
+from okapi_install.adapters.store.rows import REF_COLUMNS, AnyRow, ref_from, steps_of
 from okapi_install.adapters.store.steps import replace_steps, update_steps
 from okapi_install.adapters.store.tables import ENABLED, JOBS
 from okapi_install.adapters.store.transactions import StorePart, glance, write
-from okapi_install.adapters.store.turns import ACTIVE_VALUES, OWNED, has_status, turn_has_come
+from okapi_install.adapters.store.turns import OWNED, has_status, is_active
 from okapi_install.adapters.store.upserts import ignoring
 from okapi_install.domain.errors import LostJob
 from okapi_install.domain.jobs import JobStatus, Step, StepStatus, check_transition
@@ -30,26 +31,6 @@ Finished: TypeAlias = tuple[JobRef | None, list[Done]]
 """The tenant's next job, and the steps that were done."""
 
 _j = JOBS.c
-_HERE = _j.id == bindparam("job_id")
-
-_TAKE = (
-    update(JOBS)
-    .values(
-        owner=bindparam("worker"),
-        epoch=_j.epoch + 1,
-        revision=_j.revision + 1,
-        lease_until=db_now() + bindparam("lease"),
-        started=func.coalesce(_j.started, db_now()),
-        task_id=func.coalesce(bindparam("new_task"), _j.task_id),
-        swept_at=null(),
-        publish_count=0,
-    )
-    .returning(*JOB_COLUMNS, _j.sealed_headers)
-)
-_TAKE_QUEUED = _TAKE.where(_HERE, has_status(JobStatus.QUEUED), turn_has_come(JOBS)).values(
-    status=JobStatus.RUNNING.value
-)
-_TAKE_OVER = _TAKE.where(_HERE, _j.status.in_(ACTIVE_VALUES), _j.lease_until < db_now())
 
 _RUNNING = update(JOBS).where(OWNED, has_status(JobStatus.RUNNING))
 _SAVE = _RUNNING.values(revision=_j.revision + 1).returning(_j.seq, _j.revision)
@@ -65,13 +46,12 @@ _RELEASE = _RUNNING.values(
     publish_count=0,
 )
 
-_STANDING = select(_j.status).where(OWNED, _j.status.in_(ACTIVE_VALUES))
+_STANDING = select(_j.status).where(OWNED, is_active())
 
 _ENABLE = ignoring(ENABLED)
 _DISABLE = delete(ENABLED).where(
     ENABLED.c.tenant_id == bindparam("of_tenant"), ENABLED.c.module_id == bindparam("of_module")
 )
-_ENABLED_OF = select(ENABLED.c.module_id).where(ENABLED.c.tenant_id == bindparam("of_tenant"))
 _DELETE = delete(JOBS).where(_j.seq == bindparam("at_seq"))
 _NEXT = (
     select(*REF_COLUMNS)
@@ -119,16 +99,9 @@ def ending_values(how: Ending) -> dict[str, object]:
 class ClaimPart(StorePart):
     """Claiming a job, and all that needs the claim."""
 
-    @property
-    def _swift(self) -> bool:
-        """Whether a write can be one statement. What follows it then stands alone: a read of what only the owner of
-        the claim changes, or a figure that may be lost.
-        """
-        return self.database.engine.dialect.name == "postgresql"
-
     def claim(self, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
         """See JobStore.claim."""
-        once = self._claim_at_once if self._swift else self._claim
+        once = self._claim_at_once if self.database.at_once else self._claim
         try:
             return once(job_id, worker, task_id, lease)
         except IntegrityError:  # another job of the tenant became active between the check and the write
@@ -136,7 +109,7 @@ class ClaimPart(StorePart):
 
     def save(self, claim: Claim, progress: Progress) -> int:
         """See JobStore.save."""
-        once = self._save_at_once if self._swift else self._save
+        once = self._save_at_once if self.database.at_once else self._save
         try:
             return once(claim, progress)
         except IntegrityError:
@@ -145,7 +118,7 @@ class ClaimPart(StorePart):
     def finish(self, claim: Claim, ending: Ending, progress: Progress) -> JobRef | None:
         """See JobStore.finish."""
         check_transition(JobStatus.RUNNING, ending.status)
-        once = self._finish_at_once if self._swift else self._finish
+        once = self._finish_at_once if self.database.at_once else self._finish
         try:
             following, done = once(claim, ending, progress)
         except IntegrityError:
@@ -194,13 +167,13 @@ class ClaimPart(StorePart):
     def _claim(
         self, connection: Connection, job_id: str, worker: str, task_id: str | None, lease: float
     ) -> Claim | None:
-        return _claimed(connection, job_id, worker, task_id, lease)
+        return claiming.claim(connection, job_id, worker, task_id, lease)
 
     @glance
     def _claim_at_once(
         self, connection: Connection, job_id: str, worker: str, task_id: str | None, lease: float
     ) -> Claim | None:
-        return _claimed(connection, job_id, worker, task_id, lease)
+        return claiming.claim_at_once(connection, job_id, worker, task_id, lease)
 
     @glance
     def _save_at_once(self, connection: Connection, claim: Claim, progress: Progress) -> int:
@@ -222,25 +195,10 @@ class ClaimPart(StorePart):
     def _finish_at_once(self, connection: Connection, claim: Claim, how: Ending, progress: Progress) -> Finished:
         values = {**ending_values(how), **swift.progress_values(progress)}
         row = _guarded(connection, swift.FINISH, claim, values)
-        return _finished(connection, claim, row.seq, row.started)
-
-
-def _claimed(connection: Connection, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
-    wanted = {"job_id": job_id, "worker": worker, "new_task": task_id, "lease": lease}
-    queued = connection.execute(_TAKE_QUEUED, wanted).one_or_none()
-    row = queued or connection.execute(_TAKE_OVER, wanted).one_or_none()
-    if row is None:
-        return None
-    return Claim(
-        job=job_of(connection, row),
-        worker=worker,
-        epoch=row.epoch,
-        now=row.lease_until - lease,
-        enabled=frozenset(connection.scalars(_ENABLED_OF, {"of_tenant": row.tenant_id})),
-        sealed_headers=row.sealed_headers,
-        aborting=row.status == JobStatus.ABORTING.value,
-        taken_over=queued is None,
-    )
+        done = done_of(orjson.loads(row.done or "[]"))
+        if row.unfinished_work:
+            clear_leftovers(connection, claim.job.tenant, done)
+        return _next_job(connection, claim.job.tenant), done
 
 
 def _finished(connection: Connection, claim: Claim, seq: int, started: float) -> Finished:

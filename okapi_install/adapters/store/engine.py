@@ -31,6 +31,12 @@ _LOCK_PAUSE = 0.0005
 """Seconds: how long to try for the write lock that another process holds, and to sleep between. SQLite's own wait
 sleeps for up to 0.1 s at a time, is unfair under load (measured: 0.7 s), and stops all greenlets of the process."""
 
+_PREPARED_AFTER = 1
+"""How often a statement is sent before PostgreSQL is told to keep it."""
+_PLAN_ONCE = "SET plan_cache_mode = force_generic_plan; SET jit = off"
+"""To plan a statement takes PostgreSQL longer than to carry it out, and no plan here depends on the parameters: what
+does, the states of jobs, are constants (see turns.py). Sent, because PgBouncer refuses options of the connection."""
+
 BEGIN_OPTION = "okapi_install_begin"
 """The execution option that holds the statement which opens a transaction on SQLite; None opens none."""
 
@@ -51,7 +57,7 @@ def make_engine(url: str, *, pool_size: int = 6) -> Engine:
     }
     if where.get_backend_name() == "sqlite":
         return _sqlite(where, options)
-    return create_engine(where.set(drivername="postgresql+psycopg"), connect_args={"connect_timeout": 5}, **options)
+    return _postgresql(where, options)
 
 
 def connected(engine: Engine) -> Connection:
@@ -84,6 +90,21 @@ def _sqlite(where: URL, options: dict[str, Any]) -> Engine:
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _postgresql(where: URL, options: dict[str, Any]) -> Engine:
+    arguments = {"connect_timeout": 5, "prepare_threshold": _PREPARED_AFTER}
+    engine = create_engine(where.set(drivername="postgresql+psycopg"), connect_args=arguments, **options)
+    event.listen(engine, "connect", _plan_once)
+    return engine
+
+
+def _plan_once(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.autocommit = True
+    cursor = connection.cursor()
+    cursor.execute(_PLAN_ONCE)
+    cursor.close()
+    connection.autocommit = False
 
 
 def _private_file(path: Path) -> None:

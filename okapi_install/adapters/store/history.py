@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, select
 
@@ -35,7 +36,7 @@ _NOTE = replacing(LEFTOVERS)
 _CLEAR = delete(LEFTOVERS).where(
     LEFTOVERS.c.tenant_id == bindparam("of_tenant"), LEFTOVERS.c.product.in_(bindparam("products", expanding=True))
 )
-_LEFT = select(LEFTOVERS.c.module_id, LEFTOVERS.c.text).where(LEFTOVERS.c.tenant_id == bindparam("of_tenant"))
+LEFT = select(LEFTOVERS.c.module_id, LEFTOVERS.c.text).where(LEFTOVERS.c.tenant_id == bindparam("of_tenant"))
 _SEEN = select(DURATIONS).where(_d.product.in_(bindparam("products", expanding=True)))
 
 
@@ -55,7 +56,11 @@ def product_of(module_id: str) -> str:
 
 def done_in_this_run(connection: Connection, seq: int, since: float) -> list[Done]:
     """The steps of a job that succeeded after `since`: not those of a run before a retry. Sorted."""
-    rows = connection.execute(_DONE, {"at_seq": seq, "since": since})
+    return done_of(connection.execute(_DONE, {"at_seq": seq, "since": since}))
+
+
+def done_of(rows: Iterable[Sequence[Any]]) -> list[Done]:
+    """The steps of rows of module, action, start and end. Sorted."""
     return sorted(
         Done(product=product_of(module_id), action=action, seconds=max(0.0, ended - started))
         for module_id, action, started, ended in rows
@@ -88,11 +93,6 @@ def durations_of(connection: Connection, products: Collection[str]) -> dict[tupl
 
 class HistoryPart(StorePart):
     """Reading what was learned."""
-
-    @glance
-    def unfinished_work(self, connection: Connection, tenant_id: str) -> dict[str, str]:
-        """See JobStore.unfinished_work."""
-        return dict(connection.execute(_LEFT, {"of_tenant": tenant_id}).all())
 
     def durations(self, products: Collection[str]) -> dict[tuple[str, str], Durations]:
         """See JobStore.durations."""

@@ -5,8 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Text, bindparam, cast, delete, func, insert, literal, null, select, union_all, update
+from sqlalchemy import (
+    Connection,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
 
+from okapi_install.adapters.store.adding import add_at_once
 from okapi_install.adapters.store.claims import ending, ending_values
 from okapi_install.adapters.store.clock import db_now
 from okapi_install.adapters.store.documents import dump_edges, dump_options, dump_request
@@ -33,7 +49,7 @@ _STATE = union_all(
     select(literal("tenant").label("kind"), TENANTS.c.id.label("value")).where(TENANTS.c.id == bindparam("of_tenant")),
     select(literal("enabled"), ENABLED.c.module_id).where(ENABLED.c.tenant_id == bindparam("of_tenant")),
     select(literal("ahead"), cast(_j.seq, Text)).where(
-        _OF_TENANT, _j.status.in_([JobStatus.QUEUED.value, JobStatus.RUNNING.value])
+        _OF_TENANT, or_(has_status(JobStatus.QUEUED), has_status(JobStatus.RUNNING))
     ),
 )
 """All that a plan needs, in one round trip."""
@@ -41,6 +57,7 @@ _STATE = union_all(
 _WAITING = select(func.count()).where(_OF_TENANT, has_status(JobStatus.QUEUED))
 _BY_KEY = select(*JOB_COLUMNS, _j.request_digest).where(_OF_TENANT, _j.idempotency_key == bindparam("key"))
 _INSERT = insert(JOBS).values(created=db_now(), published_at=db_now()).returning(_j.seq, _j.created)
+_CREATED = select(_j.created).where(_HERE)
 _PUBLISHED = update(JOBS).where(_HERE).values(task_id=bindparam("new_task"), published_at=db_now())
 
 _LOCK = select(_j.seq, _j.tenant_id, _j.kind, _j.status, _j.task_id).where(_HERE, VISIBLE).with_for_update()
@@ -96,9 +113,32 @@ class JobPart(StorePart):
     def _steps_of(self, connection: Connection, seqs: Sequence[int]) -> dict[int, tuple[Step, ...]]:
         return steps_by_job(connection, seqs)
 
-    @write
-    def add_job(self, connection: Connection, job: NewJob, *, most_waiting: int) -> Job:
+    def add_job(self, job: NewJob, *, most_waiting: int) -> Job:
         """See JobStore.add_job."""
+        created = self._add_quickly(job, most_waiting)
+        if created is not None:
+            return _as_queued(job, created)
+        return self._add_job(job, most_waiting=most_waiting)
+
+    def _add_quickly(self, job: NewJob, most_waiting: int) -> float | None:
+        """When it was added; None if it was not."""
+        if job.idempotency_key is not None or not self.database.at_once:
+            return None
+        try:
+            return self._add_at_once(job, most_waiting)
+        except IntegrityError:  # the connection broke after the commit, and the statement was tried again
+            return self._created(job.id)
+
+    @glance
+    def _add_at_once(self, connection: Connection, job: NewJob, most_waiting: int) -> float | None:
+        return add_at_once(connection, job, _columns(job), most_waiting)
+
+    @glance
+    def _created(self, connection: Connection, job_id: str) -> float | None:
+        return connection.scalar(_CREATED, {"job_id": job_id})
+
+    @write
+    def _add_job(self, connection: Connection, job: NewJob, *, most_waiting: int) -> Job:
         _require_tenant(connection, _LOCK_TENANT, job.tenant)
         known = _job_of_key(connection, job.tenant, job.idempotency_key, job.request_digest)
         if known is not None:

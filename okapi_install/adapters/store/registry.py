@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select, text
 
 from okapi_install.adapters.store.tables import ENABLED, MODULES, REGISTRY_LOG
-from okapi_install.adapters.store.transactions import StorePart, snapshot, write
+from okapi_install.adapters.store.transactions import StorePart, glance, snapshot, write
 from okapi_install.domain.descriptors import ModuleDescriptor, ModuleSummary
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.messages import message
@@ -48,9 +48,18 @@ _REMOVE = delete(MODULES).where(_m.id == bindparam("module_id"))
 class RegistryPart(StorePart):
     """The registry of modules."""
 
+    def registry_since(self, seq: int) -> RegistryDelta:
+        """See RegistryStore.registry_since. Mostly nothing has changed, and one statement tells so."""
+        if seq > 0 and self._head() == seq:
+            return RegistryDelta(seq=seq, changes=())
+        return self._registry_since(seq)
+
+    @glance
+    def _head(self, connection: Connection) -> int:
+        return connection.scalar(_HEAD) or 0
+
     @snapshot
-    def registry_since(self, connection: Connection, seq: int) -> RegistryDelta:
-        """See RegistryStore.registry_since."""
+    def _registry_since(self, connection: Connection, seq: int) -> RegistryDelta:
         head = connection.scalar(_HEAD) or 0
         if head == seq:
             return RegistryDelta(seq=seq, changes=())

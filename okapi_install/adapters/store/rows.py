@@ -33,7 +33,7 @@ JOB_COLUMNS = (
     _j.callback_attempts,
 )
 REF_COLUMNS = (_j.id, _j.tenant_id, _j.kind, _j.task_id)
-_STEP_COLUMNS = (
+STEP_COLUMNS = (
     *(_s.job_seq, _s.pos, _s.module_id, _s.action, _s.from_id, _s.stage, _s.status, _s.message, _s.errors),
     *(_s.warnings, _s.attempts, _s.started, _s.ended, _s.tenant_job_id, _s.tenant_job_url, _s.tenant_job_phase),
     _s.revision,
@@ -47,14 +47,14 @@ def _change(module_id: str, action: str, from_id: str | None) -> Change:
     return Change(id=module_id, action=Action(action), from_id=from_id)
 
 
-_STEPS_OF_ONE = select(*_STEP_COLUMNS).where(_s.job_seq == bindparam("seq")).order_by(_s.pos)
+_STEPS_OF_ONE = select(*STEP_COLUMNS).where(_s.job_seq == bindparam("seq")).order_by(_s.pos)
 _STEPS_OF_MANY = (
-    select(*_STEP_COLUMNS).where(_s.job_seq.in_(bindparam("seqs", expanding=True))).order_by(_s.job_seq, _s.pos)
+    select(*STEP_COLUMNS).where(_s.job_seq.in_(bindparam("seqs", expanding=True))).order_by(_s.job_seq, _s.pos)
 )
 _MOST_AT_ONCE = 500
 
 
-def _step(row: AnyRow) -> Step:
+def _step(row: Sequence[Any]) -> Step:
     (_, pos, module_id, action, from_id, stage, status, message, errors, warnings, *rest) = row
     attempts, started, ended, job_id, job_url, job_phase, revision = rest
     return Step(
@@ -123,6 +123,11 @@ def steps_by_job(connection: Connection, seqs: Sequence[int]) -> dict[int, tuple
 def job_of(connection: Connection, row: AnyRow) -> Job:
     """The job of a row of JOB_COLUMNS, with its steps."""
     return _job(row, steps_of(connection, row[0]))
+
+
+def job_with(row: AnyRow, steps: Iterable[Sequence[Any]]) -> Job:
+    """The job of a row of JOB_COLUMNS, with the steps of rows of STEP_COLUMNS in whatever order."""
+    return _job(row, tuple(map(_step, sorted(steps, key=lambda step: step[1]))))
 
 
 def jobs_from(connection: Connection, rows: Iterable[AnyRow]) -> list[Job]:

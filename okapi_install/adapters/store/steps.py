@@ -19,7 +19,12 @@ _DELETE = delete(STEPS).where(STEPS.c.job_seq == bindparam("at_seq"))
 def insert_steps(connection: Connection, seq: int, steps: Sequence[Step]) -> None:
     """Adds the steps of the job with that `seq`, with the revision that each has."""
     if steps:
-        connection.execute(_INSERT, [{**_identity(step, seq), **step_values(step, step.revision)} for step in steps])
+        connection.execute(_INSERT, [{"job_seq": seq, **row} for row in step_rows(steps)])
+
+
+def step_rows(steps: Sequence[Step]) -> list[dict[str, object]]:
+    """All columns of those steps but the job's `seq`, with the revision that each has."""
+    return [{**_identity(step), **step_values(step, step.revision)} for step in steps]
 
 
 def replace_steps(connection: Connection, seq: int, steps: Sequence[Step], revision: int) -> None:
@@ -35,10 +40,9 @@ def update_steps(connection: Connection, seq: int, steps: Sequence[Step], revisi
         connection.execute(_UPDATE, keys)
 
 
-def _identity(step: Step, seq: int) -> dict[str, object]:
+def _identity(step: Step) -> dict[str, object]:
     change = step.change
     return {
-        "job_seq": seq,
         "pos": step.pos,
         "module_id": change.id,
         "action": change.action.value,

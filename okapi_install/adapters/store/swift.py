@@ -42,15 +42,16 @@ _ENDING = f"""
 """The same as `ending` in claims.py; the contract suite holds both to the same rules."""
 
 
-def _with_progress(change: str) -> TextClause:
-    """Changes the job that is held, its steps and the tenant's modules; the job's seq, revision and start."""
+def _with_progress(change: str, *more: str) -> TextClause:
+    """Changes the job that is held, its steps and the tenant's modules; the job's revision, and more that is asked."""
     return text(
         f"""
         WITH held AS (
             UPDATE jobs SET {change} {_HELD} RETURNING seq, tenant_id, revision, started
+        ), v AS (
+            SELECT * FROM jsonb_to_recordset(CAST(:steps AS jsonb)) AS v(pos integer, {_RECORD})
         ), changed AS (
-            UPDATE steps SET {_SET}, revision = held.revision
-            FROM held, jsonb_to_recordset(CAST(:steps AS jsonb)) AS v(pos integer, {_RECORD})
+            UPDATE steps SET {_SET}, revision = held.revision FROM held, v
             WHERE steps.job_seq = held.seq AND steps.pos = v.pos
         ), gone AS (
             DELETE FROM enabled USING held
@@ -60,7 +61,7 @@ def _with_progress(change: str) -> TextClause:
             SELECT held.tenant_id, module FROM held, unnest(CAST(:enable AS text[])) AS module
             ON CONFLICT DO NOTHING
         )
-        SELECT seq, revision, started FROM held
+        SELECT {", ".join(("revision", *more))} FROM held
         """  # noqa: S608 - made of the names above
     )
 
@@ -68,8 +69,21 @@ def _with_progress(change: str) -> TextClause:
 SAVE = _with_progress("revision = revision + 1")
 """Takes the parameters that say which claim, and those of `progress_values`."""
 
-FINISH = _with_progress(_ENDING)
-"""As SAVE, and the job ends; it takes the parameters of `ending_values`, too."""
+_DONE = """(
+    SELECT CAST(json_agg(json_build_array(s.module_id, s.action, s.started, s.ended)) AS text) FROM (
+        SELECT steps.module_id, steps.action, coalesce(v.status, steps.status) AS status,
+            coalesce(v.started, steps.started) AS started, coalesce(v.ended, steps.ended) AS ended
+        FROM steps LEFT JOIN v ON v.pos = steps.pos WHERE steps.job_seq = held.seq
+    ) AS s WHERE s.status = 'done' AND s.started IS NOT NULL AND s.ended >= held.started
+) AS done"""
+"""The same as `done_in_this_run` in history.py, as JSON: what this statement changes it does not see in the table."""
+
+_UNFINISHED = "EXISTS (SELECT FROM tenant_leftovers AS l WHERE l.tenant_id = held.tenant_id) AS unfinished_work"
+
+FINISH = _with_progress(_ENDING, _DONE, _UNFINISHED)
+"""As SAVE, and the job ends; it takes the parameters of `ending_values`, too. It tells the steps that were done, and
+whether the tenant has modules that may still be at work.
+"""
 
 
 def progress_values(progress: Progress) -> dict[str, object]:

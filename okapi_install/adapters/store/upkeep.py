@@ -11,7 +11,7 @@ from okapi_install.adapters.store.clock import db_now
 from okapi_install.adapters.store.rows import JOB_COLUMNS, REF_COLUMNS, jobs_from, ref_from
 from okapi_install.adapters.store.tables import JOBS, WORKERS
 from okapi_install.adapters.store.transactions import StorePart, write
-from okapi_install.adapters.store.turns import ACTIVE_VALUES, COMPLETE_VALUES, has_status, turn_has_come
+from okapi_install.adapters.store.turns import has_status, is_active, is_complete, turn_has_come
 from okapi_install.adapters.store.upserts import upserting
 from okapi_install.domain.jobs import Job, JobStatus
 from okapi_install.service.ports import Beat, JobRef
@@ -26,7 +26,7 @@ _CALLBACK_LEASE = 60.0
 
 _BEAT = (
     update(JOBS)
-    .where(_j.owner == bindparam("worker"), _j.status.in_(ACTIVE_VALUES))
+    .where(_j.owner == bindparam("worker"), is_active())
     .values(lease_until=db_now() + bindparam("lease"))
     .returning(_j.id, _j.epoch, _j.status)
 )
@@ -40,7 +40,7 @@ _DISOWN = (
         _j.id == bindparam("job_id"),
         _j.owner == bindparam("worker"),
         _j.epoch == bindparam("held"),
-        _j.status.in_(ACTIVE_VALUES),
+        is_active(),
     )
     .values(lease_until=0.0)
 )
@@ -52,7 +52,7 @@ def _skipping_locked(statement: Select[tuple[int]]) -> Select[tuple[int]]:
 
 
 _NOT_SWEPT = or_(_f.swept_at.is_(None), _f.swept_at <= db_now() - bindparam("lease"))
-_EXPIRED = select(_f.seq).where(_f.status.in_(ACTIVE_VALUES), _f.lease_until < db_now(), _NOT_SWEPT)
+_EXPIRED = select(_f.seq).where(is_active(_found), _f.lease_until < db_now(), _NOT_SWEPT)
 _SWEEP_EXPIRED = (
     update(JOBS).where(_j.seq.in_(_skipping_locked(_EXPIRED))).values(swept_at=db_now()).returning(*REF_COLUMNS)
 )
@@ -78,10 +78,10 @@ _TAKE_CALLBACKS = (
 )
 _CALLBACK_DONE = (
     update(JOBS)
-    .where(_j.id == bindparam("job_id"), _j.status.in_(COMPLETE_VALUES))
+    .where(_j.id == bindparam("job_id"), is_complete())
     .values(callback_state=bindparam("state"), callback_due=db_now() + bindparam("retry_in"))
 )
-_OLD = and_(_j.status.in_(COMPLETE_VALUES), _j.ended < db_now() - bindparam("older_than"), _j.callback_due.is_(null()))
+_OLD = and_(is_complete(), _j.ended < db_now() - bindparam("older_than"), _j.callback_due.is_(null()))
 _PURGE = delete(JOBS).where(_OLD)
 
 

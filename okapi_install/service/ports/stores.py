@@ -187,9 +187,6 @@ class JobStore(Protocol):
         and whose message was sent more than `republish_after` seconds ago (doubled with every time).
         """
 
-    def unfinished_work(self, tenant_id: str) -> dict[str, str]:
-        """Module ids whose own tenant job may go on after an abort, and what to warn with."""
-
     def durations(self, products: Collection[str]) -> dict[tuple[str, str], Durations]:
         """By (product, action) for those products that have been seen."""
 

@@ -90,6 +90,7 @@ class Claim:
 
     `now` is the store's clock at the claim. `enabled` is what the tenant has enabled. `aborting` tells that
     the job is to be cleaned up, not carried on. `taken_over` tells that another worker's lease had run out.
+    `unfinished_work` has a text for each module of the tenant that may still be at work after an abort.
     """
 
     job: Job
@@ -100,6 +101,7 @@ class Claim:
     sealed_headers: bytes | None
     aborting: bool = False
     taken_over: bool = False
+    unfinished_work: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
