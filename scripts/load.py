@@ -1,7 +1,10 @@
 """`make load`: 500 tenants with a job each, on one worker process and on two; and 64 connections for a minute.
 
-Half of the jobs wait for a slow module, the others are as fast as the worker is. The workers are frozen until all jobs
-are in the queue, so that what is measured is their work. It starts its own PostgreSQL and Redis, on loopback.
+Half of the jobs wait for a slow module, which takes until the others are done; those are as fast as the worker is. The
+workers are frozen until all jobs are in the queue, so that what is measured is their work. On one machine they share
+its cores with the database, the API, the modules and each other: so every worker gets a part of a core of its own
+(`--share`), as a container's `cpus:` would give it, small enough that the machine has cores to spare. It starts its own
+PostgreSQL and Redis, on loopback.
 """
 
 from __future__ import annotations
@@ -12,10 +15,16 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+import psutil
 
 from okapi_install.demo.backend_process import BackEnd
+from scripts.cpu_share import limited
 from scripts.servers import running_cluster
 from scripts.traffic import Connection, Tally, chain, register, side_by_side
 from tests.fixtures.cluster import Cluster
@@ -24,14 +33,56 @@ CHAIN = 10
 FAST, SLOW = f"mod-fast{CHAIN - 1}-1.0.0", "mod-slow0-1.0.0"
 PLAIN = {"OKAPI_INSTALL_LEASE_SECONDS": "15", "OKAPI_INSTALL_BEAT_SECONDS": "3", "OKAPI_INSTALL_SWEEP_SECONDS": "2"}
 
+SHARE = 0.25
+"""Cores for each worker process. Two cores bear two of them with all that their work makes others do."""
+
 Say = Callable[[str], None]
 
 
-def prepared(cluster: Cluster, back_end: BackEnd, slow: float) -> Connection:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Half:
+    """What came of the jobs of one kind: seconds until the last one ended, and how many went wrong.
+
+    `taken_over` counts those that more than one worker had in hand, because a lease was lost.
+    """
+
+    seconds: float
+    failed: int
+    taken_over: int
+
+    @classmethod
+    def of(cls, documents: Iterable[Mapping[str, Any]], since: float) -> Half:
+        """From what the API tells of these jobs, which are complete; `since` is in seconds since 1970."""
+        told = list(documents)
+        return cls(
+            seconds=max(datetime.fromisoformat(job["endDate"]).timestamp() for job in told) - since,
+            failed=sum(job["status"] != "done" for job in told),
+            taken_over=sum(job["attempts"] > 1 for job in told),
+        )
+
+
+class Usage:
+    """The CPU that processes have used since this was made, and what all of the machine has left."""
+
+    def __init__(self, pids: Iterable[int]) -> None:
+        self._processes = [psutil.Process(pid) for pid in pids]
+        self._before = self._now()
+
+    def _now(self) -> tuple[float, float, list[float]]:
+        used = [process.cpu_times() for process in self._processes]
+        return time.monotonic(), psutil.cpu_times().idle, [times.user + times.system for times in used]
+
+    def __str__(self) -> str:
+        (began, idle_before, before), (now, idle, used) = self._before, self._now()
+        seconds = " + ".join(f"{after - first:.1f}" for first, after in zip(before, used, strict=True))
+        return f"{seconds} s of CPU, {(idle - idle_before) / (now - began):.1f} of {psutil.cpu_count()} cores idle"
+
+
+def prepared(cluster: Cluster, back_end: BackEnd) -> Connection:
     """A connection to a service that knows the modules."""
     connection = Connection(cluster.url())
     register(connection, back_end, [*chain("fast", CHAIN), *chain("slow", 1)])
-    back_end.behave(SLOW, call="init", job={"seconds": slow})
+    back_end.behave(SLOW, call="init", job={"never_ends": True})
     return connection
 
 
@@ -50,16 +101,30 @@ def queued_jobs(url: str, tenants: int) -> dict[str, str]:
     return jobs
 
 
-def finished(connection: Connection, jobs: dict[str, str], module: str) -> tuple[float, int]:
-    """Waits for the jobs of that module: seconds from the first start to the last end, and how many failed."""
-    starts, ends, failed = [], [], 0
-    for job in [job for job, of in jobs.items() if of == module]:
-        while not (document := connection.send("status", "GET", f"/_/install/jobs/{job}")[1])["complete"]:
+def finished(connection: Connection, jobs: dict[str, str], module: str) -> Half:
+    """Waits for the jobs of that module; their time begins now."""
+    began = time.time()
+
+    def complete(job: str) -> Mapping[str, Any]:
+        while True:
+            document: Mapping[str, Any] = connection.send("status", "GET", f"/_/install/jobs/{job}")[1]
+            if document["complete"]:
+                return document
             time.sleep(0.2)
-        failed += document["status"] != "done"
-        starts.append(datetime.fromisoformat(document["startDate"]))
-        ends.append(datetime.fromisoformat(document["endDate"]))
-    return (max(ends) - min(starts)).total_seconds(), failed
+
+    return Half.of([complete(job) for job, of in jobs.items() if of == module], began)
+
+
+@contextmanager
+def woken(cluster: Cluster, share: float, say: Say) -> Iterator[Usage]:
+    """Lets the frozen workers go on, each with that part of a core; 0: with all that they can get."""
+    pids = [worker.pid for worker in cluster.workers]
+    with limited(pids, share) if share else nullcontext() as why_not:
+        if why_not:
+            say(f"the workers share the cores with all else: {why_not}")
+        usage = Usage(pids)
+        signal_all(cluster, signal.SIGCONT)
+        yield usage
 
 
 def signal_all(cluster: Cluster, number: signal.Signals) -> None:
@@ -68,21 +133,31 @@ def signal_all(cluster: Cluster, number: signal.Signals) -> None:
         worker.signal(number)
 
 
-def fleet(workers: int, tenants: int, slow: float, say: Say) -> tuple[float, int]:
+def let_end(back_end: BackEnd) -> None:
+    """The slow modules are done, and none is slow any more."""
+    back_end.behave_well()
+    back_end.finish_jobs(SLOW)
+
+
+def fleet(workers: int, tenants: int, slow: float, share: float, say: Say) -> tuple[float, int]:
     """The jobs of all tenants on so many workers: seconds that the fast half took, and how many failed."""
     with BackEnd.start() as back_end, running_cluster(PLAIN, workers=workers) as cluster:
-        connection = prepared(cluster, back_end, slow)
+        connection = prepared(cluster, back_end)
         signal_all(cluster, signal.SIGSTOP)
         jobs = queued_jobs(cluster.url(), tenants)
-        signal_all(cluster, signal.SIGCONT)
-        fast, broken = finished(connection, jobs, FAST)
-        slow_took, broken_too = finished(connection, jobs, SLOW)
-        modules = CHAIN * tenants // 2
+        with woken(cluster, share, say) as usage:
+            quick = finished(connection, jobs, FAST)
+            used = str(usage)
+            time.sleep(max(slow - quick.seconds, 0))
+            let_end(back_end)
+            waiting = finished(connection, jobs, SLOW)
+        modules, failed = CHAIN * tenants // 2, quick.failed + waiting.failed
         say(
-            f"{workers} worker(s): {modules} modules in {fast:.1f} s ({modules / fast:.0f} per s); "
-            f"{tenants // 2} jobs that wait {slow:g} s each in {slow_took:.1f} s; {broken + broken_too} failed"
+            f"{workers} worker(s): {modules} modules in {quick.seconds:.1f} s ({modules / quick.seconds:.0f} per s; "
+            f"{used}); {tenants // 2} jobs done {waiting.seconds:.1f} s after their slow modules; "
+            f"{failed} failed, {quick.taken_over + waiting.taken_over} taken over"
         )
-        return fast, broken + broken_too
+        return quick.seconds, failed
 
 
 class Visitor:
@@ -129,7 +204,7 @@ class Visitor:
 def visitors(connections: int, seconds: float, say: Say) -> int:
     """So many connections for so long; how many requests failed."""
     with BackEnd.start() as back_end, running_cluster(PLAIN, workers=1) as cluster:
-        connection = prepared(cluster, back_end, 1.0)
+        connection = prepared(cluster, back_end)
         tenants = [f"t{uuid.uuid4().hex[:12]}" for _ in range(connections)]
         for tenant in tenants:
             connection.send("setup", "POST", "/_/proxy/tenants", {"id": tenant})
@@ -152,12 +227,15 @@ def main(arguments: list[str], say: Say) -> int:
     """Measures and shows; exit code 1 if a job or a request failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tenants", type=int, default=500)
-    parser.add_argument("--slow", type=float, default=10.0, help="seconds that the slow module takes")
+    parser.add_argument("--slow", type=float, default=10.0, help="seconds that the slow modules take at least")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the connections last")
+    parser.add_argument("--share", type=float, default=SHARE, help="cores for each worker process; 0: no limit")
     given = parser.parse_args(arguments)
-    one, failed = fleet(1, given.tenants, given.slow, say)
-    two, failed_too = fleet(2, given.tenants, given.slow, say)
+    if given.share < 0:
+        parser.error("--share must not be negative")
+    one, failed = fleet(1, given.tenants, given.slow, given.share, say)
+    two, failed_too = fleet(2, given.tenants, given.slow, given.share, say)
     say(f"with a second worker process, what is CPU-bound takes {two / one:.2f} of the time")
     errors = visitors(given.connections, given.seconds, say)
     return 1 if failed or failed_too or errors else 0
