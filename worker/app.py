@@ -6,10 +6,12 @@ import os
 
 from celery import Celery
 
+from okapi_install.adapters.broker_connection import PromptAMQP
 from okapi_install.adapters.celery_config import celery_settings
 from okapi_install.bootstrap import required_broker
 from okapi_install.config import Settings
+from worker.events import GatheringEvents
 
 settings = Settings.load(os.environ)
-app = Celery("okapi-install", include=["worker.tasks", "worker.signals"])
+app = Celery("okapi-install", amqp=PromptAMQP, events=GatheringEvents, include=["worker.tasks", "worker.signals"])
 app.conf.update(celery_settings(required_broker(settings)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from typing import Any
@@ -9,16 +10,22 @@ from typing import Any
 from celery import signals
 from kombu.utils import functional
 
+from okapi_install.adapters.garbage import collect_rarely
 from okapi_install.bootstrap import build_worker
 from okapi_install.logs import set_up_logging
 from worker.app import settings
 from worker.process import install_parts, parts
+
+_WORDY = ("celery.worker.strategy", "celery.app.trace")
+"""Loggers of Celery that tell of every message and every end of a task; the job's own lines tell more."""
 
 
 @signals.setup_logging.connect
 def on_setup_logging(**_: Any) -> None:
     """Keeps Celery from setting up logging of its own."""
     set_up_logging(settings.log_level, settings.log_format)
+    for name in _WORDY:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
 @signals.worker_init.connect
@@ -41,6 +48,7 @@ def _let_others_run_while_reconnecting() -> None:
 @signals.worker_ready.connect
 def on_worker_ready(**_: Any) -> None:
     """The first beat: from here on the worker takes messages."""
+    collect_rarely()
     parts().tasks.background(parts().runner.beat)
 
 

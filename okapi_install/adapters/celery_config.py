@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from kombu.entity import Queue
+
 TASKS = ("install", "upgrade", "module")
+QUEUE = "okapi-install"
 
 
 def celery_settings(broker_url: str) -> Mapping[str, object]:
-    """Early acknowledgement, no result backend, no prefetch: the store knows what is left, a message is a hint."""
+    """No acknowledgement, no result backend, no prefetch: the store knows what is left, a message is a hint."""
     return {
         "broker_url": broker_url,
         "result_backend": None,
@@ -28,7 +31,8 @@ def celery_settings(broker_url: str) -> Mapping[str, object]:
         "worker_redirect_stdouts": False,
         "task_serializer": "json",
         "accept_content": ["json"],
-        "task_default_queue": "okapi-install",
+        "task_default_queue": QUEUE,
+        "task_queues": (Queue(QUEUE, no_ack=True),),  # type: ignore[no-untyped-call]
         "enable_utc": True,
         "broker_transport_options": {
             "visibility_timeout": 3600,

@@ -1,24 +1,29 @@
 """Publishes tasks by name, and revokes them. It does not import the worker, nor wait for it.
 
 Messages leave through a thread of their own: a client that has its 201 need not wait for a broker that is
-slow or away, and a message that is lost costs one sweep.
+slow or away. They wait here until the broker is back; a message that is lost with this process costs one sweep.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
 from celery import Celery
-from kombu.exceptions import KombuError
+from kombu.exceptions import OperationalError
 
+from okapi_install.adapters.broker_connection import PromptAMQP
 from okapi_install.adapters.celery_config import celery_settings
 from okapi_install.service.meters import BROKER_ERRORS, Meters
 from okapi_install.service.ports import JobRef
 
 log = structlog.get_logger()
+
+_PAUSE = 1.0
+"""Seconds between attempts to send a message."""
 
 
 class CeleryQueue:
@@ -26,11 +31,12 @@ class CeleryQueue:
 
     def __init__(self, broker_url: str, meters: Meters | None = None) -> None:
         self._meters = meters or Meters()
-        self._app = Celery("okapi-install", set_as_current=False)
+        self._app = Celery("okapi-install", amqp=PromptAMQP, set_as_current=False)
         self._app.conf.update(celery_settings(broker_url))
         self._outbox: queue.Queue[Callable[[], object]] = queue.Queue(maxsize=100_000)
         self._start = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._away = False
 
     def publish(self, job: JobRef) -> None:
         """Hands the message to the outbox."""
@@ -58,15 +64,28 @@ class CeleryQueue:
         while True:
             send = self._outbox.get()
             try:
-                send()
-            except (KombuError, OSError) as problem:
-                self._meters.count(BROKER_ERRORS, part="queue")
-                log.warning("message not sent: the broker is away; a sweeper sends it later", cause=str(problem))
+                while not self._sent(send):
+                    time.sleep(_PAUSE)
             except Exception:
                 self._meters.count(BROKER_ERRORS, part="queue")
                 log.exception("message not sent")
             finally:
                 self._outbox.task_done()
+
+    def _sent(self, send: Callable[[], object]) -> bool:
+        """Whether the broker took it. What is sent only when it is back may be stale: then it changes nothing."""
+        try:
+            send()
+        except (OperationalError, OSError) as problem:
+            self._meters.count(BROKER_ERRORS, part="queue")
+            if not self._away:
+                log.warning("message not sent: the broker is away; it goes out when it is back", cause=str(problem))
+            self._away = True
+            return False
+        if self._away:
+            log.warning("the broker is back: messages go out again")
+        self._away = False
+        return True
 
     def drain(self) -> None:
         """Waits until the outbox is empty."""

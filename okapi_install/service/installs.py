@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -28,6 +29,7 @@ from okapi_install.service.ports import (
     Notifier,
     Queue,
     Seal,
+    TenantState,
 )
 from okapi_install.service.registry import RegistryService
 
@@ -167,20 +169,20 @@ class InstallService:
 
     def _plan(self, order: Order) -> Planned:
         _check_options(order)
-        return self._plan_against(expected(self._store.tenant_state(order.tenant)), order)
+        return self._plan_against(self._store.tenant_state(order.tenant), order)
 
-    def _plan_against(self, enabled: frozenset[str], order: Order) -> Planned:
-        return self._planner.plan(order.kind, enabled, order.request, order.options)
+    def _plan_against(self, state: TenantState, order: Order) -> Planned:
+        return self._planner.plan(order.kind, expected(state), order.request, order.options, state.registry_seq)
 
     def explain(self, order: Order) -> Explanation:
         """Why the order would be refused, as a chain that a person understands. Raises NotFound."""
-        enabled = expected(self._store.tenant_state(order.tenant))
+        state = self._store.tenant_state(order.tenant)
         try:
             _check_options(order)
-            planned = self._plan_against(enabled, order)
+            planned = self._plan_against(state, order)
         except Unresolvable as refusal:
             registry = self._registry.current()
-            lines = explain(refusal, registry, order.request, enabled)
+            lines = explain(refusal, registry, order.request, expected(state))
             return Explanation(refusal=refusal, lines=lines)
         except UserError as refusal:
             return Explanation(refusal=refusal, lines=(refusal.message,))
@@ -246,6 +248,14 @@ class InstallService:
                 self.abort(job.id, keep=False, tenant=tenant)
             except NotFound:
                 continue
+
+    def stop_all(self, tenant: str) -> None:
+        """Aborts what waits or runs for the tenant, also what Okapi's list of jobs has not; what waits goes first."""
+        for status in (JobStatus.QUEUED, JobStatus.RUNNING):
+            of_tenant = JobFilter(tenant=tenant, status=status, limit=self._limits.most_waiting + 1)
+            for job in self._store.find_jobs(of_tenant).jobs:
+                with suppress(NotFound):
+                    self.abort(job.id, keep=False, tenant=tenant)
 
     def retry(self, job_id: str, headers: Mapping[str, str]) -> Job:
         """Runs again, in the same job, the steps that are not done. Raises NotFound; UserError if there are none."""

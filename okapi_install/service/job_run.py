@@ -15,15 +15,13 @@ from okapi_install.domain.errors import LostJob, ModuleCallFailed, NotFound, Use
 from okapi_install.domain.jobs import Action, JobStatus, Problem, Step, TenantJob
 from okapi_install.domain.versions import ModuleId
 from okapi_install.service.ports import Claim, Crew, Ending, JobRef, Progress
-from okapi_install.service.step_book import StepBook, adapted
+from okapi_install.service.step_book import NOTHING_TO_DO, StepBook, adapted, changed_modules
 from okapi_install.service.step_work import WorkBench
 from okapi_install.service.steps import Findings, StepWork
 from okapi_install.service.tally import count_end, count_step, time_job
 from okapi_install.service.workshop import Workshop
 
 log = structlog.get_logger()
-
-_NOTHING_TO_DO = frozenset((Action.UPTODATE, Action.SUGGEST, Action.CONFLICT))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +50,7 @@ class JobRun:
         self._job = claim.job
         self._crew = crew
         self._enabled = set(claim.enabled)
-        self._registry = shop.catalog.registry()
+        self._registry = shop.catalog.registry(claim.registry_seq)
         self._bench = WorkBench(shop, claim.job, headers, self._registry, self._enabled, self._check_claim)
         self._silent_too_long = silent_too_long
         self._began = shop.clock.monotonic()
@@ -66,7 +64,7 @@ class JobRun:
 
         Raises:
             LostJob: the job is another's now, or was aborted.
-            StoreNotWritable: nothing can be committed any more.
+            StoreNotWritable: nothing can be committed any more, and there is more to do than to end the job.
         """
         try:
             steps = self._planned_steps()
@@ -84,6 +82,15 @@ class JobRun:
     def steps(self) -> list[Step]:
         """The steps as they are now."""
         return list(self._book)
+
+    def wound_up(self, why: str) -> Progress:
+        """What is to be committed with the end of a job that cannot be carried on. See StepBook.wound_up."""
+        for pos, found in self._findings.items():
+            self._book.ended(pos, found)
+        progress = Progress()
+        for step in self._book.wound_up(why):
+            progress = _added(progress, (step,), *changed_modules(step, self._registry))
+        return progress
 
     def _now(self) -> float:
         """The store's time, as far as this worker can tell without asking."""
@@ -122,6 +129,7 @@ class JobRun:
 
     def _prepare(self, steps: list[Step]) -> None:
         job = self._job
+        self._shop.catalog.descriptors(self._registry, [step.change.id for step in steps])  # all in one statement
         self._book = StepBook(steps, self._now, self._claim.unfinished_work)
         self._schedule = plan.Schedule(
             [step.change for step in steps],
@@ -149,7 +157,7 @@ class JobRun:
         return replace(progress, steps=tuple(changed))
 
     def _begun(self, pos: int) -> Step:
-        if self._book[pos].change.action in _NOTHING_TO_DO:
+        if self._book[pos].change.action in NOTHING_TO_DO:
             self._schedule.finished(pos)
             return self._book.done_at_once(pos)
         self._launch.append(pos)
@@ -159,6 +167,7 @@ class JobRun:
         """Commits, and then starts what the commit says has begun."""
         if progress != Progress():
             self._shop.patiently(lambda: self._shop.store.save(self._claim, progress))
+            self._book.committed(progress.steps)
             self._shop.notifier.changed(self._job.id)
         launch, self._launch = self._launch, []
         for pos in launch:
@@ -184,6 +193,7 @@ class JobRun:
     def _remember(self, pos: int, job: TenantJob | None, found: Findings) -> None:
         step = self._book.remembered(pos, job, found)
         self._shop.patiently(lambda: self._shop.store.save(self._claim, Progress(steps=(step,))))
+        self._book.committed((step,))
         self._shop.notifier.changed(self._job.id)
 
     def _collect(self) -> Progress:
@@ -202,12 +212,8 @@ class JobRun:
         return progress
 
     def _succeeded(self, step: Step, progress: Progress) -> Progress:
-        change = step.change
         self._schedule.finished(step.pos)
-        gone = change.id if change.action is Action.DISABLE else change.from_id
-        came = change.id if change.action is Action.ENABLE and self._registry.get(change.id) else None
-        disable = (gone,) if gone is not None and gone != came else ()
-        enable = (came,) if came is not None else ()
+        enable, disable = changed_modules(step, self._registry)
         self._enabled.difference_update(disable)
         self._enabled.update(enable)
         return _added(progress, (step,), enable, disable)
@@ -240,7 +246,7 @@ class JobRun:
         return Ending(status=JobStatus.ERROR, message=failure.message, error_status=failure.status, reason=reason)
 
     def _finish(self, ending: Ending, progress: Progress) -> JobRef | None:
-        follower = self._shop.patiently(lambda: self._shop.store.finish(self._claim, ending, progress))
+        follower = self._shop.without_end(lambda: self._shop.store.finish(self._claim, ending, progress))
         count_end(self._shop.meters, ending)
         time_job(self._shop.meters, self._job, ending, self._shop.clock.monotonic() - self._began)
         self._shop.notifier.changed(self._job.id, now=True)

@@ -33,15 +33,20 @@ class Planner:
         self._registry = registry
 
     def plan(
-        self, kind: JobKind, enabled: Iterable[str], request: Sequence[Change] | None, options: InstallOptions
+        self,
+        kind: JobKind,
+        enabled: Iterable[str],
+        request: Sequence[Change] | None,
+        options: InstallOptions,
+        newest: int | None = None,
     ) -> Planned:
-        """The plan of a job.
+        """The plan of a job. For `newest` see RegistryService.current.
 
         Raises:
             UserError: it cannot be (Unresolvable), or options contradict each other (Okapi 10411).
             NotFound: a module named by `POST …/modules` does not exist.
         """
-        registry, have = self._registry.current(), frozenset(enabled)
+        registry, have = self._registry.current(newest), frozenset(enabled)
         if kind is JobKind.MODULE:
             changes = _module_changes(registry, have, request or (), options)
         else:

@@ -30,9 +30,13 @@ class RegistryService:
         self._seq = 0
         self._catching_up = threading.Lock()
 
-    def current(self) -> Registry:
-        """All modules, as the store has them now, whichever process changed them."""
+    def current(self, newest: int | None = None) -> Registry:
+        """All modules, as the store has them now, whichever process changed them. `newest` is the number of the newest
+        change, if the caller has just read it with something else: the store then need not be asked.
+        """
         seq = self._seq
+        if newest is not None and newest == seq:
+            return self._registry
         if seq == 0:  # everything has to be read: once, not by every thread that waits for it
             with self._catching_up:
                 self._apply(self._store.registry_since(self._seq))

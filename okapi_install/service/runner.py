@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import structlog
 
 from okapi_install.domain.errors import LostJob, OkapiInstallError, StoreNotWritable, StoreUnavailable
-from okapi_install.domain.jobs import JobStatus, Step
-from okapi_install.service.aftermath import REVOKED, Aftermath
+from okapi_install.domain.jobs import JobStatus
+from okapi_install.service.aftermath import REVOKED, Aftermath, LostRun
 from okapi_install.service.job_run import JobRun
 from okapi_install.service.meters import REPUBLISHED, TAKEN_OVER
 from okapi_install.service.ports import Beat, Claim, Crew, Ending, JobRef, Queue, Seal, Tasks
@@ -33,19 +33,19 @@ class Rhythm:
     republish_after: float = 10.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Running:
-    """A job that this process carries out, and how to interrupt it."""
+    """A job that this process carries out, and how to interrupt it.
+
+    `confirmed` is when it was last asked of the store with the answer that the claim holds.
+    """
 
     claim: Claim
     headers: dict[str, str]
     crew: Crew
     run: JobRun
     interrupt: Callable[[], None]
-
-    def steps(self) -> list[Step]:
-        """The steps as the run knows them."""
-        return self.run.steps()
+    confirmed: float
 
 
 class Runner:
@@ -64,6 +64,7 @@ class Runner:
         self._strays: set[tuple[str, int]] = set()
         self._stopping = False
         self._renewed = shop.clock.monotonic()
+        self._trusts_leases_from = self._renewed
 
     def run(self, job_id: str, task_id: str | None) -> None:
         """Carries the job out if it can be claimed; else returns at once, because another has it, or it is gone."""
@@ -76,7 +77,7 @@ class Runner:
                     self._trace(claim)
 
     def _claim(self, job_id: str, task_id: str | None) -> Claim | None:
-        return self._shop.patiently(lambda: self._shop.store.claim(job_id, self._worker, task_id, self._rhythm.lease))
+        return self._shop.without_end(lambda: self._shop.store.claim(job_id, self._worker, task_id, self._rhythm.lease))
 
     @contextmanager
     def _holding(self, job_id: str) -> Iterator[None]:
@@ -100,10 +101,11 @@ class Runner:
             log.info("job is taken over: its worker's lease had run out", epoch=claim.epoch)
         crew = self._tasks.crew()
         if claim.aborting:
-            self._publish(self._aftermath.settle(claim, claim.job.steps, headers, stopping=False))
+            self._clean_up(claim, headers)
             return
-        run = JobRun(self._shop, claim, headers, crew, self._silent_too_long)
-        running = Running(claim=claim, headers=headers, crew=crew, run=run, interrupt=self._tasks.current())
+        run, now = JobRun(self._shop, claim, headers, crew, self._silent_too_long), self._shop.clock.monotonic()
+        interrupt = self._tasks.current()
+        running = Running(claim=claim, headers=headers, crew=crew, run=run, interrupt=interrupt, confirmed=now)
         self._running[claim.job.id] = running
         try:
             self._publish(run.carry_out())
@@ -124,19 +126,33 @@ class Runner:
         """After an interruption. It runs in the background, where a second revoke of the task does not reach it."""
         with self._holding(running.claim.job.id):
             running.crew.kill()
-            stopping = self._stopping
-            self._publish(self._aftermath.settle(running.claim, running.steps(), running.headers, stopping=stopping))
+            follower = self._aftermath.settle(
+                running.claim,
+                running.run,
+                running.headers,
+                sole_owner=lambda: self._lasts(running.confirmed),
+                stopping=self._stopping,
+            )
+            self._publish(follower)
+
+    def _clean_up(self, claim: Claim, headers: dict[str, str]) -> None:
+        """After the interruption of another worker that is lost."""
+        now = self._shop.clock.monotonic()
+        self._publish(self._aftermath.settle(claim, LostRun(claim), headers, sole_owner=lambda: self._lasts(now)))
+
+    def _lasts(self, confirmed: float) -> bool:
+        """Whether a lease that was given or renewed then has not run out yet."""
+        return self._shop.clock.monotonic() - confirmed <= self._rhythm.lease
 
     def _fail(self, running: Running, message: str) -> None:
+        """Ends a job that cannot be carried on. Its claim holds until the store takes the end."""
         running.crew.kill()
+        log.warning("job cannot be carried on; it ends as soon as the store takes that", cause=message)
         ending = Ending(status=JobStatus.ERROR, message=message, error_status=500, reason="failed")
-        while True:
-            try:
-                follower = self._aftermath.give_up(running.claim, running.steps(), ending)
-            except StoreNotWritable:
-                continue
-            self._publish(follower)
-            return
+        try:
+            self._publish(self._aftermath.give_up(running.claim, running.run, running.headers, ending))
+        except LostJob:
+            self._tasks.background(lambda: self._settle(running))
 
     def _publish(self, job: JobRef | None) -> None:
         """Sends a message about a job. If that fails, a sweeper sends it later."""
@@ -154,7 +170,7 @@ class Runner:
         If its worker is lost, it is ended here: no worker that heard of the revoke takes a message about it any more.
         """
         ending = Ending(status=JobStatus.ERROR, message=REVOKED, error_status=500, reason="revoked")
-        if self._shop.patiently(lambda: self._shop.store.end_queued(job_id, ending)):
+        if self._shop.without_end(lambda: self._shop.store.end_queued(job_id, ending)):
             count_end(self._shop.meters, ending)
             log.warning("queued job revoked", job=job_id)
             self._shop.notifier.changed(job_id, now=True)
@@ -162,8 +178,7 @@ class Runner:
         with structlog.contextvars.bound_contextvars(job=job_id), self._holding(job_id):
             claim = self._claim(job_id, None)
             if claim is not None:
-                headers = self._seal.open(claim.sealed_headers)
-                self._publish(self._aftermath.settle(claim, claim.job.steps, headers, stopping=False))
+                self._clean_up(claim, self._seal.open(claim.sealed_headers))
 
     def beat(self) -> None:
         """Renews the leases of all jobs of this process; interrupts those that were aborted or lost."""
@@ -172,17 +187,25 @@ class Runner:
             beats = {beat.job_id: beat for beat in self._shop.store.beat(self._worker, self._rhythm.lease)}
         except StoreUnavailable as problem:
             log.warning("no heartbeat: the store is away", cause=problem.message)
+            self._trust_no_lease()
             return
         self._renewed = asked
         for job_id, running in judged.items():
             beat = beats.get(job_id)
-            held = beat is not None and beat.epoch == running.claim.epoch and beat.status is JobStatus.RUNNING
-            if not held and self._running.get(job_id) is running:
+            if beat is not None and beat.epoch == running.claim.epoch:
+                running.confirmed = asked
+                if beat.status is JobStatus.RUNNING:
+                    continue
+            if self._running.get(job_id) is running:
                 running.interrupt()
         self._disown_strays(list(beats.values()))
 
+    def _trust_no_lease(self) -> None:
+        """While the store is away no worker can renew a lease: when it is back, all have the time of one to do that."""
+        self._trusts_leases_from = self._shop.clock.monotonic() + self._rhythm.lease
+
     def _silent_too_long(self) -> bool:
-        return self._shop.clock.monotonic() - self._renewed > self._rhythm.lease
+        return not self._lasts(self._renewed)
 
     def _disown_strays(self, beats: list[Beat]) -> None:
         """Claims whose answer was lost, seen by two beats: nobody works on them, but our beats would keep them."""
@@ -195,10 +218,13 @@ class Runner:
 
     def sweep(self) -> None:
         """Sends messages about jobs that nobody works on: their worker is lost, or their message was."""
+        if self._silent_too_long() or self._shop.clock.monotonic() < self._trusts_leases_from:
+            return
         try:
             jobs = self._shop.store.sweep(self._rhythm.lease, self._rhythm.republish_after)
         except StoreUnavailable as problem:
             log.warning("nothing swept: the store is away", cause=problem.message)
+            self._trust_no_lease()
             return
         for job in jobs:
             self._shop.meters.count(REPUBLISHED)

@@ -5,13 +5,17 @@ Only values change here; what is committed, and when, is the run's business.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from okapi_install.domain.jobs import Action, Problem, Stage, Step, StepStatus, TenantJob
 from okapi_install.domain.problems import merge
+from okapi_install.domain.registry import Registry
 from okapi_install.domain.versions import ModuleId
 from okapi_install.service.steps import Findings
+
+NOTHING_TO_DO = frozenset((Action.UPTODATE, Action.SUGGEST, Action.CONFLICT))
+"""The actions of steps that are done when they begin."""
 
 _CALLED_AGAIN = Problem(
     message="the module was called again, because a worker was lost while it was being called",
@@ -25,6 +29,7 @@ class StepBook:
 
     def __init__(self, steps: Sequence[Step], now: Callable[[], float], leftovers: Mapping[str, str]) -> None:
         self._steps = list(steps)
+        self._committed = list(steps)
         self._now = now
         self._leftovers = leftovers
 
@@ -111,6 +116,35 @@ class StepBook:
         step = self._steps[pos]
         return self._put(replace(step, errors=merge(step.errors, [problem])))
 
+    def committed(self, steps: Iterable[Step]) -> None:
+        """The store has these values now."""
+        for step in steps:
+            self._committed[step.pos] = step
+
+    def wound_up(self, why: str) -> list[Step]:
+        """What changes when nothing can be carried on: a step that is being carried out is cut short; one that has
+        ended is as it ended, even if that could not be committed; one that was only about to begin is as before.
+        """
+        pairs = list(zip(self._steps, self._committed, strict=True))
+        ended = [step for step, known in pairs if step is not known and step.status is not StepStatus.RUNNING]
+        running = [(step, known) for step, known in pairs if step.status is StepStatus.RUNNING]
+        stopped = [
+            self._cut_short(step, why) if known.status is StepStatus.RUNNING else known for step, known in running
+        ]
+        return [self._put(step) for step in (*ended, *stopped)]
+
+    def _cut_short(self, step: Step, why: str) -> Step:
+        problem = Problem(message=why, type="error", code="cut_short")
+        return replace(
+            step,
+            stage=Stage.INVOKE,
+            status=StepStatus.ERROR,
+            message=why,
+            errors=merge(step.errors, [problem]),
+            ended=self._now(),
+            tenant_job=None,
+        )
+
     def failed(self) -> list[Step]:
         """The steps that ended as errors."""
         return [step for step in self._steps if step.status is StepStatus.ERROR]
@@ -122,6 +156,18 @@ class StepBook:
     def purge_spent(self, pos: int) -> bool:
         """Whether an enable other than this has begun. Okapi purges for the first enable of a job only."""
         return any(s.pos != pos and s.status is not None and s.change.action is Action.ENABLE for s in self._steps)
+
+
+def changed_modules(step: Step, registry: Registry) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The modules that the tenant has enabled, and those that it has disabled, with a step that is done."""
+    change = step.change
+    if step.status is not StepStatus.DONE or change.action in NOTHING_TO_DO:
+        return (), ()
+    gone = change.id if change.action is Action.DISABLE else change.from_id
+    came = change.id if change.action is Action.ENABLE and registry.get(change.id) else None
+    enable = (came,) if came is not None else ()
+    disable = (gone,) if gone is not None and gone != came else ()
+    return enable, disable
 
 
 def adapted(steps: Sequence[Step], enabled: Collection[str]) -> list[Step]:

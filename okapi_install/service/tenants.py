@@ -79,6 +79,8 @@ class TenantService:
     def remove(self, tenant_id: str) -> None:
         """Removes a tenant with what it has enabled and its jobs. What modules keep for it stays there.
 
+        Modules that are at work for it are told to stop, by the workers that carry its jobs out.
+
         Raises:
             UserError: it is the supertenant.
             NotFound: there is no such tenant.

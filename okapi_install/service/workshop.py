@@ -37,3 +37,7 @@ class Workshop:
     def patiently(self, write: Callable[[], T]) -> T:
         """Does a thing with the store, again while it is away. Raises StoreNotWritable, as Patience does."""
         return Patience(self.clock, self.policy)(write)
+
+    def without_end(self, write: Callable[[], T]) -> T:
+        """Does a thing with the store, again for as long as it is away or takes no changes."""
+        return Patience(self.clock, self.policy).without_end(write)

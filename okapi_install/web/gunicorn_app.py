@@ -7,6 +7,7 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from okapi_install.adapters.garbage import collect_rarely
 from okapi_install.config import Settings
 from okapi_install.logs import set_up_logging
 
@@ -43,7 +44,12 @@ def gunicorn_options(settings: Settings) -> dict[str, object]:
         "proc_name": "okapi-install api",
         "control_socket_disable": True,
         "loglevel": "warning",
+        "post_worker_init": _on_ready,
     }
+
+
+def _on_ready(_worker: object) -> None:
+    collect_rarely()
 
 
 def run_gunicorn(settings: Settings) -> None:

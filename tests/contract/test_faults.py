@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -81,10 +82,25 @@ def test_a_read_only_sqlite_database_is_told(sqlite_store: SqlStore) -> None:
         sqlite_store.add_tenant(Tenant(id="diku"))
 
 
+def test_a_file_that_can_no_longer_be_written_is_told(sqlite_store: SqlStore) -> None:
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    sqlite_store.add_tenant(Tenant(id="before"))
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, most[1]))
+        with pytest.raises(
+            StoreNotWritable, match=r"^The store takes no changes: disk I/O error \(SQLITE_IOERR_WRITE\)$"
+        ):
+            sqlite_store.add_tenant(Tenant(id="diku"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert [tenant.id for tenant in sqlite_store.tenants()] == ["before"]
+    sqlite_store.add_tenant(Tenant(id="diku"))
+
+
 def test_a_read_only_postgresql_database_is_told(postgresql_store: SqlStore) -> None:
     with postgresql_store.engine.begin() as connection:
         connection.execute(text("SET default_transaction_read_only = on"))
-    with pytest.raises(StoreNotWritable):
+    with pytest.raises(StoreNotWritable, match="^The store takes no changes: the database is read-only$"):
         postgresql_store.add_tenant(Tenant(id="diku"))
 
 

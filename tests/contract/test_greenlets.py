@@ -28,7 +28,7 @@ ticker = gevent.spawn(tick)
 """
 
 _KILLED = """
-holder = make_engine(sys.argv[1]).connect()
+holder = make_engine(sys.argv[1]).connect().execution_options(isolation_level="READ COMMITTED")
 store.add_tenant(Tenant(id="locked", name="before"))
 for number in range(30):
     holder.execute(text("SELECT * FROM tenants WHERE id = 'locked' FOR UPDATE"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ class JobLife(RuleBasedStateMachine):
         super().__init__()
         self.store = self.make_store()
         self.models: dict[str, Model] = {}
+        self.numbers = count()
         self.enabled: dict[str, set[str]] = {tenant: set() for tenant in _TENANTS}
 
     def make_store(self) -> Store:
@@ -66,7 +68,7 @@ class JobLife(RuleBasedStateMachine):
     @rule(target=jobs, tenant=st.sampled_from(_TENANTS))
     def submit(self, tenant: str) -> str:
         job = self.store.add_job(new_job(tenant), most_waiting=100)
-        self.models[job.id] = Model(tenant=tenant, number=len(self.models))
+        self.models[job.id] = Model(tenant=tenant, number=next(self.numbers))
         return job.id
 
     @rule(target=claims, job=jobs, lease=st.sampled_from([LEASE, -1.0]))

@@ -59,7 +59,7 @@ class MemoryUpkeep(MemoryRegistry):
             unheard = [one for one in self._in_order() if self._turn_has_come(one)]
             unheard = [one for one in unheard if one.published_at + republish_after * 2**one.publish_count <= now]
             for one in unheard:
-                one.published_at, one.publish_count = now, min(6, one.publish_count + 1)
+                one.published_at, one.publish_count = now, min(3, one.publish_count + 1)
             return [one.ref for one in lost + unheard]
 
     def due_callbacks(self, limit: int) -> list[Job]:

@@ -41,7 +41,7 @@ class Site:
             self.store, registry, self.queue, SilentNotifier(), OpenSeal(), self.clock, Limits()
         )
         self.history = HistoryService(self.store, self.clock)
-        self.tenants = TenantService(self.store, registry, self.installs.abort_all)
+        self.tenants = TenantService(self.store, registry, self.installs.stop_all)
         self.app = self._app()
         self.client: FlaskClient = self.app.test_client()
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, ScalarSelect, Select, Text, bindparam, cast, 
 
 from okapi_install.adapters.store.clock import db_now
 from okapi_install.adapters.store.history import LEFT
+from okapi_install.adapters.store.registry import HEAD
 from okapi_install.adapters.store.rows import JOB_COLUMNS, STEP_COLUMNS, AnyRow, job_of, job_with
 from okapi_install.adapters.store.tables import ENABLED, JOBS, LEFTOVERS, STEPS
 from okapi_install.adapters.store.turns import has_status, is_active, turn_has_come
@@ -58,7 +59,9 @@ def _take_with_all() -> Select[tuple[Any, ...]]:
     enabled = text_of(func.json_agg(ENABLED.c.module_id), ENABLED.c.tenant_id == taken.c.tenant_id)
     left = func.json_object_agg(LEFTOVERS.c.module_id, LEFTOVERS.c.text)
     unfinished = text_of(left, LEFTOVERS.c.tenant_id == taken.c.tenant_id)
-    return select(*taken.c, steps.label("steps"), enabled.label("enabled"), unfinished.label("unfinished"))
+    head = HEAD.scalar_subquery()
+    more = [steps.label("steps"), enabled.label("enabled"), unfinished.label("unfinished"), head.label("head")]
+    return select(*taken.c, *more)
 
 
 _TAKE_WITH_ALL = _take_with_all()
@@ -76,6 +79,7 @@ def claim_at_once(connection: Connection, job_id: str, worker: str, task_id: str
         wanted,
         enabled=frozenset(orjson.loads(row.enabled or "[]")),
         unfinished_work=orjson.loads(row.unfinished or "{}"),
+        registry_seq=row.head,
     )
 
 
@@ -113,6 +117,7 @@ def _claim(
     *,
     enabled: frozenset[str],
     unfinished_work: Mapping[str, str],
+    registry_seq: int | None = None,
 ) -> Claim:
     return Claim(
         job=job,
@@ -123,4 +128,5 @@ def _claim(
         sealed_headers=row.sealed_headers,
         aborting=row.status == JobStatus.ABORTING.value,
         unfinished_work=unfinished_work,
+        registry_seq=registry_seq,
     )

@@ -44,6 +44,8 @@ BEGIN_OPTION = "okapi_install_begin"
 def make_engine(url: str, *, pool_size: int = 6) -> Engine:
     """An engine without a connection yet. Beyond `pool_size` users, the next wait 10 seconds at most.
 
+    On PostgreSQL a statement is a transaction of its own, unless a connection asks for another isolation level.
+
     Raises:
         InternalError: it is not the URL of an SQLite or PostgreSQL database.
     """
@@ -94,17 +96,16 @@ def _sqlite(where: URL, options: dict[str, Any]) -> Engine:
 
 def _postgresql(where: URL, options: dict[str, Any]) -> Engine:
     arguments = {"connect_timeout": 5, "prepare_threshold": _PREPARED_AFTER}
-    engine = create_engine(where.set(drivername="postgresql+psycopg"), connect_args=arguments, **options)
+    options |= {"connect_args": arguments, "isolation_level": "AUTOCOMMIT"}
+    engine = create_engine(where.set(drivername="postgresql+psycopg"), **options)
     event.listen(engine, "connect", _plan_once)
     return engine
 
 
 def _plan_once(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    connection.autocommit = True
     cursor = connection.cursor()
     cursor.execute(_PLAN_ONCE)
     cursor.close()
-    connection.autocommit = False
 
 
 def _private_file(path: Path) -> None:

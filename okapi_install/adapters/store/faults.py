@@ -14,10 +14,12 @@ DatabaseFailure = (exc.DBAPIError, exc.TimeoutError)
 _CONFLICTS = {"40001", "40P01", "55P03"}
 """PostgreSQL's serialization failure, deadlock, and lock not available: everything was rolled back."""
 
-_NOT_WRITABLE = {"53100", "25006"}
-"""PostgreSQL's disk full, and a write in a read-only transaction: a server that recovers or stands by."""
+_READ_ONLY = "25006"
+_NOT_WRITABLE = {"53100", _READ_ONLY}
+"""PostgreSQL's disk full, and a write in a read-only transaction: a server that is set so, recovers or stands by."""
 
-_NOT_WRITABLE_SQLITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY}
+_NOT_WRITABLE_SQLITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR_WRITE}
+"""The last one is what a connection says that was there when its disk became read-only."""
 
 _GONE = (exc.OperationalError, exc.InterfaceError, exc.InternalError)
 
@@ -50,12 +52,21 @@ def _name(error: Exception) -> str:
 
 def _not_writable(error: BaseException | None) -> bool:
     if isinstance(error, sqlite3.Error):
-        return getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_WRITABLE_SQLITE
+        code = getattr(error, "sqlite_errorcode", 0)
+        return bool({code, code & 0xFF} & _NOT_WRITABLE_SQLITE)
     return getattr(error, "sqlstate", None) in _NOT_WRITABLE
 
 
 def _cause(error: exc.DBAPIError) -> str:
     if isinstance(error.orig, sqlite3.Error):
-        return str(error.orig)
+        return _sqlite_cause(error.orig)
+    if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
+        return "the database is read-only"  # PostgreSQL names the statement: SELECT, for one that changes something
     diagnosis = getattr(error.orig, "diag", None)
     return getattr(diagnosis, "message_primary", None) or "the database server does not answer"
+
+
+def _sqlite_cause(error: sqlite3.Error) -> str:
+    """Its words, and which "disk I/O error" it was, for they are many."""
+    code, name = getattr(error, "sqlite_errorcode", 0), getattr(error, "sqlite_errorname", "")
+    return f"{error} ({name})" if code & 0xFF == sqlite3.SQLITE_IOERR else str(error)

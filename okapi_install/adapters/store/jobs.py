@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ from okapi_install.adapters.store.claims import ending, ending_values
 from okapi_install.adapters.store.clock import db_now
 from okapi_install.adapters.store.documents import dump_edges, dump_options, dump_request
 from okapi_install.adapters.store.endings import ABORTED, check_retry
+from okapi_install.adapters.store.registry import HEAD
 from okapi_install.adapters.store.rows import JOB_COLUMNS, AnyRow, job_of, steps_by_job
 from okapi_install.adapters.store.steps import insert_steps, replace_steps
 from okapi_install.adapters.store.tables import ENABLED, JOBS, TENANTS
@@ -51,6 +53,7 @@ _STATE = union_all(
     select(literal("ahead"), cast(_j.seq, Text)).where(
         _OF_TENANT, or_(has_status(JobStatus.QUEUED), has_status(JobStatus.RUNNING))
     ),
+    select(literal("registry"), cast(HEAD.scalar_subquery(), Text)),
 )
 """All that a plan needs, in one round trip."""
 
@@ -97,17 +100,24 @@ class JobPart(StorePart):
         """See JobStore.tenant_state. The jobs ahead may move on between the statements: a plan is only a guess, and
         is checked when the job is claimed.
         """
-        enabled, ahead = self._tenant_state(tenant_id)
+        found = self._tenant_state(tenant_id)
+        if not found["tenant"]:
+            raise NotFound(tenant_id)
+        ahead = sorted(map(int, found["ahead"]))
         steps = self._steps_of(ahead) if ahead else {}
-        return TenantState(enabled=frozenset(enabled), ahead=tuple(steps.get(seq, ()) for seq in ahead))
+        return TenantState(
+            enabled=frozenset(found["enabled"]),
+            ahead=tuple(steps.get(seq, ()) for seq in ahead),
+            registry_seq=int(found["registry"][0]),
+        )
 
     @glance
-    def _tenant_state(self, connection: Connection, tenant_id: str) -> tuple[list[str], list[int]]:
-        rows = connection.execute(_STATE, {"of_tenant": tenant_id}).all()
-        if not any(kind == "tenant" for kind, _ in rows):
-            raise NotFound(tenant_id)
-        enabled = [value for kind, value in rows if kind == "enabled"]
-        return enabled, sorted(int(value) for kind, value in rows if kind == "ahead")
+    def _tenant_state(self, connection: Connection, tenant_id: str) -> dict[str, list[str]]:
+        """The values of _STATE by their kind."""
+        found = defaultdict(list)
+        for kind, value in connection.execute(_STATE, {"of_tenant": tenant_id}):
+            found[kind].append(value)
+        return found
 
     @glance
     def _steps_of(self, connection: Connection, seqs: Sequence[int]) -> dict[int, tuple[Step, ...]]:

@@ -25,7 +25,8 @@ seen a number must not find a lower one later."""
 _LOCK = text(f"SELECT pg_advisory_xact_lock({_REGISTRY_LOCK})")
 _IDS: BindParameter[str] = bindparam("ids", expanding=True)
 _DOCUMENTS = select(_m.id, _m.document).where(_m.id.in_(_IDS))
-_HEAD = select(func.coalesce(func.max(_l.seq), 0))
+HEAD = select(func.coalesce(func.max(_l.seq), 0).label("head"))
+"""The number of the newest change in the registry."""
 _EVERYTHING = select(_m.id, _m.summary).order_by(_m.id)
 _LAST = (
     select(_l.module_id, func.max(_l.seq).label("seq"))
@@ -56,11 +57,11 @@ class RegistryPart(StorePart):
 
     @glance
     def _head(self, connection: Connection) -> int:
-        return connection.scalar(_HEAD) or 0
+        return connection.scalar(HEAD) or 0
 
     @snapshot
     def _registry_since(self, connection: Connection, seq: int) -> RegistryDelta:
-        head = connection.scalar(_HEAD) or 0
+        head = connection.scalar(HEAD) or 0
         if head == seq:
             return RegistryDelta(seq=seq, changes=())
         whole = seq <= 0 or seq > head

@@ -19,7 +19,7 @@ from okapi_install.adapters.store.tenants import TenantPart
 from okapi_install.adapters.store.transactions import Database, glance
 from okapi_install.adapters.store.upkeep import UpkeepPart
 from okapi_install.domain.descriptors import ModuleDescriptor
-from okapi_install.domain.errors import StoreUnavailable, UserError
+from okapi_install.domain.errors import NotFound, StoreUnavailable, UserError
 from okapi_install.service.meters import Meters
 from okapi_install.service.ports import Beat, Census, Claim, Ending, JobRef, Progress, Store, Tenant
 
@@ -79,10 +79,13 @@ def open_store(url: str, *, pool_size: int = 6, meters: Meters | None = None) ->
 def ensure_builtin(store: Store, okapi: ModuleDescriptor) -> None:
     """Sees to it that the module of the service itself is there, and the super tenant that has it enabled.
 
-    May be called by several processes at once, any number of times.
+    May be called by several processes at once, any number of times. Where all is there it only reads, so that a
+    process can start while the store takes no changes.
     """
-    store.add_modules([okapi])
-    try:
+    if store.descriptors([okapi.id]).get(okapi.id) != okapi:
+        store.add_modules([okapi])
+    with suppress(NotFound):
+        store.tenant(SUPERTENANT.id)
+        return
+    with suppress(UserError):  # another process was faster
         store.add_tenant(SUPERTENANT, [okapi.id])
-    except UserError:
-        return  # it is there already

@@ -44,12 +44,7 @@ class Database:
         only the owner of a claim changes, or a figure that may be lost.
         """
         self._guard: AbstractContextManager[object] = _sqlite_writer if sqlite else nullcontext()
-        if sqlite:
-            self._snapshots = engine.execution_options(**{BEGIN_OPTION: "BEGIN DEFERRED"})
-            self._glances = engine.execution_options(**{BEGIN_OPTION: None})
-        else:
-            self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
-            self._glances = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._writes, self._snapshots, self._glances = _sqlite_ways(engine) if sqlite else _postgresql_ways(engine)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Raises StoreUnavailable, InternalError, IntegrityError, or what `work` raises; then nothing is changed."""
@@ -71,10 +66,21 @@ class Database:
             raise
 
     def _write_once(self, work: Callable[[Connection], T]) -> T:
-        with self._guard, connected(self.engine) as connection:
+        with self._guard, connected(self._writes) as connection:
             result = work(connection)
             _commit(connection)
             return result
+
+
+def _sqlite_ways(engine: Engine) -> tuple[Engine, Engine, Engine]:
+    snapshots = engine.execution_options(**{BEGIN_OPTION: "BEGIN DEFERRED"})
+    return engine, snapshots, engine.execution_options(**{BEGIN_OPTION: None})
+
+
+def _postgresql_ways(engine: Engine) -> tuple[Engine, Engine, Engine]:
+    """To change the isolation level of a connection costs time: the commonest is the engine's own."""
+    writes = engine.execution_options(isolation_level="READ COMMITTED")
+    return writes, engine.execution_options(isolation_level="REPEATABLE READ"), engine
 
 
 def _read_once(engine: Engine, work: Callable[[Connection], T]) -> T:

@@ -19,8 +19,8 @@ from okapi_install.service.ports import Beat, JobRef
 _j = JOBS.c
 _found = JOBS.alias("found")
 _f = _found.c
-_MOST_DOUBLINGS = 6
-"""A queued job is published again at least every 64 times `republish_after`."""
+_MOST_DOUBLINGS = 3
+"""A queued job is published again at least every 8 times `republish_after`."""
 _WORKER_FORGOTTEN = 3600.0
 _CALLBACK_LEASE = 60.0
 

@@ -57,11 +57,13 @@ class RegistryDelta:
 class TenantState:
     """What a plan is made against: what the tenant has enabled now, and the plans that will run before.
 
-    `ahead` holds the steps of the tenant's jobs that are not complete (nor aborting), oldest job first.
+    `ahead` holds the steps of the tenant's jobs that are not complete (nor aborting), oldest job first. `registry_seq`
+    is the number of the newest change in the registry at that moment, None if that was not asked for.
     """
 
     enabled: frozenset[str]
     ahead: tuple[tuple[Step, ...], ...] = ()
+    registry_seq: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,7 +92,8 @@ class Claim:
 
     `now` is the store's clock at the claim. `enabled` is what the tenant has enabled. `aborting` tells that
     the job is to be cleaned up, not carried on. `taken_over` tells that another worker's lease had run out.
-    `unfinished_work` has a text for each module of the tenant that may still be at work after an abort.
+    `unfinished_work` has a text for each module of the tenant that may still be at work after an abort. `registry_seq`
+    is as in TenantState.
     """
 
     job: Job
@@ -102,6 +105,7 @@ class Claim:
     aborting: bool = False
     taken_over: bool = False
     unfinished_work: Mapping[str, str] = field(default_factory=dict)
+    registry_seq: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from okapi_install.domain.errors import StoreNotWritable
 from okapi_install.domain.jobs import Job, JobStatus
-from okapi_install.service.ports import Answer, Claim, ConnectionRefused, Ending, JobRef, ModuleUnreachable, Progress
+from okapi_install.service.ports import Answer, ConnectionRefused, ModuleUnreachable, Progress
 from tests.fakes.fake_modules import Call, answer
 from tests.unit.service.house import House, enable
 
@@ -154,30 +153,3 @@ def slept(house: House) -> Answer:
     """An answer that came after the worker's lease had run out."""
     house.clock.time += LEASE + 1
     return answer()
-
-
-def test_a_job_whose_store_takes_no_changes_for_too_long_ends_in_a_clear_error() -> None:
-    house = House()
-    job = house.submit(*enable("b-1.0.0"))
-    save, finish, until = house.store.save, house.store.finish, house.clock.time + 100
-
-    def refuse() -> None:
-        if house.modules.calls and house.clock.time < until:
-            raise StoreNotWritable("The store takes no changes: No space left on device")
-
-    def saved(claim: Claim, progress: Progress) -> int:
-        refuse()
-        return save(claim, progress)
-
-    def finished(claim: Claim, ending: Ending, progress: Progress) -> JobRef | None:
-        refuse()
-        return finish(claim, ending, progress)
-
-    house.store.save = saved  # type: ignore[method-assign]
-    house.store.finish = finished  # type: ignore[method-assign]
-    house.work()
-    ended = house.store.job(job.id)
-    assert (ended.status, ended.reason) == (JobStatus.ERROR, "failed")
-    assert ended.message == "The store takes no changes: No space left on device"
-    assert house.store.enabled("diku") == []
-    assert house.modules.seen() == ["POST a-1.0.0 /_/tenant"]
