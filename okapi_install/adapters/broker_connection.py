@@ -12,7 +12,7 @@ from typing import Any
 
 from celery.app.amqp import AMQP
 from kombu.connection import Connection
-from kombu.transport import redis
+from kombu.transport import TRANSPORT_ALIASES, redis
 
 LONGEST_PAUSE = 5.0
 """Seconds."""
@@ -46,6 +46,10 @@ class SparingTransport(redis.Transport):
     Channel = SparingChannel
 
 
+TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), f"{__name__}:{SparingTransport.__name__}"))
+"""All connections of this process use it, those also that kombu's pools make."""
+
+
 class PromptConnection(Connection):
     """A connection that pauses for LONGEST_PAUSE at most before it tries again."""
 
@@ -62,11 +66,6 @@ class PromptConnection(Connection):
         longest = min(interval_max, LONGEST_PAUSE)
         pauses = interval_start, interval_step, longest
         return super()._ensure_connection(errback, max_retries, *pauses, *more, **options)  # type: ignore[no-untyped-call]
-
-    def get_transport_cls(self) -> Any:
-        """See kombu; Redis is ours, but not where Sentinel finds it."""
-        known = super().get_transport_cls()  # type: ignore[no-untyped-call]
-        return SparingTransport if known is redis.Transport else known
 
 
 class PromptAMQP(AMQP):  # type: ignore[misc]

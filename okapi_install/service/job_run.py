@@ -33,7 +33,11 @@ class Failure:
 
 
 class JobRun:
-    """Carries out one claim. `silent_too_long` tells that the claim's lease may have run out unnoticed."""
+    """Carries out one claim.
+
+    `silent_too_long` tells that the claim's lease may have run out unnoticed. `begun` is called when the first steps
+    begin, and with all later ones.
+    """
 
     _schedule: plan.Schedule
 
@@ -44,6 +48,7 @@ class JobRun:
         headers: Mapping[str, str],
         crew: Crew,
         silent_too_long: Callable[[], bool] = lambda: False,
+        begun: Callable[[], None] = lambda: None,
     ) -> None:
         self._shop = shop
         self._claim = claim
@@ -53,6 +58,7 @@ class JobRun:
         self._registry = shop.catalog.registry(claim.registry_seq)
         self._bench = WorkBench(shop, claim.job, headers, self._registry, self._enabled, self._check_claim)
         self._silent_too_long = silent_too_long
+        self._begun_at_all = begun
         self._began = shop.clock.monotonic()
         self._findings: dict[int, Findings] = {}
         self._launch: list[int] = []
@@ -169,6 +175,7 @@ class JobRun:
             self._shop.patiently(lambda: self._shop.store.save(self._claim, progress))
             self._book.committed(progress.steps)
             self._shop.notifier.changed(self._job.id)
+        self._begun_at_all()
         launch, self._launch = self._launch, []
         for pos in launch:
             self._crew.start(pos, self._performer(pos))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 import structlog
@@ -16,6 +16,7 @@ import structlog
 from okapi_install.domain.errors import LostJob, OkapiInstallError, StoreNotWritable, StoreUnavailable
 from okapi_install.domain.jobs import JobStatus
 from okapi_install.service.aftermath import REVOKED, Aftermath, LostRun
+from okapi_install.service.fair_limit import FairLimit
 from okapi_install.service.job_run import JobRun
 from okapi_install.service.meters import REPUBLISHED, TAKEN_OVER
 from okapi_install.service.ports import Beat, Claim, Crew, Ending, JobRef, Queue, Seal, Tasks
@@ -23,6 +24,10 @@ from okapi_install.service.tally import count_end
 from okapi_install.service.workshop import Workshop
 
 log = structlog.get_logger()
+
+_AT_ONCE = 8
+"""How many jobs begin at once in a process. What has come first gets to its modules first, however many come; modules
+that are slow are then at work while other jobs still begin."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,16 +70,18 @@ class Runner:
         self._stopping = False
         self._renewed = shop.clock.monotonic()
         self._trusts_leases_from = self._renewed
+        self._beginning = FairLimit(_AT_ONCE)
 
     def run(self, job_id: str, task_id: str | None) -> None:
         """Carries the job out if it can be claimed; else returns at once, because another has it, or it is gone."""
         if self._stopping:
             return
-        with structlog.contextvars.bound_contextvars(job=job_id), self._holding(job_id):
+        with structlog.contextvars.bound_contextvars(job=job_id), self._holding(job_id), ExitStack() as beginning:
+            beginning.enter_context(self._beginning.one())
             claim = self._claim(job_id, task_id)
             if claim is not None:
                 with structlog.contextvars.bound_contextvars(tenant=claim.job.tenant):
-                    self._trace(claim)
+                    self._trace(claim, beginning.close)
 
     def _claim(self, job_id: str, task_id: str | None) -> Claim | None:
         return self._shop.without_end(lambda: self._shop.store.claim(job_id, self._worker, task_id, self._rhythm.lease))
@@ -89,13 +96,13 @@ class Runner:
             self._held[job_id] -= 1
             self._held = +self._held
 
-    def _trace(self, claim: Claim) -> None:
+    def _trace(self, claim: Claim, begun: Callable[[], None]) -> None:
         job, headers = claim.job, self._seal.open(claim.sealed_headers)
         about = {"okapi_install.job": job.id, "folio.tenant": job.tenant, "okapi_install.worker": claim.worker}
         with self._shop.tracer.span(f"job {job.kind.value}", headers, about) as span:
-            self._carry_out(claim, {**headers, **span.headers()})
+            self._carry_out(claim, {**headers, **span.headers()}, begun)
 
-    def _carry_out(self, claim: Claim, headers: dict[str, str]) -> None:
+    def _carry_out(self, claim: Claim, headers: dict[str, str], begun: Callable[[], None]) -> None:
         if claim.taken_over:
             self._shop.meters.count(TAKEN_OVER)
             log.info("job is taken over: its worker's lease had run out", epoch=claim.epoch)
@@ -103,7 +110,7 @@ class Runner:
         if claim.aborting:
             self._clean_up(claim, headers)
             return
-        run, now = JobRun(self._shop, claim, headers, crew, self._silent_too_long), self._shop.clock.monotonic()
+        run, now = JobRun(self._shop, claim, headers, crew, self._silent_too_long, begun), self._shop.clock.monotonic()
         interrupt = self._tasks.current()
         running = Running(claim=claim, headers=headers, crew=crew, run=run, interrupt=interrupt, confirmed=now)
         self._running[claim.job.id] = running

@@ -11,12 +11,21 @@ from okapi_install.web.paths import raw_path
 
 
 def json_answer(value: object, status: int = 200, location: str | None = None) -> Response:
-    """The value as JSON, indented as Okapi's is; `location` becomes the header of that name."""
-    body = orjson.dumps(value, option=orjson.OPT_INDENT_2)
-    answer = Response(body, status, content_type="application/json")
+    """The value as JSON; `location` becomes the header of that name."""
+    answer = written_answer(json_bytes(value), status)
     if location is not None:
         answer.headers["Location"] = location
     return answer
+
+
+def json_bytes(value: object) -> bytes:
+    """JSON, indented as Okapi's is."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2)
+
+
+def written_answer(body: bytes, status: int = 200) -> Response:
+    """An answer of JSON that is written already."""
+    return Response(body, status, content_type="application/json")
 
 
 def text_answer(text: str, status: int = 200) -> Response:

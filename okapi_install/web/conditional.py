@@ -12,9 +12,10 @@ def with_etag(answer: Response, job: Job) -> Response:
 
     The ETag is a weak one: seconds that go by are no change.
     """
-    answer.set_etag(f"{job.id}-{job.revision}", weak=True)
+    answer.headers["ETag"] = f'W/"{job.id}-{job.revision}"'
     answer.headers["Cache-Control"] = "no-cache"
     if not job.complete:
         answer.headers["Retry-After"] = "1"
-    answer.make_conditional(request)
+    if "If-None-Match" in request.headers:
+        answer.make_conditional(request)
     return answer

@@ -27,6 +27,7 @@ _SHOWN = (
     "Location,X-Okapi-Trace,X-Okapi-Token,Authorization,X-Okapi-Request-Id,X-Okapi-Module-Id,Credentials,"
     "ETag,Retry-After,Link,Idempotency-Replayed,Preference-Applied"
 )
+_ALWAYS = (("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "DENY"), ("Referrer-Policy", "no-referrer"))
 _PREFLIGHT_SECONDS = "7200"
 _PAGE_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -84,13 +85,12 @@ class Doors:
 
     def _out(self, answer: Response) -> Response:
         """Adds headers; those that a view has set itself stay."""
-        headers = answer.headers
-        headers.setdefault("X-Content-Type-Options", "nosniff")
-        headers.setdefault("X-Frame-Options", "DENY")
-        headers.setdefault("Referrer-Policy", "no-referrer")
-        headers.setdefault("Content-Security-Policy", _PAGE_POLICY if answer.mimetype == "text/html" else _DATA_POLICY)
+        policy = _PAGE_POLICY if answer.mimetype == "text/html" else _DATA_POLICY
+        wanted = [*_ALWAYS, ("Content-Security-Policy", policy)]
         if request.path.startswith("/_/"):
-            headers.setdefault("Cache-Control", "no-store")
+            wanted.append(("Cache-Control", "no-store"))
+        set_by_view = {name.lower() for name, _ in answer.headers}
+        answer.headers.extend([header for header in wanted if header[0].lower() not in set_by_view])
         if "Origin" in request.headers and _is_shared():
             self._share(answer)
         return answer

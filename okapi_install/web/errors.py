@@ -13,6 +13,7 @@ from http import HTTPStatus
 import orjson
 import structlog
 from flask import Flask, Response, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from okapi_install.domain.errors import (
@@ -75,6 +76,7 @@ def register(app: Flask) -> None:
     """Makes the app answer every error in this way."""
     app.register_error_handler(OkapiInstallError, _expected)
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(ParseException, _unreadable)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -94,6 +96,11 @@ def _http(error: HTTPException) -> Response:
     if isinstance(error, RequestEntityTooLarge):
         return refusal(413, "The body is larger than this server takes", "body_too_large")
     return refusal(status, error.description or HTTPStatus(status).phrase, "http_error")
+
+
+def _unreadable(error: ParseException) -> Response:
+    """Gunicorn parses a chunked body while it is read; it closes the connection after the answer."""
+    return refusal(400, f"The body cannot be read: {error}", "unreadable_body")
 
 
 def _unexpected(error: Exception) -> Response:

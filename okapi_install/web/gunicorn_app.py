@@ -31,7 +31,11 @@ class GunicornApp(BaseApplication):  # type: ignore[misc]
 
 
 def gunicorn_options(settings: Settings) -> dict[str, object]:
-    """Long polls and event streams hold a thread each, so there are many; a stop does not wait for them."""
+    """Long polls and event streams hold a thread each, so there are many; a stop does not wait for them.
+
+    The parser is named, because gunicorn takes `gunicorn_h1c` where it happens to be installed, which lets through
+    what the other refuses: bare line feeds, folded headers, request lines without an end.
+    """
     return {
         "bind": settings.listen,
         "worker_class": "gthread",
@@ -43,6 +47,7 @@ def gunicorn_options(settings: Settings) -> dict[str, object]:
         "backlog": 2048,
         "proc_name": "okapi-install api",
         "control_socket_disable": True,
+        "http_parser": "python",
         "loglevel": "warning",
         "post_worker_init": _on_ready,
     }

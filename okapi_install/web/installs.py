@@ -12,8 +12,9 @@ from okapi_install.domain.jobs import Action, Change, InstallOptions, Job, JobKi
 from okapi_install.domain.messages import message
 from okapi_install.service.installs import InstallService, Order
 from okapi_install.service.tenants import TenantService
-from okapi_install.web.answers import created, json_answer, no_content, text_answer
+from okapi_install.web.answers import created, json_answer, no_content, text_answer, written_answer
 from okapi_install.web.conditional import with_etag
+from okapi_install.web.job_bodies import JobBodies
 from okapi_install.web.job_views import change_view, okapi_job_view, step_result_view
 from okapi_install.web.order_headers import asked_async, order_extras, told_of_replay
 from okapi_install.web.order_parsing import change, change_list, install_options
@@ -50,6 +51,7 @@ class InstallHandlers:
         self._installs = installs
         self._tenants = tenants
         self._strict_delete = strict_delete
+        self._bodies = JobBodies()
 
     def install(self, tenant: str) -> Response:
         """POST …/install"""
@@ -102,7 +104,7 @@ class InstallHandlers:
         if wait > 0 and not found.complete:
             self._installs.wait_changed(job_id, found.revision, min(wait, LONGEST_WAIT) / 1000)
             found = self._job(tenant, job_id)
-        return with_etag(json_answer(okapi_job_view(found)), found)
+        return with_etag(written_answer(self._bodies.of(found)), found)
 
     def _job(self, tenant: str, job_id: str) -> Job:
         try:

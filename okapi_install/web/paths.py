@@ -62,7 +62,9 @@ class SegmentedPaths:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """See WSGI."""
         path = _target(environ)
-        if path is not None:
+        if path is not None and "%" not in path and path.isascii():
+            environ["PATH_INFO"] = path
+        elif path is not None:
             decoded = "/".join(map(_decoded, path.split("/")))
             environ["PATH_INFO"] = decoded.encode("utf-8").decode("latin-1")
         return self._inner(environ, start_response)

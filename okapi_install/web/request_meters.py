@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
@@ -45,6 +46,7 @@ def install(app: Flask, meters: Meters) -> None:
     app.after_request(count)
 
 
+@lru_cache(1024)
 def pattern_of(rule: str) -> str:
     """A rule of the app as people write it: `/_/env/{name}`."""
     return _PLACE.sub(r"{\1}", rule)

@@ -100,11 +100,19 @@ def json_list() -> list[object]:
 
 def parameter(name: str) -> str | None:
     """A query parameter; of several the first. Upper and lower case of its name are the same (Okapi: Vert.x)."""
+    if not request.query_string:
+        return None
     found = request.args.get(name)
-    if found is not None:
-        return found
-    others = (value for key, value in request.args.items(multi=True) if key.lower() == name.lower())
-    return next(others, None)
+    return _parameters_in_lower_case().get(name.lower()) if found is None else found
+
+
+def _parameters_in_lower_case() -> Mapping[str, str]:
+    """The first value of each name of the current request."""
+    if "parameters" not in g:
+        g.parameters = {}
+        for name, value in request.args.items(multi=True):
+            g.parameters.setdefault(name.lower(), value)
+    return cast(Mapping[str, str], g.parameters)
 
 
 def flag(name: str, default: bool) -> bool:

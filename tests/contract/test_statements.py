@@ -45,7 +45,7 @@ def test_what_is_done_for_every_job_takes_few_statements(postgresql_store: SqlSt
     assert _sent(store, lambda: store.add_job(new, most_waiting=100)) == 1
     with _counted(store) as sent:
         claim = claimed(store, store.job(new.id))
-    assert len(sent) == 2 + 1
+    assert len(sent) == 1 + 1
     steps = [done(begun(step, claim.now), claim.now) for step in claim.job.steps]
     assert _sent(store, lambda: store.save(claim, Progress(steps=(steps[0],), enable=("mod-a-1.0.0",)))) == 1
     learned = 1  # what was learned of durations, once a second

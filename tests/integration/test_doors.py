@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -176,6 +178,28 @@ def fuzzed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
         yield server
     finally:
         server.process.end()
+
+
+BROKEN_BODIES = (
+    b"zz\r\nabc\r\n0\r\n\r\n",
+    b"0x3\r\n{}\n\r\n0\r\n\r\n",
+    b"3\r\n{} \n0\r\n\r\n",
+    b"-1\r\n",
+    b"2;a=\x01\r\n{}\r\n0\r\n\r\n",
+    b"0\r\nContent-Length: 5\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize("body", BROKEN_BODIES)
+def test_a_body_in_broken_chunks_is_refused(fuzzed: Embedded, body: bytes) -> None:
+    where = urlsplit(fuzzed.url)
+    with socket.create_connection((where.hostname, where.port or 0), timeout=30) as connection:
+        head = b"POST /_/proxy/tenants HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(head + body)
+        with connection.makefile("rb") as answer:
+            said = answer.read()
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert b"The body cannot be read: " in said
 
 
 def test_nothing_that_is_sent_to_any_path_breaks_the_server(fuzzed: Embedded, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from celery.app.amqp import AMQP
 from kombu.exceptions import OperationalError
 from kombu.utils import functional
 
-from okapi_install.adapters.broker_connection import PromptAMQP, PromptConnection
+from okapi_install.adapters.broker_connection import PromptAMQP, PromptConnection, SparingChannel
 from okapi_install.adapters.celery_config import celery_settings
 from tests.fixtures.parts import take_port
 from tests.fixtures.redis import RedisServer
@@ -77,6 +77,12 @@ def test_a_channel_makes_one_client_for_all_commands(redis_server: RedisServer) 
         before = channel._create_client()
         channel._disconnect_pools()
         assert channel._create_client() is not before
+
+
+def test_those_who_publish_have_such_channels_too(redis_server: RedisServer) -> None:
+    app = Celery(broker=redis_server.url, amqp=PromptAMQP, set_as_current=False)
+    with app.producer_or_acquire() as producer:
+        assert isinstance(producer.channel, SparingChannel)
 
 
 def test_a_message_is_out_of_the_brokers_hands_once_it_is_taken(redis_server: RedisServer) -> None:

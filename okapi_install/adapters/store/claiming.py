@@ -16,8 +16,8 @@ from sqlalchemy import Connection, ScalarSelect, Select, Text, bindparam, cast, 
 from okapi_install.adapters.store.clock import db_now
 from okapi_install.adapters.store.history import LEFT
 from okapi_install.adapters.store.registry import HEAD
-from okapi_install.adapters.store.rows import JOB_COLUMNS, STEP_COLUMNS, AnyRow, job_of, job_with
-from okapi_install.adapters.store.tables import ENABLED, JOBS, LEFTOVERS, STEPS
+from okapi_install.adapters.store.rows import JOB_COLUMNS, AnyRow, job_of, job_with, steps_as_json
+from okapi_install.adapters.store.tables import ENABLED, JOBS, LEFTOVERS
 from okapi_install.adapters.store.turns import has_status, is_active, turn_has_come
 from okapi_install.domain.jobs import Job, JobStatus
 from okapi_install.service.ports import Claim
@@ -55,7 +55,7 @@ def _take_with_all() -> Select[tuple[Any, ...]]:
     def text_of(aggregate: Any, condition: Any) -> ScalarSelect[str]:
         return select(cast(aggregate, Text)).where(condition).scalar_subquery()
 
-    steps = text_of(func.json_agg(func.json_build_array(*STEP_COLUMNS)), STEPS.c.job_seq == taken.c.seq)
+    steps = steps_as_json(taken)
     enabled = text_of(func.json_agg(ENABLED.c.module_id), ENABLED.c.tenant_id == taken.c.tenant_id)
     left = func.json_object_agg(LEFTOVERS.c.module_id, LEFTOVERS.c.text)
     unfinished = text_of(left, LEFTOVERS.c.tenant_id == taken.c.tenant_id)
@@ -75,7 +75,7 @@ def claim_at_once(connection: Connection, job_id: str, worker: str, task_id: str
         return _taken_over(connection, wanted)
     return _claim(
         row,
-        job_with(row, orjson.loads(row.steps or "[]")),
+        job_with(row, row.steps),
         wanted,
         enabled=frozenset(orjson.loads(row.enabled or "[]")),
         unfinished_work=orjson.loads(row.unfinished or "{}"),

@@ -19,10 +19,11 @@ from okapi_install.domain.errors import InternalError
 
 _OVERFLOW = 0
 """What goes beyond the pool is closed when it is given back: under load, most of PostgreSQL's time went there."""
-_POOL_WAIT = 10.0
+POOL_WAIT = 10.0
 _POOL_TURN = 0.25
-"""Seconds: how long to wait for a connection in all, and in one go. A greenlet that is killed while it waits takes the
-wake-up along that was meant for it; whoever waits in short turns finds the free connection all the same."""
+"""Seconds: how long to wait for a connection in all, and in one go. There is one for each who was let in (FairLimit),
+but a connection that broke is given back a moment later. A greenlet that is killed while it waits takes the wake-up
+along that was meant for it; whoever waits in short turns finds the free connection all the same."""
 _BUSY_TIMEOUT = "busy_timeout=10000"
 _PRAGMAS = (_BUSY_TIMEOUT, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
 _WRITE = "BEGIN IMMEDIATE"
@@ -64,7 +65,7 @@ def make_engine(url: str, *, pool_size: int = 6) -> Engine:
 
 def connected(engine: Engine) -> Connection:
     """A connection of the pool. Raises TimeoutError of SQLAlchemy if none is free for 10 seconds."""
-    deadline = time.monotonic() + _POOL_WAIT
+    deadline = time.monotonic() + POOL_WAIT
     while True:
         try:
             return engine.connect()

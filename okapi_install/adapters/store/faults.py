@@ -8,7 +8,7 @@ from sqlalchemy import exc
 
 from okapi_install.domain.errors import InternalError, StoreNotWritable, StoreUnavailable
 
-DatabaseFailure = (exc.DBAPIError, exc.TimeoutError)
+DatabaseFailure = (exc.DBAPIError, exc.TimeoutError, TimeoutError)
 """What a transaction may raise that `fault` can judge."""
 
 _CONFLICTS = {"40001", "40P01", "55P03"}
@@ -35,7 +35,7 @@ def fault(error: Exception) -> Exception:
     """The error to raise instead. Violations of constraints stay as they are: the statement's author expects them."""
     if isinstance(error, exc.IntegrityError):
         return error
-    if isinstance(error, exc.TimeoutError):
+    if isinstance(error, (exc.TimeoutError, TimeoutError)):
         return StoreUnavailable("The store is not available: all connections are in use")
     if isinstance(error, exc.DBAPIError) and _not_writable(error.orig):
         return StoreNotWritable(f"The store takes no changes: {_cause(error)}")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 
 from okapi_install.adapters.store.clock import db_now
 from okapi_install.adapters.store.history import durations_of, product_of
-from okapi_install.adapters.store.rows import JOB_COLUMNS, AnyRow, job_of, jobs_from
+from okapi_install.adapters.store.rows import JOB_COLUMNS, AnyRow, job_of, job_with, jobs_from, steps_as_json
 from okapi_install.adapters.store.tables import JOBS, STEPS, WORKERS
 from okapi_install.adapters.store.transactions import StorePart, glance, snapshot
 from okapi_install.adapters.store.turns import VISIBLE, has_status
@@ -22,6 +23,8 @@ _HERE = _j.id == bindparam("job_id")
 _OF_TENANT = _j.tenant_id == bindparam("of_tenant")
 _ONE = _JOBS.where(_HERE)
 _ONE_OF_TENANT = _ONE.where(_OF_TENANT)
+_WHOLE = select(*JOB_COLUMNS, steps_as_json(JOBS).label("steps")).where(VISIBLE, _HERE)
+_WHOLE_OF_TENANT = _WHOLE.where(_OF_TENANT)
 _ALL_OF_TENANT = _JOBS.where(_OF_TENANT, _j.kind != JobKind.MODULE.value).order_by(_j.seq)
 _REVISION = select(_j.revision, _j.status).where(_HERE, VISIBLE)
 _COUNTS = select(_j.status, func.count()).group_by(_j.status)
@@ -38,11 +41,21 @@ class QueryPart(StorePart):
     """Reading jobs."""
 
     def job(self, job_id: str, tenant_id: str | None = None) -> Job:
-        """See JobStore.job. Mostly two statements do; a transaction is for when the job changes between them."""
+        """See JobStore.job. Where one statement cannot read it all, mostly two do; a transaction is for when the job
+        changes between them.
+        """
+        if self.database.at_once:
+            return self._job_at_once(job_id, tenant_id)
         seen = self._glimpse(job_id, tenant_id)
         if seen.steps and all(step.revision <= seen.revision for step in seen.steps):
             return seen
         return self._job(job_id, tenant_id)
+
+    @glance
+    def _job_at_once(self, connection: Connection, job_id: str, tenant_id: str | None) -> Job:
+        statement = _WHOLE if tenant_id is None else _WHOLE_OF_TENANT
+        row = _found(connection, statement, job_id, tenant_id)
+        return job_with(row, row.steps)
 
     @glance
     def _glimpse(self, connection: Connection, job_id: str, tenant_id: str | None) -> Job:
@@ -99,11 +112,14 @@ def _slow(connection: Connection, at_work: Sequence[AnyRow]) -> int:
 
 
 def _read(connection: Connection, job_id: str, tenant_id: str | None) -> Job:
-    statement = _ONE if tenant_id is None else _ONE_OF_TENANT
-    row = connection.execute(statement, {"job_id": job_id, "of_tenant": tenant_id}).one_or_none()
+    return job_of(connection, _found(connection, _ONE if tenant_id is None else _ONE_OF_TENANT, job_id, tenant_id))
+
+
+def _found(connection: Connection, statement: Any, job_id: str, tenant_id: str | None) -> AnyRow:
+    row: AnyRow | None = connection.execute(statement, {"job_id": job_id, "of_tenant": tenant_id}).one_or_none()
     if row is None:
         raise NotFound(job_id)
-    return job_of(connection, row)
+    return row
 
 
 def _conditions(which: JobFilter) -> list[ColumnElement[bool]]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, bindparam, select
+import orjson
+from sqlalchemy import Connection, FromClause, Row, ScalarSelect, Text, bindparam, cast, func, select
 
 from okapi_install.adapters.store.documents import (
     dump_problems,
@@ -125,9 +127,16 @@ def job_of(connection: Connection, row: AnyRow) -> Job:
     return _job(row, steps_of(connection, row[0]))
 
 
-def job_with(row: AnyRow, steps: Iterable[Sequence[Any]]) -> Job:
-    """The job of a row of JOB_COLUMNS, with the steps of rows of STEP_COLUMNS in whatever order."""
-    return _job(row, tuple(map(_step, sorted(steps, key=lambda step: step[1]))))
+def steps_as_json(jobs: FromClause) -> ScalarSelect[str]:
+    """All steps of a job, as a column of a statement of PostgreSQL. `job_with` reads it."""
+    rows = func.json_agg(func.json_build_array(*STEP_COLUMNS))
+    return select(cast(rows, Text)).where(_s.job_seq == jobs.c.seq).scalar_subquery()
+
+
+def job_with(row: AnyRow, steps: str | None) -> Job:
+    """The job of a row that begins with JOB_COLUMNS, and its steps."""
+    found: list[list[Any]] = orjson.loads(steps or "[]")
+    return _job(row, tuple(map(_step, sorted(found, key=itemgetter(1)))))
 
 
 def jobs_from(connection: Connection, rows: Iterable[AnyRow]) -> list[Job]:

@@ -10,15 +10,17 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import update_wrapper
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
 
-from okapi_install.adapters.store.engine import BEGIN_OPTION, connected
+from okapi_install.adapters.store.engine import BEGIN_OPTION, POOL_WAIT, connected
 from okapi_install.adapters.store.faults import DatabaseFailure, fault, worth_repeating
 from okapi_install.adapters.store.learned import Learned
 from okapi_install.domain.errors import InternalError
+from okapi_install.service.fair_limit import FairLimit
 from okapi_install.service.meters import STORE_ERRORS, Meters
 
 P = ParamSpec("P")
@@ -43,6 +45,7 @@ class Database:
         """Whether one statement can change several tables. What follows such a statement stands alone: a read of what
         only the owner of a claim changes, or a figure that may be lost.
         """
+        self._places = FairLimit(cast(QueuePool, engine.pool).size())
         self._guard: AbstractContextManager[object] = _sqlite_writer if sqlite else nullcontext()
         self._writes, self._snapshots, self._glances = _sqlite_ways(engine) if sqlite else _postgresql_ways(engine)
 
@@ -52,11 +55,11 @@ class Database:
 
     def snapshot(self, work: Callable[[Connection], T]) -> T:
         """Like `write`, but `work` only reads, and sees one moment."""
-        return self._watched(lambda: _read_once(self._snapshots, lambda connection: _committed(connection, work)))
+        return self._watched(lambda: self._once(self._snapshots, lambda connection: _committed(connection, work)))
 
     def glance(self, work: Callable[[Connection], T]) -> T:
         """One statement, without the price of a transaction around it: it reads, or makes all its changes at once."""
-        return self._watched(lambda: _read_once(self._glances, work))
+        return self._watched(lambda: self._once(self._glances, work))
 
     def _watched(self, once: Callable[[], T]) -> T:
         try:
@@ -66,10 +69,12 @@ class Database:
             raise
 
     def _write_once(self, work: Callable[[Connection], T]) -> T:
-        with self._guard, connected(self._writes) as connection:
-            result = work(connection)
-            _commit(connection)
-            return result
+        with self._guard:
+            return self._once(self._writes, lambda connection: _written(connection, work))
+
+    def _once(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+        with self._places.one(POOL_WAIT), connected(engine) as connection:
+            return work(connection)
 
 
 def _sqlite_ways(engine: Engine) -> tuple[Engine, Engine, Engine]:
@@ -83,9 +88,10 @@ def _postgresql_ways(engine: Engine) -> tuple[Engine, Engine, Engine]:
     return writes, engine.execution_options(isolation_level="REPEATABLE READ"), engine
 
 
-def _read_once(engine: Engine, work: Callable[[Connection], T]) -> T:
-    with connected(engine) as connection:
-        return work(connection)
+def _written(connection: Connection, work: Callable[[Connection], T]) -> T:
+    result = work(connection)
+    _commit(connection)
+    return result
 
 
 def _committed(connection: Connection, work: Callable[[Connection], T]) -> T:

@@ -122,11 +122,11 @@ class House:
         """How a module answers from now on."""
         self.modules.scripts[module] = script
 
-    def submit(self, *changes: Change, kind: JobKind = JobKind.INSTALL, **options: object) -> Job:
+    def submit(self, *changes: Change, kind: JobKind = JobKind.INSTALL, tenant: str = "diku", **options: object) -> Job:
         """Submits a job."""
         wanted = InstallOptions(asynchronous=True, **options)  # type: ignore[arg-type]
         request = None if kind is JobKind.UPGRADE else changes
-        order = Order(kind=kind, tenant="diku", request=request, options=wanted, headers={"X-Okapi-Token": "secret"})
+        order = Order(kind=kind, tenant=tenant, request=request, options=wanted, headers={"X-Okapi-Token": "secret"})
         job = self.installs.submit(order).job
         assert job is not None
         return job
@@ -139,6 +139,6 @@ class House:
 
     def carried_out(self, *changes: Change, kind: JobKind = JobKind.INSTALL, **options: object) -> Job:
         """Submits a job and carries it out."""
-        job = self.submit(*changes, kind=kind, **options)
+        job = self.submit(*changes, kind=kind, **options)  # type: ignore[arg-type]
         self.work()
         return self.store.job(job.id)

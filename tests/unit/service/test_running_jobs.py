@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from okapi_install.domain.jobs import JobKind, JobStatus, Stage, StepStatus
 from okapi_install.service.call_policy import CallPolicy
-from okapi_install.service.ports import Answer, ConnectionRefused, ModuleUnreachable
+from okapi_install.service.ports import Answer, ConnectionRefused, ModuleUnreachable, Tenant
 from tests.fakes.fake_modules import Call, Script, answer
 from tests.unit.service.house import House, descriptor, disable, enable
 
@@ -16,6 +16,22 @@ def test_modules_are_called_in_the_order_of_their_dependencies_and_then_enabled(
     assert house.modules.seen() == ["POST a-1.0.0 /_/tenant", "POST b-1.0.0 /_/tenant", "POST c-1.0.0 /_/tenant"]
     assert house.store.enabled("diku") == ["a-1.0.0", "b-1.0.0", "c-1.0.0"]
     assert {(s.stage, s.status) for s in job.steps} == {(Stage.DONE, StepStatus.DONE)}
+
+
+def test_a_job_whose_module_is_at_work_keeps_no_other_from_beginning() -> None:
+    house, tenants = House(), [f"t{number}" for number in range(20)]
+    for name in tenants:
+        house.store.add_tenant(Tenant(id=name))
+
+    def call_while_another_begins(call: Call) -> Answer:
+        if tenants:
+            house.submit(*enable("d-1.0.0"), tenant=tenants.pop())
+            house.work()
+        return answer()
+
+    house.script("d-1.0.0", call_while_another_begins)
+    assert house.carried_out(*enable("d-1.0.0")).status is JobStatus.DONE
+    assert len(house.store.users_of("d-1.0.0")) == 21
 
 
 def test_modules_get_the_tenant_their_own_address_and_the_token() -> None:
