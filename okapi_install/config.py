@@ -54,7 +54,7 @@ class Settings:
     data: Path = _setting(rules.folder, Path("data"))  # noqa: RUF009 - a field, and a Path is immutable
     workers: int = _setting(rules.count(1), 2)
     concurrency: int = _setting(rules.count(1), 500)
-    worker_nice: int = _setting(rules.count(0), 5)
+    worker_nice: int = _setting(rules.count(0), 2)
     api_threads: int = _setting(rules.count(4), 400)
 
     database_url: str | None = _setting(rules.database_url, None)
