@@ -11,8 +11,8 @@ import gevent
 from celery.app.events import Events
 from celery.events.dispatcher import EventDispatcher
 
-_MOMENT = 0.1
-"""Seconds."""
+_MOMENT, _PAUSE = 0.1, 1.0
+"""Seconds: how long events are gathered, and how long until those are sent again that the broker did not take."""
 
 
 class GatheringDispatcher(EventDispatcher):
@@ -22,14 +22,17 @@ class GatheringDispatcher(EventDispatcher):
         self._due = False
         super().__init__(*given, **{**options, "buffer_group": frozenset({"task"}), "on_send_buffered": self._soon})
 
-    def _soon(self) -> None:
+    def _soon(self, seconds: float = _MOMENT) -> None:
         if not self._due:
             self._due = True
-            gevent.spawn_later(_MOMENT, self._send_gathered)
+            gevent.spawn_later(seconds, self._send_gathered)
 
     def _send_gathered(self) -> None:
+        """Celery keeps what it could not send, but tries again only with the next events, which may be hours away."""
         self._due = False
         self.flush()
+        if self._outbound_buffer:
+            self._soon(_PAUSE)
 
 
 class GatheringEvents(Events):
