@@ -47,26 +47,27 @@ class RedisNotifier:
         self._lock = threading.Lock()
         self._changed: set[str] = set()
         self._due = threading.Event()
+        self._urgent = threading.Event()
         self._wakes: dict[str, set[Wake]] = defaultdict(set)
         self._threads: dict[str, threading.Thread] = {}
 
     def changed(self, job_id: str, *, now: bool = False) -> None:
         """See ports.Notifier."""
-        if now:
-            self._changed.discard(job_id)
-            self._publish([job_id])
-            return
         self._changed.add(job_id)
+        if now:
+            self._urgent.set()
         self._due.set()
         self._run("publisher", self._publish_changes)
 
     def _publish_changes(self) -> None:
         while True:
             self._due.wait()
-            time.sleep(_TOGETHER)
+            self._urgent.wait(_TOGETHER)
+            self._urgent.clear()
             self._due.clear()
             jobs, self._changed = self._changed, set()
-            self._publish(list(jobs))
+            if jobs:
+                self._publish(list(jobs))
 
     def _publish(self, jobs: list[str]) -> None:
         try:
