@@ -8,6 +8,7 @@ as each other carry the same `@pytest.mark.xdist_group("...")`.
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -33,6 +34,9 @@ settings.load_profile("okapi-install")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Removes what a developer's shell has set: settings come from the tests alone."""
+    """Removes what a developer's shell has set: settings come from the tests alone. Who starts the tests in the
+    background may have told them to ignore Ctrl-C; the commands that they start must not inherit that.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
         del os.environ[name]
