@@ -1,5 +1,5 @@
 """How often Python looks for cycles of garbage. Its own pace is that of a small script: in a worker under load it took
-an eighth of the processor time.
+a tenth of the processor time.
 """
 
 from __future__ import annotations
