@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -243,19 +243,18 @@ class InstallService:
     def abort_all(self, tenant: str) -> None:
         """Aborts all of the tenant's jobs and removes their info; those that wait go first, so that none begins."""
         jobs = self._store.jobs_of(tenant)
-        for job in sorted(jobs, key=lambda job: job.status is not JobStatus.QUEUED):
-            try:
-                self.abort(job.id, keep=False, tenant=tenant)
-            except NotFound:
-                continue
+        self._abort_each(sorted(jobs, key=lambda job: job.status is not JobStatus.QUEUED))
 
     def stop_all(self, tenant: str) -> None:
         """Aborts what waits or runs for the tenant, also what Okapi's list of jobs has not; what waits goes first."""
         for status in (JobStatus.QUEUED, JobStatus.RUNNING):
             of_tenant = JobFilter(tenant=tenant, status=status, limit=self._limits.most_waiting + 1)
-            for job in self._store.find_jobs(of_tenant).jobs:
-                with suppress(NotFound):
-                    self.abort(job.id, keep=False, tenant=tenant)
+            self._abort_each(self._store.find_jobs(of_tenant).jobs)
+
+    def _abort_each(self, jobs: Iterable[Job]) -> None:
+        for job in jobs:
+            with suppress(NotFound):
+                self.abort(job.id, keep=False, tenant=job.tenant)
 
     def retry(self, job_id: str, headers: Mapping[str, str]) -> Job:
         """Runs again, in the same job, the steps that are not done. Raises NotFound; UserError if there are none."""
