@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 
 from okapi_install.config import Settings
-from okapi_install.web.gunicorn_app import gunicorn_options
+from okapi_install.web.server import gunicorn_options
 
 _settings = Settings.load(os.environ)
 _settings.check_door()

@@ -16,27 +16,27 @@ from okapi_install.adapters.store import check_schema, ensure_builtin, open_stor
 from okapi_install.adapters.tenant_api import RequestsTenantApi
 from okapi_install.adapters.webhook import RequestsWebhook
 from okapi_install.config import Settings, SettingsError, variable
-from okapi_install.domain.internal_module import internal_module
-from okapi_install.service.call_policy import CallPolicy
+from okapi_install.domain.modules.internal_module import internal_module
 from okapi_install.service.callbacks import CallbackRule, CallbackService
-from okapi_install.service.catalog import Catalog
 from okapi_install.service.discovery import DiscoveryService, EnvironmentService, Node
-from okapi_install.service.history import HistoryService
 from okapi_install.service.installs import InstallService, Limits
-from okapi_install.service.metering import Metering
-from okapi_install.service.meters import Meters
-from okapi_install.service.module_calls import ModuleCalls
-from okapi_install.service.patience import Patience
+from okapi_install.service.metrics import Meters
+from okapi_install.service.metrics_store import Metering
 from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Store
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
-from okapi_install.service.runner import Rhythm, Runner
 from okapi_install.service.spans import NoTracer, Tracer
-from okapi_install.service.steps import StepRunner
 from okapi_install.service.tenants import TenantService
-from okapi_install.service.traced import TracedInstalls, TracedSteps, TracedTenantApi
-from okapi_install.service.workshop import Workshop
+from okapi_install.service.timings import HistoryService
+from okapi_install.service.worker.call_policy import CallPolicy
+from okapi_install.service.worker.catalog import Catalog
+from okapi_install.service.worker.context import Workshop
+from okapi_install.service.worker.module_calls import ModuleCalls
+from okapi_install.service.worker.step import StepRunner
+from okapi_install.service.worker.store_retries import Patience
+from okapi_install.service.worker.traced import TracedInstalls, TracedSteps, TracedTenantApi
+from okapi_install.service.worker.worker import Rhythm, Runner
 
 
 def required_broker(settings: Settings) -> str:

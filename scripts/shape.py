@@ -1,6 +1,6 @@
 """Check the shape of the code: `shape.py FOLDER ...` prints what is out of shape, a line each, and then exits with 1.
 
-A function has at most 40 lines without its docstring, nests at most 3 deep and is annotated; a file has at most 300
+A function has at most 40 lines without its docstring, nests at most 3 deep and is annotated; a file has at most 500
 lines; no two modules import each other, directly or through others, at the top or inside a function. In the product
 (okapi_install and worker) every module and every public class, function and method has a docstring; methods that are
 an interface's or Python's need none.
@@ -16,7 +16,7 @@ from pathlib import Path
 
 MOST_FUNCTION_LINES = 40
 MOST_NESTING = 3
-MOST_FILE_LINES = 300
+MOST_FILE_LINES = 500
 PRODUCT = ("okapi_install", "worker")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

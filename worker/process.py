@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from okapi_install.bootstrap import WorkerParts
-from okapi_install.service.runner import Runner
+from okapi_install.service.worker.worker import Runner
 
 _parts: list[WorkerParts] = []
 

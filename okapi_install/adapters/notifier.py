@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import redis
 import structlog
 
-from okapi_install.service.meters import BROKER_ERRORS, Meters
+from okapi_install.service.metrics import BROKER_ERRORS, Meters
 
 log = structlog.get_logger()
 

@@ -17,7 +17,7 @@ from kombu.exceptions import OperationalError
 
 from okapi_install.adapters.broker_connection import PromptAMQP
 from okapi_install.adapters.celery_config import celery_settings
-from okapi_install.service.meters import BROKER_ERRORS, Meters
+from okapi_install.service.metrics import BROKER_ERRORS, Meters
 from okapi_install.service.ports import JobRef
 
 log = structlog.get_logger()

@@ -69,7 +69,7 @@ def serve(**overrides: object) -> None:
 @_reported
 def api(**overrides: object) -> None:
     """Run the API alone, under gunicorn; database and broker come from the settings."""
-    from okapi_install.web.gunicorn_app import run_gunicorn
+    from okapi_install.web.server import run_gunicorn
 
     settings = _settings(**overrides)
     settings.check_door()

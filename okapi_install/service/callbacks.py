@@ -18,7 +18,7 @@ import structlog
 from okapi_install.domain.errors import OkapiInstallError, StoreUnavailable, UserError
 from okapi_install.domain.jobs import Job
 from okapi_install.domain.timestamps import iso
-from okapi_install.service.meters import CALLBACKS, Meters
+from okapi_install.service.metrics import CALLBACKS, Meters
 from okapi_install.service.ports import JobStore, Tasks
 
 log = structlog.get_logger()

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from okapi_install.domain.errors import NotFound, Unresolvable, UserError
-from okapi_install.domain.explain import explain
 from okapi_install.domain.invocation import InvokeRule
 from okapi_install.domain.jobs import COMPLETE, Change, InstallOptions, Job, JobKind, JobStatus, Stage, Step, StepStatus
+from okapi_install.domain.planning.explain import explain
 from okapi_install.service.callbacks import CallbackRule
 from okapi_install.service.job_reader import JobReader
-from okapi_install.service.meters import JOBS_ENDED, JOBS_SUBMITTED, Meters
+from okapi_install.service.metrics import JOBS_ENDED, JOBS_SUBMITTED, Meters
 from okapi_install.service.planning import Planned, Planner, expected, parallel_checked
 from okapi_install.service.ports import (
     Aborted,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from okapi_install.domain import plan
 from okapi_install.domain.errors import NotFound, UserError
 from okapi_install.domain.jobs import Action, Change, InstallOptions, JobKind, Stage, Step
 from okapi_install.domain.messages import message
-from okapi_install.domain.registry import Registry
-from okapi_install.domain.resolver import check_enabled, resolve
-from okapi_install.domain.versions import ModuleId
+from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.modules.versions import ModuleId
+from okapi_install.domain.planning import schedule
+from okapi_install.domain.planning.resolver import check_enabled, resolve
 from okapi_install.service.ports import TenantState
 from okapi_install.service.registry import RegistryService
 
@@ -52,15 +52,15 @@ class Planner:
         else:
             changes = resolve(registry, have, request, options)
         steps = tuple(Step(pos=pos, change=change, stage=Stage.PENDING) for pos, change in enumerate(changes))
-        edges = plan.edges(changes, registry.get, have)
-        return Planned(changes=changes, steps=steps, edges=edges, assumed=plan.digest(have))
+        edges = schedule.edges(changes, registry.get, have)
+        return Planned(changes=changes, steps=steps, edges=edges, assumed=schedule.digest(have))
 
 
 def expected(state: TenantState) -> frozenset[str]:
     """What the tenant will have enabled once the jobs ahead are done."""
     have = state.enabled
     for steps in state.ahead:
-        have = plan.apply(have, (step.change for step in steps if step.stage is not Stage.DONE))
+        have = schedule.apply(have, (step.change for step in steps if step.stage is not Stage.DONE))
     return have
 
 

@@ -7,10 +7,10 @@ from typing import Protocol
 
 import structlog
 
-from okapi_install.domain.descriptors import ModuleDescriptor, ModuleSummary
 from okapi_install.domain.errors import NotFound, UserError
-from okapi_install.domain.internal_module import OKAPI_PRODUCT
 from okapi_install.domain.messages import message
+from okapi_install.domain.modules.descriptors import ModuleDescriptor, ModuleSummary
+from okapi_install.domain.modules.internal_module import OKAPI_PRODUCT
 from okapi_install.service.registry import RegistryService
 
 log = structlog.get_logger()

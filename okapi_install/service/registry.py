@@ -7,15 +7,15 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
-from okapi_install.domain.descriptors import InterfaceRef, ModuleDescriptor, ModuleSummary
 from okapi_install.domain.errors import NotFound, UserError
 from okapi_install.domain.identifiers import check_length
-from okapi_install.domain.interface_versions import compatible
 from okapi_install.domain.messages import message
-from okapi_install.domain.module_query import ModuleQuery
-from okapi_install.domain.registry import Registry
-from okapi_install.domain.registry_index import Index
-from okapi_install.domain.versions import VersionFilter
+from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleDescriptor, ModuleSummary
+from okapi_install.domain.modules.index import Index
+from okapi_install.domain.modules.interface_versions import compatible
+from okapi_install.domain.modules.query import ModuleQuery
+from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.modules.versions import VersionFilter
 from okapi_install.service.ports import RegistryDelta, RegistryStore
 
 log = structlog.get_logger()

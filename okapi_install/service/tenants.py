@@ -7,13 +7,13 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from okapi_install.domain.descriptors import Interface, ModuleDescriptor, ModuleSummary
 from okapi_install.domain.errors import NotFound, UserError
 from okapi_install.domain.identifiers import LONGEST_TENANT_ID, check_tenant_id, is_tenant_id
-from okapi_install.domain.internal_module import OKAPI_PRODUCT
 from okapi_install.domain.messages import message
-from okapi_install.domain.module_query import ModuleQuery
-from okapi_install.domain.versions import ModuleId
+from okapi_install.domain.modules.descriptors import Interface, ModuleDescriptor, ModuleSummary
+from okapi_install.domain.modules.internal_module import OKAPI_PRODUCT
+from okapi_install.domain.modules.query import ModuleQuery
+from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.service.ports import RegistryStore, Tenant
 from okapi_install.service.registry import RegistryService
 

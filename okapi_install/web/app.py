@@ -8,11 +8,11 @@ from flask import Blueprint, Flask, g, request
 
 from okapi_install.config import Settings
 from okapi_install.service.tenants import SUPERTENANT, TenantService
-from okapi_install.web import errors
-from okapi_install.web.doors import Doors
-from okapi_install.web.paths import Segment, SegmentedPaths
-from okapi_install.web.requests import RequestContext
-from okapi_install.web.tokens import Claims, token_of
+from okapi_install.web.guards import Doors
+from okapi_install.web.http import errors
+from okapi_install.web.http.paths import Segment, SegmentedPaths
+from okapi_install.web.http.requests import RequestContext
+from okapi_install.web.http.tokens import Claims, token_of
 
 
 def create_app(settings: Settings, blueprints: Sequence[Blueprint], tenants: TenantService) -> Flask:

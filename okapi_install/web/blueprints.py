@@ -8,36 +8,29 @@ from flask import Blueprint, Flask
 
 from okapi_install.bootstrap import Services, build_services
 from okapi_install.config import Settings
-from okapi_install.web import (
-    discovery,
-    environment,
-    installs,
-    jobs_api,
-    metrics,
-    openapi,
-    page,
-    registry,
-    request_meters,
-    system,
-    tenants,
-)
+from okapi_install.web import metrics, request_meters
+from okapi_install.web.api import jobs as api_jobs
+from okapi_install.web.api import openapi
 from okapi_install.web.app import create_app
-from okapi_install.web.page_login import PageLogin
+from okapi_install.web.login import PageLogin
+from okapi_install.web.okapi import discovery, environment, installs, system, tenants
+from okapi_install.web.okapi import modules as okapi_modules
+from okapi_install.web.page import routes as page_routes
 
 
 def blueprints(services: Services) -> Sequence[Blueprint]:
     """What create_app registers."""
     sign_in = PageLogin(services.settings.api_key)
     found = (
-        registry.blueprint(services.registry, services.pull),
+        okapi_modules.blueprint(services.registry, services.pull),
         tenants.blueprint(services.tenants, services.registry),
         discovery.blueprint(services.discovery),
         environment.blueprint(services.environment),
         system.blueprint(services.discovery),
         installs.blueprint(services.installs, services.tenants, strict_delete=services.settings.strict_delete),
-        jobs_api.blueprint(services.installs, services.history),
+        api_jobs.blueprint(services.installs, services.history),
         openapi.blueprint(),
-        page.blueprint(services.installs, services.history, services.tenants, sign_in),
+        page_routes.blueprint(services.installs, services.history, services.tenants, sign_in),
     )
     if not services.settings.metrics:
         return found

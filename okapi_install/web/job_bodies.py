@@ -5,7 +5,7 @@ from __future__ import annotations
 from okapi_install.domain.jobs import Job
 from okapi_install.service.job_reader import MOST_KEPT
 from okapi_install.service.recent import Recent
-from okapi_install.web.answers import json_bytes
+from okapi_install.web.http.responses import json_bytes
 from okapi_install.web.job_views import okapi_job_view
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from okapi_install.domain.jobs import Change, InstallOptions, Job, JobStatus, Step, StepStatus
+from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.problems import to_json
 from okapi_install.domain.timestamps import iso
-from okapi_install.domain.versions import ModuleId
 from okapi_install.service.ports import Durations
 
 Document = dict[str, object]

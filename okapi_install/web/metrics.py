@@ -15,8 +15,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from okapi_install import __version__
-from okapi_install.service.metering import Metering, Reading
-from okapi_install.service.meters import BUCKET, LIMIT, METERS, SUM, Labels, Meter
+from okapi_install.service.metrics import BUCKET, LIMIT, METERS, SUM, Labels, Meter
+from okapi_install.service.metrics_store import Metering, Reading
 from okapi_install.service.ports import Census
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
 
-from okapi_install.service.meters import HTTP_REQUESTS, HTTP_SECONDS, Meters
+from okapi_install.service.metrics import HTTP_REQUESTS, HTTP_SECONDS, Meters
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -6,8 +6,8 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from okapi_install.domain.descriptors import ModuleDescriptor
 from okapi_install.domain.jobs import Change, InstallOptions, Job, JobKind, JobStatus, Stage, Step, StepStatus
+from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.service.ports import Claim, Ending, NewJob, Progress, Store, Tenant
 
 DONE = Ending(status=JobStatus.DONE)

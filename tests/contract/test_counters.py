@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from okapi_install.adapters.store import SqlStore
 from okapi_install.domain.jobs import StepStatus
-from okapi_install.service.meters import CountKey
+from okapi_install.service.metrics import CountKey
 from okapi_install.service.ports import Progress, Store
 from tests.contract.builders import begun, claimed, done, ended, submit
 from tests.contract.conftest import PassTime

@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 
-from okapi_install.domain.descriptors import ModuleDescriptor
 from okapi_install.domain.errors import NotFound, UserError
 from okapi_install.domain.messages import message
+from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.service.ports import EnvEntry, Instance, RegistryChange, RegistryDelta, Tenant
 
 

@@ -9,7 +9,7 @@ from okapi_install.adapters.store.endings import ABORTED, aborted_step, check_re
 from okapi_install.domain.errors import KeyReused, LostJob, NotFound, TooManyJobs
 from okapi_install.domain.jobs import ACTIVE, Job, JobKind, JobStatus, Step, StepStatus, check_transition
 from okapi_install.domain.messages import message
-from okapi_install.domain.versions import ModuleId
+from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.service.ports import (
     Aborted,
     Claim,

@@ -9,8 +9,8 @@ from itertools import count
 
 from okapi_install.domain.errors import LostJob, NotFound
 from okapi_install.domain.jobs import ACTIVE, Job, JobStatus, Step, StepStatus
-from okapi_install.domain.versions import ModuleId
-from okapi_install.service.meters import CountKey
+from okapi_install.domain.modules.versions import ModuleId
+from okapi_install.service.metrics import CountKey
 from okapi_install.service.ports import Beat, Census, Claim, JobRef, WorkerInfo
 from tests.fakes.memory_record import Record
 from tests.fakes.memory_registry import MemoryRegistry

@@ -19,7 +19,7 @@ import yaml
 from compose_pydantic.models import ComposeSpecification
 
 from okapi_install.config import FIELDS, PREFIX, Settings, SettingsError, variable
-from okapi_install.web.gunicorn_app import gunicorn_options
+from okapi_install.web.server import gunicorn_options
 from tests.fixtures.deployment import DEPLOYED, SECRETS
 from tests.fixtures.parts import ROOT
 from tests.fixtures.redis import REDIS_OPTIONS

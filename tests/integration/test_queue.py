@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from okapi_install.adapters.celery_config import celery_settings
 from okapi_install.adapters.queue import CeleryQueue
 from okapi_install.domain.jobs import JobKind
-from okapi_install.service.meters import BROKER_ERRORS, Meters
+from okapi_install.service.metrics import BROKER_ERRORS, Meters
 from okapi_install.service.ports import JobRef
 from tests.fixtures.redis import RedisServer
 from tests.fixtures.site import until

@@ -16,7 +16,7 @@ from okapi_install.domain.jobs import InstallOptions, Job, JobKind
 from okapi_install.service.installs import Order
 from okapi_install.service.ports import ConnectionRefused
 from okapi_install.tracing import OtelTracer
-from okapi_install.web.requests import RequestContext
+from okapi_install.web.http.requests import RequestContext
 from tests.fakes.fake_modules import answer
 from tests.unit.service.house import House, enable
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from okapi_install.adapters.store.tables import COUNTERS
 from okapi_install.adapters.store.transactions import StorePart, glance, write
 from okapi_install.adapters.store.upserts import upserting
-from okapi_install.service.meters import CountKey
+from okapi_install.service.metrics import CountKey
 
 _ADD = upserting(COUNTERS, lambda new: {"value": COUNTERS.c.value + new["value"]}, ["name", "labels"])
 _ALL = select(COUNTERS.c.name, COUNTERS.c.labels, COUNTERS.c.value)

@@ -13,7 +13,7 @@ from okapi_install.adapters.store.transactions import StorePart, glance, write
 from okapi_install.adapters.store.upserts import replacing, upserting
 from okapi_install.domain.errors import StoreUnavailable
 from okapi_install.domain.jobs import StepStatus
-from okapi_install.domain.versions import ModuleId
+from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.service.ports import Durations
 
 _d = DURATIONS.c

@@ -11,9 +11,9 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, func, inser
 
 from okapi_install.adapters.store.tables import ENABLED, MODULES, REGISTRY_LOG
 from okapi_install.adapters.store.transactions import StorePart, glance, snapshot, write
-from okapi_install.domain.descriptors import ModuleDescriptor, ModuleSummary
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.messages import message
+from okapi_install.domain.modules.descriptors import ModuleDescriptor, ModuleSummary
 from okapi_install.service.ports import RegistryChange, RegistryDelta
 
 _m, _l = MODULES.c, REGISTRY_LOG.c

@@ -18,9 +18,9 @@ from okapi_install.adapters.store.registry import RegistryPart
 from okapi_install.adapters.store.tenants import TenantPart
 from okapi_install.adapters.store.transactions import Database, glance
 from okapi_install.adapters.store.upkeep import UpkeepPart
-from okapi_install.domain.descriptors import ModuleDescriptor
 from okapi_install.domain.errors import NotFound, StoreUnavailable, UserError
-from okapi_install.service.meters import Meters
+from okapi_install.domain.modules.descriptors import ModuleDescriptor
+from okapi_install.service.metrics import Meters
 from okapi_install.service.ports import Beat, Census, Claim, Ending, JobRef, Progress, Store, Tenant
 
 _ALIVE = text("SELECT 1")

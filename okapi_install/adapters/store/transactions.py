@@ -20,8 +20,8 @@ from okapi_install.adapters.store.engine import BEGIN_OPTION, POOL_WAIT, connect
 from okapi_install.adapters.store.faults import DatabaseFailure, fault, worth_repeating
 from okapi_install.adapters.store.learned import Learned
 from okapi_install.domain.errors import InternalError
-from okapi_install.service.fair_limit import FairLimit
-from okapi_install.service.meters import STORE_ERRORS, Meters
+from okapi_install.service.metrics import STORE_ERRORS, Meters
+from okapi_install.service.worker.fair_limit import FairLimit
 
 P = ParamSpec("P")
 T = TypeVar("T")

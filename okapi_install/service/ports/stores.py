@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from okapi_install.domain.descriptors import ModuleDescriptor
 from okapi_install.domain.jobs import Job, JobStatus, Step
-from okapi_install.service.meters import CountKey
+from okapi_install.domain.modules.descriptors import ModuleDescriptor
+from okapi_install.service.metrics import CountKey
 from okapi_install.service.ports.values import (
     Aborted,
     Beat,

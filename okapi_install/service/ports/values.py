@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from okapi_install.domain.descriptors import ModuleSummary
 from okapi_install.domain.jobs import Change, InstallOptions, Job, JobKind, JobStatus, Step
+from okapi_install.domain.modules.descriptors import ModuleSummary
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from okapi_install.domain.descriptors import InterfaceRef, ModuleDescriptor, ModuleSummary, interface_ref
-from okapi_install.domain.enabled import EnabledModules
-from okapi_install.domain.interface_versions import compatible
-from okapi_install.domain.internal_module import internal_module
 from okapi_install.domain.jobs import Action, Change, InstallOptions
-from okapi_install.domain.registry import Registry
-from okapi_install.domain.versions import ModuleId
+from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleDescriptor, ModuleSummary, interface_ref
+from okapi_install.domain.modules.interface_versions import compatible
+from okapi_install.domain.modules.internal_module import internal_module
+from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.modules.versions import ModuleId
+from okapi_install.domain.planning.enabled import EnabledModules
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 OPTIONS = InstallOptions()

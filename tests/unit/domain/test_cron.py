@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from okapi_install.domain.cron import cron_problem
+from okapi_install.domain.modules.cron import cron_problem
 
 
 @pytest.mark.parametrize("text", ["* * * * *", "*/5 0-6/2 1,15 JAN-MAR mon", "59 23 31 12 7", "3/10 0 * * *"])

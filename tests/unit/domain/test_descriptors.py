@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from okapi_install.domain.descriptors import InterfaceRef, ModuleDescriptor, ModuleSummary, interface_ref
 from okapi_install.domain.errors import UserError
+from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleDescriptor, ModuleSummary, interface_ref
 from tests.unit.domain.registries import read_shared, registries
 
 HANDLER: dict[str, Any] = {"methods": ["GET"], "pathPattern": "/a/{id}/*", "permissionsRequired": []}

@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 
 import pytest
 
-from okapi_install.domain.descriptors import ModuleSummary
 from okapi_install.domain.errors import Unresolvable
-from okapi_install.domain.explain import explain
 from okapi_install.domain.jobs import Change
-from okapi_install.domain.registry import Registry
-from okapi_install.domain.resolver import resolve
+from okapi_install.domain.modules.descriptors import ModuleSummary
+from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.planning.explain import explain
+from okapi_install.domain.planning.resolver import resolve
 from tests.unit.domain.registries import OPTIONS, enable, module
 
 WHY = "  q-1.0.0 requires ip 1.3, but the plan has 1.2 of p-1.0.0, which was asked for or is needed by something else."

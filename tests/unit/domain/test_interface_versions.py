@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from okapi_install.domain.errors import UserError
-from okapi_install.domain.interface_versions import InterfaceVersion, compatible
+from okapi_install.domain.modules.interface_versions import InterfaceVersion, compatible
 
 
 @pytest.mark.parametrize(

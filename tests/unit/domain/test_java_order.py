@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from okapi_install.domain.java_order import JavaMap, capacity, key_order, sized_capacity, spread
+from okapi_install.domain.modules.java_order import JavaMap, capacity, key_order, sized_capacity, spread
 
 EXPECTED_OF_14 = "mod-10 mod-11 mod-12 mod-13 mod-2 mod-1 mod-0 mod-6 mod-5 mod-4 mod-3 mod-9 mod-8 mod-7"
 

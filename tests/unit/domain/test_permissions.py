@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from okapi_install.domain.descriptors import ModuleDescriptor
 from okapi_install.domain.errors import UserError
-from okapi_install.domain.permissions import permission_list
+from okapi_install.domain.modules.descriptors import ModuleDescriptor
+from okapi_install.domain.modules.permissions import permission_list
 
 SET = {"permissionName": "a.all", "replaces": ["a.old"], "subPermissions": ["a.get"], "visible": True}
 NAME = "SYS#a-1.0.0#/a#[GET, POST]"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from okapi_install.domain.descriptors import InterfaceRef, ModuleSummary
 from okapi_install.domain.errors import UserError
-from okapi_install.domain.interface_versions import compatible
-from okapi_install.domain.registry import Registry
-from okapi_install.domain.versions import VersionFilter
+from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleSummary
+from okapi_install.domain.modules.interface_versions import compatible
+from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.modules.versions import VersionFilter
 from tests.unit.domain.registries import module, real_modules, registries
 
 USERS = [module("users-1.0.0", ["u 1.0"]), module("users-1.10.0", ["u 1.1"]), module("users-1.9.0-A", ["u 1.1"])]

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from okapi_install.domain.descriptors import ModuleSummary
 from okapi_install.domain.errors import Provider, Unresolvable, UserError
 from okapi_install.domain.jobs import Action, Change, InstallOptions
-from okapi_install.domain.registry import Registry
-from okapi_install.domain.resolver import check_enabled, resolve
+from okapi_install.domain.modules.descriptors import ModuleSummary
+from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.planning.resolver import check_enabled, resolve
 from tests.unit.domain.registries import OPTIONS, disable, enable, module, out_of_order, told
 
 CHAIN = (

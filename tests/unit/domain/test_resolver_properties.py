@@ -8,12 +8,12 @@ from itertools import permutations
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from okapi_install.domain.descriptors import ModuleSummary
 from okapi_install.domain.errors import Unresolvable
 from okapi_install.domain.jobs import Action, Change
-from okapi_install.domain.plan import apply
-from okapi_install.domain.registry import Registry
-from okapi_install.domain.resolver import check_enabled, resolve
+from okapi_install.domain.modules.descriptors import ModuleSummary
+from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.planning.resolver import check_enabled, resolve
+from okapi_install.domain.planning.schedule import apply
 from tests.unit.domain.registries import (
     OPTIONS,
     consistent_sets,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from okapi_install.domain.errors import UserError
-from okapi_install.domain.versions import ModuleId, SemVer, VersionFilter
+from okapi_install.domain.modules.versions import ModuleId, SemVer, VersionFilter
 
 ASCENDING = [
     "1",

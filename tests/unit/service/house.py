@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from okapi_install.domain.descriptors import ModuleDescriptor
 from okapi_install.domain.jobs import Action, Change, InstallOptions, Job, JobKind
-from okapi_install.service.call_policy import CallPolicy
+from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.service.callbacks import CallbackRule
-from okapi_install.service.catalog import Catalog
 from okapi_install.service.installs import InstallService, Limits, Order
-from okapi_install.service.meters import Meters
-from okapi_install.service.module_calls import ModuleCalls
-from okapi_install.service.patience import Patience
+from okapi_install.service.metrics import Meters
 from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Instance, Tenant
 from okapi_install.service.registry import RegistryService
-from okapi_install.service.runner import Rhythm, Runner
 from okapi_install.service.spans import NoTracer, Tracer
-from okapi_install.service.steps import StepRunner
-from okapi_install.service.traced import TracedInstalls, TracedSteps, TracedTenantApi
-from okapi_install.service.workshop import Workshop
+from okapi_install.service.worker.call_policy import CallPolicy
+from okapi_install.service.worker.catalog import Catalog
+from okapi_install.service.worker.context import Workshop
+from okapi_install.service.worker.module_calls import ModuleCalls
+from okapi_install.service.worker.step import StepRunner
+from okapi_install.service.worker.store_retries import Patience
+from okapi_install.service.worker.traced import TracedInstalls, TracedSteps, TracedTenantApi
+from okapi_install.service.worker.worker import Rhythm, Runner
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.fake_modules import FakeModules, Script
 from tests.fakes.inline_tasks import InlineTasks

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from okapi_install.domain.descriptors import ModuleDescriptor
-from okapi_install.service.call_policy import CallPolicy
-from okapi_install.service.catalog import Catalog
-from okapi_install.service.patience import Patience
+from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.service.ports import Instance
 from okapi_install.service.registry import RegistryService
+from okapi_install.service.worker.call_policy import CallPolicy
+from okapi_install.service.worker.catalog import Catalog
+from okapi_install.service.worker.store_retries import Patience
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.memory_store import MemoryStore
 from tests.unit.service.house import CHAIN

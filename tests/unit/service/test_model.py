@@ -12,10 +12,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from okapi_install.domain.descriptors import ModuleDescriptor
 from okapi_install.domain.errors import OkapiInstallError, UserError
 from okapi_install.domain.jobs import Action, Change, InstallOptions, JobKind, JobStatus
-from okapi_install.domain.versions import ModuleId
+from okapi_install.domain.modules.descriptors import ModuleDescriptor
+from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.service.installs import Order
 from okapi_install.service.ports import Instance, Tenant
 from tests.unit.service.house import House, descriptor

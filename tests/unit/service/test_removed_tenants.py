@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from okapi_install.domain.errors import StoreUnavailable
 from okapi_install.domain.jobs import Job, JobKind
-from okapi_install.service.meters import JOBS_ENDED
+from okapi_install.service.metrics import JOBS_ENDED
 from okapi_install.service.ports import Answer, Beat, Tenant
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.tenants import TenantService

@@ -10,8 +10,8 @@ import pytest
 from okapi_install.domain.errors import StoreNotWritable
 from okapi_install.domain.jobs import Job, JobStatus, Stage, StepStatus
 from okapi_install.service.ports import Answer
-from okapi_install.service.runner import Rhythm
-from okapi_install.service.step_book import StepBook
+from okapi_install.service.worker.step_book import StepBook
+from okapi_install.service.worker.worker import Rhythm
 from tests.fakes.fake_modules import Call, answer
 from tests.unit.service.house import House, enable
 

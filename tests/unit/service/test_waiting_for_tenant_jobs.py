@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from okapi_install.domain.jobs import JobStatus
-from okapi_install.service.call_policy import CallPolicy
 from okapi_install.service.ports import Answer, ModuleUnreachable
+from okapi_install.service.worker.call_policy import CallPolicy
 from tests.fakes.fake_modules import Call, Script, answer
 from tests.unit.service.house import House, enable
 

@@ -11,15 +11,16 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from okapi_install.config import Settings
-from okapi_install.domain.descriptors import ModuleDescriptor
-from okapi_install.domain.internal_module import OKAPI_MODULE, internal_module
+from okapi_install.domain.modules.descriptors import ModuleDescriptor
+from okapi_install.domain.modules.internal_module import OKAPI_MODULE, internal_module
 from okapi_install.service.discovery import DiscoveryService, EnvironmentService, Node
 from okapi_install.service.ports import Tenant
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.tenants import SUPERTENANT, TenantService
-from okapi_install.web import discovery, environment, registry, system, tenants
 from okapi_install.web.app import create_app
+from okapi_install.web.okapi import discovery, environment, system, tenants
+from okapi_install.web.okapi import modules as okapi_modules
 from tests.fakes.memory_store import MemoryStore
 
 Document = dict[str, Any]
@@ -67,7 +68,7 @@ class Api:
         known = TenantService(self.store, modules, self.removals.append)
         found = DiscoveryService(self.store, self.probe, Node(node_id="localhost", url="http://localhost:9130"))
         blueprints = [
-            registry.blueprint(modules, PullService(modules, self.remote)),
+            okapi_modules.blueprint(modules, PullService(modules, self.remote)),
             tenants.blueprint(known, modules),
             discovery.blueprint(found),
             environment.blueprint(EnvironmentService(self.store)),

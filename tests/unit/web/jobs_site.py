@@ -6,15 +6,15 @@ from flask.testing import FlaskClient
 
 from okapi_install.bootstrap import Services
 from okapi_install.config import Settings
-from okapi_install.domain.internal_module import OKAPI_MODULE, internal_module
+from okapi_install.domain.modules.internal_module import OKAPI_MODULE, internal_module
 from okapi_install.service.callbacks import CallbackRule
 from okapi_install.service.discovery import DiscoveryService, EnvironmentService, Node
-from okapi_install.service.history import HistoryService
-from okapi_install.service.metering import Metering
+from okapi_install.service.metrics_store import Metering
 from okapi_install.service.ports import Tenant
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.tenants import SUPERTENANT, TenantService
+from okapi_install.service.timings import HistoryService
 from okapi_install.web import request_meters
 from okapi_install.web.app import create_app
 from okapi_install.web.blueprints import blueprints

@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from okapi_install.domain.errors import StoreUnavailable
 from okapi_install.domain.jobs import JobKind
-from okapi_install.service.meters import HTTP_REQUESTS
+from okapi_install.service.metrics import HTTP_REQUESTS
 from tests.fakes.fake_modules import answer
 from tests.unit.service.house import enable
 from tests.unit.web.jobs_site import JobsSite

@@ -12,7 +12,7 @@ from openapi_spec_validator import validate
 from werkzeug.routing import Rule
 
 from okapi_install import __version__
-from okapi_install.web.openapi import description
+from okapi_install.web.api.openapi import description
 from okapi_install.web.request_meters import pattern_of
 from tests.unit.web.jobs_site import JobsSite
 

@@ -8,9 +8,9 @@ import json
 import pytest
 from flask import Blueprint
 
-from okapi_install.domain.internal_module import OKAPI_MODULE
-from okapi_install.web.java_base64 import IllegalBase64Error, decode_url
-from okapi_install.web.requests import RequestContext, request_context
+from okapi_install.domain.modules.internal_module import OKAPI_MODULE
+from okapi_install.web.http.java_base64 import IllegalBase64Error, decode_url
+from okapi_install.web.http.requests import RequestContext, request_context
 from tests.unit.web.conftest import Api
 
 ENV = "/_/env"

@@ -1,0 +1,109 @@
+"""The query parameters that choose modules from a list, as Okapi reads them (ModuleUtil.filter)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from okapi_install.domain.errors import UserError
+from okapi_install.domain.messages import message
+from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleSummary
+from okapi_install.domain.modules.interface_versions import InterfaceVersion
+from okapi_install.domain.modules.versions import ModuleId, VersionFilter
+
+_JAVA_INT = re.compile(r"[+-]?\d{1,10}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModuleQuery:
+    """The parameters as they were sent; None where there is none."""
+
+    filter: str | None = None
+    latest: str | None = None
+    provide: str | None = None
+    require: str | None = None
+    order_by: str | None = None
+    order: str | None = None
+    pre_release: str | None = None
+    npm_snapshot: str | None = None
+    scope: str | None = None
+
+
+def select(modules: Iterable[ModuleSummary], query: ModuleQuery) -> list[ModuleSummary]:
+    """The modules that the query asks for, in its order: oldest first, unless `order_by` is given.
+
+    Raises:
+        UserError: a parameter cannot be read, in Okapi's words.
+    """
+    prefix = None if query.filter is None else ModuleId.parse(query.filter)
+    versions = VersionFilter.parse(query.pre_release, query.npm_snapshot)
+    found = [
+        m
+        for m in modules
+        if (prefix is None or m.module_id.has_prefix(prefix)) and versions.matches(m.module_id) and _fits(m, query)
+    ]
+    found.sort(key=lambda m: (m.module_id.key, m.id))
+    if query.latest is not None:
+        found = _latest(found, _limit(query.latest))
+    if _descending(query):
+        found.reverse()
+    return found
+
+
+def _fits(module: ModuleSummary, query: ModuleQuery) -> bool:
+    return (
+        _named(module.requires, query.require, query.scope) or _named(module.optional, query.require, query.scope)
+    ) and _named(module.provides, query.provide, query.scope)
+
+
+def _named(interfaces: Sequence[InterfaceRef], wanted: str | None, scope: str | None) -> bool:
+    """Whether one of the interfaces is among `id,id=version,…`."""
+    if wanted is None:
+        return True
+    pairs = [_java_split(item, "=") for item in _java_split(wanted, ",")]
+    return any(
+        _is(interface, pair) for interface in interfaces if scope is None or scope in interface.scope for pair in pairs
+    )
+
+
+def _is(interface: InterfaceRef, pair: Sequence[str]) -> bool:
+    if len(pair) == 2:
+        same = InterfaceVersion.parse(pair[1]).compare(InterfaceVersion.parse(interface.version)) == 0
+        return same and interface.id == pair[0]
+    return bool(pair) and interface.id == pair[0]
+
+
+def _java_split(text: str, separator: str) -> list[str]:
+    """As String.split: empty parts at the end are left out."""
+    parts = text.split(separator)
+    while parts and not parts[-1] and len(text) > 0:
+        parts.pop()
+    return parts
+
+
+def _limit(text: str) -> int:
+    if not _JAVA_INT.fullmatch(text) or not -(2**31) <= int(text) < 2**31:
+        raise UserError(message(11608, "latest", f'For input string: "{text}"'))
+    return int(text)
+
+
+def _latest(modules: Sequence[ModuleSummary], limit: int) -> list[ModuleSummary]:
+    """The newest of each product, at least one of them; both lists are oldest first."""
+    seen: dict[str, int] = {}
+    kept = []
+    for module in reversed(modules):
+        seen[module.product] = seen.get(module.product, 0) + 1
+        if seen[module.product] <= max(1, limit):
+            kept.append(module)
+    return kept[::-1]
+
+
+def _descending(query: ModuleQuery) -> bool:
+    if query.order_by is None:
+        return False
+    if query.order_by != "id":
+        raise UserError(message(11604, query.order_by))
+    if query.order not in (None, "asc", "desc"):
+        raise UserError(message(11605, query.order))
+    return query.order != "asc"

@@ -1,0 +1,152 @@
+"""Whether modules find what they depend on in the registry, and which modules are too old to keep.
+
+The sentences and rules are those of Okapi 7.0.0 (DepResolution.checkAvailable, ModuleManager, ModuleUtil).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cmp_to_key
+
+from okapi_install.domain.errors import UserError
+from okapi_install.domain.messages import message
+from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleSummary
+from okapi_install.domain.modules.index import Entry, Index
+from okapi_install.domain.modules.interface_versions import InterfaceVersion, compatible
+from okapi_install.domain.modules.java_order import capacity, spread
+from okapi_install.domain.modules.versions import VersionFilter
+
+_Providers = Callable[[str], Iterable[Entry]]
+
+
+class _Check:
+    """Looks requirements up among providers; the same question is answered once.
+
+    `providers` gives the modules that provide an interface; `order` sorts them for the sentences.
+    """
+
+    def __init__(self, providers: _Providers, order: Callable[[Entry], tuple[int, str]]) -> None:
+        self._providers = providers
+        self._order = order
+        self._offers: dict[str, frozenset[str]] = {}
+        self._met: dict[tuple[str, str], bool] = {}
+
+    def problems(self, module: ModuleSummary) -> list[str]:
+        """A sentence for each dependency that is not met; an optional one is met if nothing provides it."""
+        optional = [o for o in module.optional if self._versions(o.id)]
+        return [self._sentence(module, r) for r in (*module.requires, *optional) if not self._is_met(r)]
+
+    def _versions(self, ident: str) -> frozenset[str]:
+        known = self._offers.get(ident)
+        if known is None:
+            known = frozenset(e.interface.version for e in self._providers(ident))
+            self._offers[ident] = known
+        return known
+
+    def _is_met(self, required: InterfaceRef) -> bool:
+        key = (required.id, required.version)
+        known = self._met.get(key)
+        if known is None:
+            known = any(compatible(have, required.version) for have in self._versions(required.id))
+            self._met[key] = known
+        return known
+
+    def _sentence(self, module: ModuleSummary, required: InterfaceRef) -> str:
+        have = self._versions(required.id)
+        if not have:
+            return message(10200, module.id, required.id, required.version)
+        entries = sorted(self._providers(required.id), key=self._order)
+        listed = " ".join(_offer(version, entries) for version in _newest_first(have))
+        return message(10201, module.id, required.id, required.version, listed)
+
+
+def _offer(version: str, entries: Sequence[Entry]) -> str:
+    """The version, and every module whose own version it would satisfy (Okapi)."""
+    return "/".join([version, *(e.module.id for e in entries if compatible(version, e.interface.version))])
+
+
+def _newest_first(versions: Iterable[str]) -> list[str]:
+    def compare(a: str, b: str) -> int:
+        return InterfaceVersion.parse(b).compare(InterfaceVersion.parse(a))
+
+    return sorted(sorted(versions), key=cmp_to_key(compare))
+
+
+def check_dependencies(index: Index, new: Sequence[ModuleSummary], versions: VersionFilter) -> str:
+    """What the new modules lack among the modules that the filter lets through and themselves.
+
+    Sentences joined by line ends, "" if nothing is lacking. Source: Okapi (ModuleManager.createList).
+    """
+    added: dict[str, list[Entry]] = {}
+    come = {m.id: m for m in new if not (m.id in index.modules and versions.matches(m.module_id))}
+    for module in come.values():
+        for interface in module.provides:
+            added.setdefault(interface.id, []).append(Entry(module, interface))
+
+    def providers(ident: str) -> list[Entry]:
+        there = [e for e in index.providers.get(ident, ()) if e.module.id not in come]
+        return [e for e in there if versions.matches(e.module.module_id)] + added.get(ident, [])
+
+    mask = capacity(index.size(versions) + len(come)) - 1
+    check = _Check(providers, lambda e: (spread(e.module.id) & mask, e.module.id))
+    return "\n".join(line for module in come.values() for line in check.problems(module))
+
+
+def check_removal(index: Index, module_id: str) -> str:
+    """What the modules that remain would lack, any of them, also what they lack already (Okapi)."""
+    remaining = {i: m for i, m in index.modules.items() if i != module_id}
+    return "\n".join(line for lines in _problems(index, remaining).values() for line in lines)
+
+
+def _problems(index: Index, modules: Mapping[str, ModuleSummary]) -> dict[str, list[str]]:
+    def providers(ident: str) -> list[Entry]:
+        return [e for e in index.providers.get(ident, ()) if e.module.id in modules]
+
+    check = _Check(providers, lambda e: (0, e.module.id))
+    found = {i: check.problems(modules[i]) for i in sorted(modules)}
+    return {i: lines for i, lines in found.items() if lines}
+
+
+def obsolete(index: Index, save_releases: int, save_snapshots: int, *, remove_dependencies: bool) -> list[str]:
+    """Ids of snapshots that are older than so many releases and so many snapshots of their product.
+
+    With `remove_dependencies` the modules that lack something without them follow.
+
+    Raises:
+        UserError: modules would lack something, and are not to be removed as well.
+    """
+    old = _too_old(index, save_releases, save_snapshots)
+    remaining = {i: m for i, m in index.modules.items() if i not in set(old)}
+    broken = _problems(index, remaining)
+    if broken and not remove_dependencies:
+        raise UserError(
+            "Removing obsolete modules resulted in missing dependencies.\n"
+            "Supply removeDependencies=true if you think it's ok to remove them.\n"
+            + "\n".join(line for lines in broken.values() for line in lines)
+        )
+    dropped: list[str] = []
+    while broken:
+        dropped += broken
+        remaining = {i: m for i, m in remaining.items() if i not in broken}
+        broken = _problems(index, remaining)
+    return old + sorted(dropped, key=lambda i: (index.modules[i].module_id.key, i))
+
+
+def _too_old(index: Index, save_releases: int, save_snapshots: int) -> list[str]:
+    result = []
+    for product in sorted(index.products, reverse=True):
+        releases = snapshots = 0
+        previous = None
+        for module in reversed(index.products[product]):
+            ident = module.module_id
+            snapshot = ident.has_pre_release or ident.has_npm_snapshot
+            if snapshot and releases >= save_releases and snapshots >= save_snapshots:
+                result.append(module.id)
+            # Versions that differ in their pre-release part alone belong to one release (Okapi).
+            if ident.has_npm_snapshot or (previous is not None and ident.compare(previous) >= -1):
+                snapshots += 1
+            else:
+                snapshots = 0
+                releases += 1
+            previous = ident
+    return result

@@ -1,0 +1,1 @@
+"""Plans: which modules change, in which order, and what may run when."""

@@ -1,0 +1,135 @@
+"""Makes a plan of what a client asks for: (registry, enabled modules, request, options) -> module changes.
+
+    request ──> as asked for ──> repairs, one at a time, until nothing is wrong ──> order
+                     │                            │
+                     └── Unresolvable             └── Unresolvable
+
+The rules are those of Okapi 7.0.0 (DepResolution, TenantManager), plan for plan and error for error, with two
+differences: repairs go on for as long as they help (Okapi gives up after 100), and the order is right where a
+right order exists. It asks the registry only, and tells nobody what it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from okapi_install.domain.errors import Reason, Unresolvable
+from okapi_install.domain.jobs import Action, Change, InstallOptions
+from okapi_install.domain.messages import message
+from okapi_install.domain.modules.index import Index
+from okapi_install.domain.modules.java_order import sized_capacity
+from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.modules.versions import ModuleId, VersionFilter
+from okapi_install.domain.planning.draft import Draft
+from okapi_install.domain.planning.ordering import ordered
+from okapi_install.domain.planning.repair import Repair
+
+
+def resolve(
+    registry: Registry, enabled: Collection[str], request: Sequence[Change] | None, options: InstallOptions
+) -> tuple[Change, ...]:
+    """The plan, in an order in which it may be carried out.
+
+    Args:
+        registry: all modules.
+        enabled: ids of what the tenant has enabled.
+        request: what is asked for; None for an upgrade of all that is enabled.
+        options: `dep_check`, `reinstall`, `pre_release`, `npm_snapshot` and `simulate` count.
+
+    Raises:
+        Unresolvable: in Okapi's words, with the reasons as data.
+        UserError: a module id cannot be read.
+    """
+    index = registry.index
+    versions = VersionFilter(options.pre_release, options.npm_snapshot)
+    known = (index.modules.get(i) for i in sorted(enabled))
+    draft = Draft(m for m in known if m is not None and versions.matches(m.module_id))
+    changes = list(_upgrades(index, versions, draft) if request is None else request)
+    if not options.dep_check:
+        return _as_given(index, versions, changes, simulate=options.simulate)
+    before = draft.modules.values()
+    repair = Repair(index, versions, draft)
+    planned = repair.run(_applied(repair, changes, reinstall=options.reinstall))
+    return ordered(planned, before, index.modules.get)
+
+
+def check_enabled(registry: Registry, module_ids: Collection[str]) -> tuple[str, ...]:
+    """What is wrong with those modules together, in Okapi's sentences (DepResolution.checkEnabled)."""
+    index = registry.index
+    modules = [m for i in sorted(module_ids) if (m := index.modules.get(i)) is not None]
+    repair = Repair(index, VersionFilter(), Draft(modules, sized_capacity(len(modules))))
+    return tuple(r.message for r in repair.faults())
+
+
+def _upgrades(index: Index, versions: VersionFilter, draft: Draft) -> Iterable[Change]:
+    for module in draft.modules.values():
+        latest = index.latest(module.product, versions)
+        if latest is not None and latest.module_id > module.module_id:
+            yield Change(id=latest.id, from_id=module.id)
+
+
+def _as_given(
+    index: Index, versions: VersionFilter, changes: Sequence[Change], *, simulate: bool
+) -> tuple[Change, ...]:
+    """Without dependency checks a request is carried out as it is; a product name alone names no module (Okapi)."""
+    unknown = [
+        _unknown(c.id)
+        for c in changes
+        if (module := index.modules.get(c.id)) is None or not versions.matches(module.module_id)
+    ]
+    if unknown and not simulate:
+        _refuse(unknown)
+    return tuple(changes)
+
+
+def _applied(repair: Repair, changes: Sequence[Change], *, reinstall: bool) -> list[Change]:
+    """The request made precise, and the draft changed by it. Raises Unresolvable."""
+    faults: list[Reason] = []
+    result = []
+    for change in changes:
+        if change.action is Action.ENABLE:
+            result.append(_enabled(repair, change, faults, reinstall=reinstall))
+        elif change.action is Action.DISABLE:
+            result.append(_disabled(repair, change, faults))
+        else:
+            result.append(change)
+    if faults:
+        _refuse(faults)
+    return result
+
+
+def _enabled(repair: Repair, change: Change, faults: list[Reason], *, reinstall: bool) -> Change:
+    asked, draft = ModuleId.parse(change.id), repair.draft
+    newest = None if asked.has_sem_ver else repair.index.latest(asked.product, repair.versions)
+    ident = newest.id if newest else change.id
+    repair.sticky.add(ident)
+    module = repair.available(ident)
+    if module is None:
+        faults.append(_unknown(ident))
+        return change
+    if ident in draft.modules and not reinstall:
+        return Change(id=ident, action=Action.UPTODATE, from_id=change.from_id)
+    old = draft.of_product(module.product)
+    if old is not None:
+        if old in repair.sticky and old != ident:
+            faults.append(Reason(kind="sticky_module", message=message(10209, old), module=old))
+        draft.disable(old)
+    draft.enable(module)
+    return Change(id=ident, from_id=old or change.from_id)
+
+
+def _disabled(repair: Repair, change: Change, faults: list[Reason]) -> Change:
+    asked, draft = ModuleId.parse(change.id), repair.draft
+    ident = change.id if asked.has_sem_ver else asked.latest(draft.modules)
+    if ident not in draft.modules:
+        faults.append(_unknown(ident))
+    draft.disable(ident)
+    return Change(id=ident, action=Action.DISABLE, from_id=change.from_id)
+
+
+def _unknown(module_id: str) -> Reason:
+    return Reason(kind="unknown_module", message=message(10801, module_id), module=module_id)
+
+
+def _refuse(faults: Sequence[Reason]) -> None:
+    raise Unresolvable(". ".join(f.message for f in faults), faults)

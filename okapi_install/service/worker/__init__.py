@@ -1,0 +1,1 @@
+"""A worker's part: claim a job, run its steps, call modules, clean up."""

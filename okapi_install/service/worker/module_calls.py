@@ -1,0 +1,171 @@
+"""Calls modules on behalf of a tenant, as Okapi's ProxyService.callSystemInterface does.
+
+It knows headers, the auth filter's part, instances and when a call is tried again; it does not know what
+the calls mean, nor jobs or steps.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from okapi_install.domain.errors import ModuleCallFailed
+from okapi_install.domain.messages import message
+from okapi_install.domain.modules.descriptors import ModuleDescriptor, RoutingEntry
+from okapi_install.domain.modules.tenant_interface import ModuleCall
+from okapi_install.domain.problems import parse_object
+from okapi_install.service.ports import Answer, Clock, ConnectionRefused, ModuleUnreachable, TenantApi
+from okapi_install.service.spans import TRACEPARENT
+from okapi_install.service.worker.call_policy import CallPolicy
+from okapi_install.service.worker.catalog import Catalog
+
+log = structlog.get_logger()
+
+_ONLY_FOR_PROXY = frozenset(
+    (
+        "x-okapi-module-tokens",
+        "x-okapi-module-permissions",
+        "x-okapi-permissions-required",
+        "x-okapi-permissions-desired",
+        "x-okapi-extra-permissions",
+        "x-okapi-filter",
+    )
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caller:
+    """On whose behalf: the tenant, the headers of the client's request, and who guards the tenant's modules.
+
+    `auth` is the first enabled module with an auth filter, None if there is none; `expand` tells that its
+    permissions module knows expanded permission sets (`_tenantPermissions` 1.1 or later). Without `system_auth`
+    no auth filter is asked (Okapi: enable_system_auth). `permit` is called before each call that changes something;
+    it raises if the job is no longer the caller's.
+    """
+
+    tenant: str
+    headers: Mapping[str, str]
+    okapi_url: str
+    auth: ModuleDescriptor | None = None
+    expand: bool = False
+    system_auth: bool = True
+    permit: Callable[[], None] = lambda: None
+    request_id: str = field(default_factory=lambda: f"{secrets.randbelow(900_000) + 100_000}/proxy")
+
+    def base_headers(self) -> dict[str, str]:
+        """The X- headers of the request, without those that only a proxied request has."""
+        found = {
+            name: value
+            for name, value in self.headers.items()
+            if (name.lower().startswith("x-") and name.lower() not in _ONLY_FOR_PROXY) or name == TRACEPARENT
+        }
+        for name in [n for n in found if n.lower() in ("x-okapi-tenant", "x-okapi-url", "x-okapi-url-to")]:
+            del found[name]
+        suffix = f"{secrets.randbelow(900_000) + 100_000}/tenant"
+        return found | {
+            "X-Okapi-Tenant": self.tenant,
+            "X-Okapi-Url": self.okapi_url,
+            "X-Okapi-Request-Id": f"{self.request_id};{suffix}",
+            "Accept": "*/*",
+            "Content-Type": "application/json; charset=UTF-8",
+        }
+
+
+class ModuleCalls:
+    """Calls modules. One for a worker process; used by many tasks at once."""
+
+    def __init__(self, api: TenantApi, catalog: Catalog, clock: Clock, policy: CallPolicy) -> None:
+        self._api = api
+        self._catalog = catalog
+        self._clock = clock
+        self._policy = policy
+
+    def call(
+        self,
+        caller: Caller,
+        call: ModuleCall,
+        body: str = "",
+        *,
+        base_url: str | None = None,
+        query: str = "",
+        timeout: float | None = None,
+    ) -> tuple[Answer, str]:
+        """The answer (any 2xx) and the address of the instance that gave it.
+
+        Raises:
+            ModuleCallFailed: no instance, no answer, or a status other than 2xx; in Okapi's words.
+        """
+        retries = self._policy.connect_retries if call.retry else 0
+        for attempt in range(retries + 1):
+            url = base_url or self._instance(call.module.id, call.path, fresh=attempt > 0)
+            try:
+                return self._once(caller, call, body, url + call.path + query, url, timeout), url
+            except ModuleUnreachable as problem:
+                if attempt == retries or not problem.retry or not self._again(problem, timeout):
+                    raise self._failed(call, problem.message) from problem
+                log.info(
+                    "module call is tried again", module=call.module.id, cause=problem.message, attempt=attempt + 1
+                )
+            self._clock.sleep(self._policy.connect_retry_pause)
+        raise AssertionError("unreachable")
+
+    def _again(self, problem: ModuleUnreachable, timeout: float | None) -> bool:
+        """A module that was reached and let the time run out is not asked again."""
+        return isinstance(problem, ConnectionRefused) or timeout is None or "no answer within" not in problem.message
+
+    def _instance(self, module_id: str, path: str, *, fresh: bool = False) -> str:
+        url = self._catalog.instance_url(module_id, fresh=fresh)
+        if url is None:
+            raise ModuleCallFailed(message(11100, module_id, path))
+        return url
+
+    def _once(self, caller: Caller, call: ModuleCall, body: str, full: str, url: str, timeout: float | None) -> Answer:
+        headers = caller.base_headers()
+        guard = caller.auth or call.module
+        if caller.system_auth and guard.auth_filter is not None:
+            headers |= self._authorize(caller, call, guard, guard.auth_filter)
+        if call.method != "GET":
+            caller.permit()
+        answer = self._api.call(call.method, full, headers | {"X-Okapi-Url-to": url}, body, timeout)
+        return self._checked(call, answer)
+
+    def _authorize(
+        self, caller: Caller, call: ModuleCall, guard: ModuleDescriptor, entry: RoutingEntry
+    ) -> dict[str, str]:
+        """Asks the auth filter for a token (Okapi: authForSystemInterface); headers for the call itself."""
+        url = self._instance(guard.id, call.path)
+        headers = caller.base_headers() | {"X-Okapi-Url-to": url, "X-Okapi-Filter": entry.phase or "auth"}
+        if call.entry is not None:
+            headers["X-Okapi-Module-Permissions"] = json.dumps(_module_permissions(call, expand=caller.expand))
+        asked = replace(call, module=guard)
+        answer = self._checked(
+            asked, self._api.call(call.method, url + call.path, headers, "", self._policy.poll_timeout)
+        )
+        found = {}
+        tokens = parse_object(answer.headers.get("x-okapi-module-tokens", "")) or {}
+        token = tokens.get(call.module.id, answer.headers.get("x-okapi-token"))
+        if tokens and isinstance(token, str):
+            found["X-Okapi-Token"] = token
+        if "x-okapi-permissions" in answer.headers:
+            found["X-Okapi-Permissions"] = answer.headers["x-okapi-permissions"]
+        return found
+
+    def _checked(self, call: ModuleCall, answer: Answer) -> Answer:
+        if 200 <= answer.status <= 299:
+            return answer
+        raise self._failed(call, f"{answer.status}: {answer.body or 'null'}", answer)
+
+    def _failed(self, call: ModuleCall, cause: str, answer: Answer | None = None) -> ModuleCallFailed:
+        text = message(11101, call.method, call.module.id, call.path, cause)
+        return ModuleCallFailed(text, status=answer.status if answer else None, body=answer.body if answer else "")
+
+
+def _module_permissions(call: ModuleCall, *, expand: bool) -> dict[str, list[str]]:
+    if call.entry is None or not call.entry.module_permissions:
+        return {}
+    found = [call.entry.system_id(call.module.id)] if expand else list(call.entry.module_permissions)
+    return {call.module.id: found}

@@ -1,0 +1,155 @@
+"""Our own paths below /_/install: jobs of all tenants, everything about one, its events, abort, retry, explain."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import orjson
+from flask import Blueprint, Response, request
+
+from okapi_install.domain.errors import NotFound, Unresolvable, UserError
+from okapi_install.domain.jobs import COMPLETE, Job, JobKind, JobStatus
+from okapi_install.service.installs import InstallService, Order
+from okapi_install.service.ports import JobFilter
+from okapi_install.service.timings import HistoryService
+from okapi_install.web.http.conditional import with_etag
+from okapi_install.web.http.order_parsing import change_list, install_options
+from okapi_install.web.http.paging import with_links
+from okapi_install.web.http.requests import json_body, parameter, request_context, whole_number
+from okapi_install.web.http.responses import json_answer
+from okapi_install.web.job_views import change_view, job_view, summary_view
+
+MOST_JOBS = 500
+LONGEST_WAIT = 60_000
+KEEP_ALIVE = 15.0
+
+
+def blueprint(installs: InstallService, history: HistoryService) -> Blueprint:
+    """The paths below /_/install."""
+    found = Blueprint("jobs_api", __name__, url_prefix="/_/install")
+    handlers = JobHandlers(installs, history)
+    found.get("/jobs")(handlers.jobs)
+    found.get("/jobs/<job_id>")(handlers.job)
+    found.get("/jobs/<job_id>/events")(handlers.events)
+    found.post("/jobs/<job_id>/abort")(handlers.abort)
+    found.post("/jobs/<job_id>/retry")(handlers.retry)
+    found.post("/explain")(handlers.explain)
+    return found
+
+
+class JobHandlers:
+    """One method for each path and method."""
+
+    def __init__(self, installs: InstallService, history: HistoryService) -> None:
+        self._installs = installs
+        self._history = history
+
+    def jobs(self) -> Response:
+        """GET /_/install/jobs"""
+        limit, offset = whole_number("limit", 50), whole_number("offset", 0)
+        if not 0 <= limit <= MOST_JOBS or offset < 0:
+            raise UserError(f"limit must be 0 to {MOST_JOBS}, and offset 0 or more")
+        which = JobFilter(tenant=parameter("tenant"), status=_status(), limit=limit, offset=offset)
+        page = self._installs.find(which)
+        now = self._history.now()
+        answer = json_answer({"jobs": [summary_view(job, now) for job in page.jobs], "total": page.total})
+        return with_links(answer, limit=limit, offset=offset, total=page.total)
+
+    def job(self, job_id: str) -> Response:
+        """GET /_/install/jobs/{id}, which waits for another revision with `wait` and `revision`."""
+        wait = min(whole_number("wait", 0), LONGEST_WAIT)
+        found = self._installs.job(job_id)
+        known = whole_number("revision", found.revision)
+        if wait > 0 and found.revision == known and not found.complete:
+            self._installs.wait_changed(job_id, known, wait / 1000)
+            found = self._installs.job(job_id)
+        return with_etag(json_answer(self._view(found)), found)
+
+    def _view(self, job: Job) -> dict[str, object]:
+        return job_view(job, self._history.durations(job), self._history.now())
+
+    def events(self, job_id: str) -> Response:
+        """GET …/events: server-sent events. The id of an event is the job's revision; see docs/api.md."""
+        job = self._installs.job(job_id)
+        last = request.headers.get("Last-Event-ID", parameter("lastEventId") or "")
+        since = int(last) if last.isdecimal() and len(last) < 10 else -1
+        answer = Response(self._stream(job, since), mimetype="text/event-stream")
+        answer.headers["Cache-Control"] = "no-cache"
+        answer.headers["X-Accel-Buffering"] = "no"
+        return answer
+
+    def _stream(self, job: Job, since: int) -> Iterator[bytes]:
+        yield b"retry: 1000\n\n"
+        told = since
+        while True:
+            if job.revision > told:
+                yield _event("job", job.revision, self._changes(job, told))
+                told = job.revision
+            if job.complete:
+                yield _event("end", job.revision, {"id": job.id, "status": job.status.value})
+                return
+            began = time.monotonic()
+            self._installs.wait_changed(job.id, told, KEEP_ALIVE)
+            try:
+                job = self._installs.job(job.id)
+            except NotFound:
+                yield _event("gone", told, {"id": job.id})
+                return
+            if job.revision == told and time.monotonic() - began >= KEEP_ALIVE - 1:
+                yield b": still here\n\n"
+
+    def _changes(self, job: Job, told: int) -> dict[str, object]:
+        """The whole job, with those modules only that have changed since; all of them for a new reader."""
+        view = self._view(job)
+        if told >= 0:
+            changed = {step.pos for step in job.steps if step.revision > told}
+            modules = view["modules"]
+            view["modules"] = [m for m in modules if m["pos"] in changed] if isinstance(modules, list) else []
+        return view
+
+    def abort(self, job_id: str) -> Response:
+        """POST …/abort: as DELETE, but the info is kept."""
+        if self._installs.abort(job_id, keep=True).was in COMPLETE:
+            raise UserError(f"Job {job_id} is complete: there is nothing to abort")
+        return json_answer(self._view(self._installs.job(job_id)), 202)
+
+    def retry(self, job_id: str) -> Response:
+        """POST …/retry: runs again what is not done."""
+        job = self._installs.retry(job_id, request_context().headers)
+        return json_answer(self._view(job), 202)
+
+    def explain(self) -> Response:
+        """POST /_/install/explain?tenant=…: why an install would be refused."""
+        tenant = parameter("tenant")
+        if tenant is None:
+            raise UserError("Missing value for parameter 'tenant'")
+        body = json_body() if request.get_data() else None
+        kind = JobKind.UPGRADE if body is None else JobKind.INSTALL
+        changes = None if body is None else change_list(body)
+        order = Order(kind=kind, tenant=tenant, request=changes, options=install_options())
+        found = self._installs.explain(order)
+        reasons = found.refusal.reasons if isinstance(found.refusal, Unresolvable) else ()
+        return json_answer(
+            {
+                "message": found.refusal.message if found.refusal else None,
+                "reasons": list(reasons),
+                "explanation": list(found.lines),
+                "plan": [change_view(item) for item in found.changes],
+            }
+        )
+
+
+def _status() -> JobStatus | None:
+    text = parameter("status")
+    if text is None:
+        return None
+    try:
+        return JobStatus(text)
+    except ValueError:
+        known = ", ".join(status.value for status in JobStatus)
+        raise UserError(f"Bad value for parameter status: {text}; known are {known}") from None
+
+
+def _event(name: str, revision: int, document: dict[str, object]) -> bytes:
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (revision, name.encode(), orjson.dumps(document))

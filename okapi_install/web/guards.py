@@ -1,0 +1,125 @@
+"""What every request passes before a view is called, and every answer on its way out.
+
+In: CORS preflights, the API key, the size of the body, characters that no store takes. Out: CORS and security headers.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from flask import Flask, Response, request
+
+from okapi_install.config import Settings
+from okapi_install.domain.errors import UserError
+from okapi_install.web.http.errors import refusal
+from okapi_install.web.http.responses import no_content
+from okapi_install.web.login import COOKIE, PageLogin, login_address
+
+OPEN_PATHS = frozenset({"/_/proxy/health", "/_/version"})
+"""What is told without an API key: whether the server lives, and its version."""
+
+_METHODS = "PUT,PATCH,DELETE,GET,POST"
+_TAKEN = (
+    "Content-Type,X-Okapi-Tenant,X-Okapi-Token,Authorization,X-Okapi-Request-Id,X-Okapi-Module-Id,Credentials,"
+    "Idempotency-Key,Prefer,If-None-Match,Last-Event-ID,X-Okapi-Install-Callback"
+)
+_SHOWN = (
+    "Location,X-Okapi-Trace,X-Okapi-Token,Authorization,X-Okapi-Request-Id,X-Okapi-Module-Id,Credentials,"
+    "ETag,Retry-After,Link,Idempotency-Replayed,Preference-Applied"
+)
+_ALWAYS = (("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "DENY"), ("Referrer-Policy", "no-referrer"))
+_PREFLIGHT_SECONDS = "7200"
+_PAGE_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+_DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+
+class Doors:
+    """The checks of one app, by its settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._key = settings.api_key.encode() if settings.api_key else None
+        self._page = PageLogin(settings.api_key)
+        self._most = settings.max_body_bytes
+
+    def install(self, app: Flask) -> None:
+        """Puts the doors before all views of the app."""
+        app.config["MAX_CONTENT_LENGTH"] = self._most + 1  # what is longer is cut off there; see requests.body
+        app.before_request(self._preflight)
+        app.before_request(self._check_key)
+        app.before_request(self._check_size)
+        app.before_request(_check_characters)
+        app.after_request(self._out)
+
+    def _preflight(self) -> Response | None:
+        asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        return no_content() if asks and _is_shared() else None
+
+    def _check_key(self) -> Response | None:
+        """The key is taken out of the request: it is ours, and nothing to pass on to modules."""
+        if self._key is None or request.path in OPEN_PATHS:
+            return None
+        matching = [n for n in ("HTTP_X_OKAPI_TOKEN", "HTTP_AUTHORIZATION") if self._is_key(request.environ.get(n))]
+        for name in matching:
+            del request.environ[name]
+        if matching or self._page.admits(request.path, request.cookies.get(COOKIE)):
+            return None
+        if _is_for_people():
+            return Response(status=303, headers={"Location": login_address(request.full_path.rstrip("?"))})
+        answer = refusal(401, "An API key is needed: send it as X-Okapi-Token or Authorization: Bearer", "no_api_key")
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
+
+    def _is_key(self, sent: object) -> bool:
+        if self._key is None or not isinstance(sent, str):
+            return False
+        return hmac.compare_digest(sent.removeprefix("Bearer ").strip().encode("utf-8", "replace"), self._key)
+
+    def _check_size(self) -> Response | None:
+        """A body of unknown length is measured where it is read."""
+        if (request.content_length or 0) <= self._most:
+            return None
+        return refusal(413, f"The body is larger than the {self._most} bytes that this server takes", "body_too_large")
+
+    def _out(self, answer: Response) -> Response:
+        """Adds headers; those that a view has set itself stay."""
+        policy = _PAGE_POLICY if answer.mimetype == "text/html" else _DATA_POLICY
+        wanted = [*_ALWAYS, ("Content-Security-Policy", policy)]
+        if request.path.startswith("/_/"):
+            wanted.append(("Cache-Control", "no-store"))
+        set_by_view = {name.lower() for name, _ in answer.headers}
+        answer.headers.extend([header for header in wanted if header[0].lower() not in set_by_view])
+        if "Origin" in request.headers and _is_shared():
+            self._share(answer)
+        return answer
+
+    def _share(self, answer: Response) -> None:
+        """Okapi's CORS. With an API key no browser is told to send what it keeps for this server."""
+        headers = answer.headers
+        headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
+        headers["Access-Control-Expose-Headers"] = _SHOWN
+        headers.add("Vary", "Origin")
+        if self._key is None:
+            headers["Access-Control-Allow-Credentials"] = "true"
+        if request.method == "OPTIONS":
+            headers["Access-Control-Allow-Methods"] = _METHODS
+            headers["Access-Control-Allow-Headers"] = _TAKEN
+            headers["Access-Control-Max-Age"] = _PREFLIGHT_SECONDS
+
+
+def _is_shared() -> bool:
+    """Whether pages of other origins may use it: the API, but not the page."""
+    return request.path.startswith("/_/")
+
+
+def _is_for_people() -> bool:
+    """Whether a browser asks for a page: it is led to the login instead of being refused."""
+    wants_html = any(kind == "text/html" for kind, _ in request.accept_mimetypes)
+    return request.method == "GET" and wants_html and not request.path.startswith("/_/")
+
+
+def _check_characters() -> None:
+    if "\0" in request.path or any("\0" in key or "\0" in value for key, value in request.args.items(multi=True)):
+        raise UserError("The path or a parameter holds the character NUL, which cannot be kept")

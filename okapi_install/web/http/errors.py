@@ -1,0 +1,131 @@
+"""Errors as answers: the one place that knows the HTTP status of each, and how it is worded.
+
+The answer is plain text, as Okapi's. A client that asks for `application/problem+json` gets a problem document
+(RFC 9457) with the same words, the stable code, and the reasons of a refused plan as data.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import asdict
+from http import HTTPStatus
+
+import orjson
+import structlog
+from flask import Flask, Response, request
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from okapi_install.domain.errors import (
+    InternalError,
+    InvalidTransition,
+    KeyReused,
+    ModuleCallFailed,
+    NotFound,
+    OkapiInstallError,
+    Reason,
+    StoreUnavailable,
+    TooManyJobs,
+    Unresolvable,
+    UserError,
+)
+from okapi_install.domain.messages import message
+from okapi_install.web.http.responses import text_answer
+
+log = structlog.get_logger()
+
+PROBLEM = "application/problem+json"
+_STATUSES: tuple[tuple[type[OkapiInstallError], int], ...] = (
+    (TooManyJobs, 429),
+    (KeyReused, 422),
+    (UserError, 400),
+    (NotFound, 404),
+    (InvalidTransition, 409),
+    (StoreUnavailable, 503),
+    (InternalError, 500),
+)
+_RETRY_AFTER = {429: "10", 503: "2"}
+
+
+def status_of(error: OkapiInstallError) -> int:
+    """The HTTP status of an error; a UserError may carry another one as its attribute `status`."""
+    if isinstance(error, ModuleCallFailed):
+        return 400 if error.user else 500
+    own = getattr(error, "status", None)
+    if isinstance(error, UserError) and isinstance(own, int):
+        return own
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+
+
+def error_answer(error: OkapiInstallError, status: int | None = None) -> Response:
+    """The answer for an error; `status` where it is another than its kind has."""
+    found = status or status_of(error)
+    reasons = error.reasons if isinstance(error, Unresolvable) else ()
+    return refusal(found, error.message, error.code, reasons)
+
+
+def refusal(status: int, text: str, code: str, reasons: tuple[Reason, ...] = ()) -> Response:
+    """An answer that says why not."""
+    answer = _problem(status, text, code, reasons) if _wants_problem() else text_answer(text, status)
+    if status in _RETRY_AFTER:
+        answer.headers["Retry-After"] = _RETRY_AFTER[status]
+    return answer
+
+
+def register(app: Flask) -> None:
+    """Makes the app answer every error in this way."""
+    app.register_error_handler(OkapiInstallError, _expected)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(ParseException, _unreadable)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _expected(error: OkapiInstallError) -> Response:
+    status = status_of(error)
+    if status >= 500:
+        log.warning("request failed", method=request.method, path=request.path, status=status, cause=error.message)
+    return error_answer(error, status)
+
+
+def _http(error: HTTPException) -> Response:
+    if error.response is not None and isinstance(error.response, Response):
+        return error.response
+    status = error.code or 500
+    if status in (404, 405):
+        return refusal(404, message(10102), "no_such_path")
+    if isinstance(error, RequestEntityTooLarge):
+        return refusal(413, "The body is larger than this server takes", "body_too_large")
+    return refusal(status, error.description or HTTPStatus(status).phrase, "http_error")
+
+
+def _unreadable(error: ParseException) -> Response:
+    """Gunicorn parses a chunked body while it is read; it closes the connection after the answer."""
+    return refusal(400, f"The body cannot be read: {error}", "unreadable_body")
+
+
+def _unexpected(error: Exception) -> Response:
+    ident = uuid.uuid4().hex[:12]
+    log.error("unexpected error", error_id=ident, method=request.method, path=request.path, exc_info=error)
+    return refusal(500, f"Something went wrong here; the log has it under {ident}", "internal")
+
+
+def _wants_problem() -> bool:
+    accepted = request.accept_mimetypes
+    return any(kind.lower() == PROBLEM and quality > 0 for kind, quality in accepted)
+
+
+def _problem(status: int, text: str, code: str, reasons: tuple[Reason, ...]) -> Response:
+    document: dict[str, object] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": text,
+        "code": code,
+    }
+    if reasons:
+        document["reasons"] = [_reason(reason) for reason in reasons]
+    return Response(orjson.dumps(document, option=orjson.OPT_INDENT_2), status, content_type=PROBLEM)
+
+
+def _reason(reason: Reason) -> dict[str, object]:
+    return {name: value for name, value in asdict(reason).items() if value is not None and value != ()}

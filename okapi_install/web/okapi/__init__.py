@@ -1,0 +1,1 @@
+"""Okapi's paths, exactly as Okapi serves them."""

@@ -1,0 +1,1 @@
+"""The page for people: plain HTML that a small script keeps current."""

@@ -1,0 +1,87 @@
+"""The graph of a job's modules: what waits for what, in layers from left to right, each in the colour of its state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from markupsafe import Markup
+
+from okapi_install.domain.jobs import Job, Step
+from okapi_install.web.page.layering import Edge, Layout, Place, layered
+from okapi_install.web.page.svg import drawing, element, joined, shortened
+from okapi_install.web.states import step_state
+from okapi_install.web.words import counted
+
+_WIDTH, _HEIGHT = 232.0, 28.0
+_GAP_X, _PITCH_Y, _MARGIN = 52.0, 36.0, 12.0
+_MOST_CHARACTERS = 28
+
+
+@lru_cache(maxsize=64)
+def _layout(nodes: tuple[int, ...], edges: tuple[Edge, ...]) -> Layout:
+    """A job is drawn again whenever it changes, but its modules stay where they are."""
+    return layered(nodes, edges)
+
+
+def graph_svg(job: Job) -> Markup:
+    """The picture. In it, a group with `data-pos` for each module."""
+    layout = _layout(tuple(step.pos for step in job.steps), job.edges)
+    width = 2 * _MARGIN + max(layout.layers, 1) * (_WIDTH + _GAP_X) - _GAP_X
+    height = 2 * _MARGIN + max(layout.breadth, 1.0) * _PITCH_Y
+    edges = [_edge(edge, route) for edge, route in layout.routes.items()]
+    nodes = [_node(step, layout.places[step.pos], job) for step in job.steps]
+    modules, waits = counted(len(job.steps), "module"), counted(len(layout.routes), "dependency", "dependencies")
+    return drawing(
+        "graph",
+        element("g", *edges, class_="edges", fill="none", stroke="#8b929a", stroke_width=1.25),
+        element("g", *nodes, class_="nodes"),
+        width=width,
+        height=height,
+        title=f"Dependency graph of the job: {modules}, {waits}",
+        description="A module stands to the right of the modules that it waits for. The same is written below as text.",
+    )
+
+
+def _x(layer: int) -> float:
+    return _MARGIN + layer * (_WIDTH + _GAP_X)
+
+
+def _y(place: Place) -> float:
+    return _MARGIN + place.across * _PITCH_Y
+
+
+def _edge(edge: Edge, route: Sequence[Place]) -> Markup:
+    """A curve from the right side of one node through its bends to the left side of another."""
+    x, y = _x(route[0].layer) + _WIDTH, _y(route[0])
+    path = [f"M{x:.0f} {y:.1f}"]
+    for place in route[1:]:
+        left, down = _x(place.layer), _y(place)
+        middle = (x + left) / 2
+        path.append(f"C{middle:.0f} {y:.1f} {middle:.0f} {down:.1f} {left:.0f} {down:.1f}")
+        x, y = left + _WIDTH, down
+        if place is not route[-1]:
+            path.append(f"H{x:.0f}")
+    return element("path", d="".join(path), data_from=edge[0], data_to=edge[1])
+
+
+def _node(step: Step, place: Place, job: Job) -> Markup:
+    state = step_state(step, job)
+    x, y = _x(place.layer), _y(place) - _HEIGHT / 2
+    label = shortened(step.change.id, _MOST_CHARACTERS)
+    return element(
+        "g",
+        element("title", f"{step.change.id}: {step.change.action.value}, {state.word}"),
+        element("rect", width=_WIDTH, height=_HEIGHT, rx=6, fill="#fff", stroke=state.tint, class_="box"),
+        joined(
+            element("path", d="M6 0H28V28H6A6 6 0 0 1 0 22V6A6 6 0 0 1 6 0Z", fill=state.tint, class_="badge"),
+            element("path", d=state.icon, transform="translate(6 6)", class_="sign", **_SIGN),
+        ),
+        element("text", label, x=36, y=18, fill="#1d1d1d"),
+        class_=f"node is-{state.key}",
+        data_pos=step.pos,
+        transform=f"translate({x:.0f} {y:.1f})",
+    )
+
+
+_SIGN = {"fill": "none", "stroke": "#fff", "stroke_width": 2}

@@ -1,0 +1,236 @@
+"""The page: jobs, one job, tenants, and what an operator does about a job. Plain HTML that a small script keeps live.
+
+It knows use cases only. Every answer carries a Content-Security-Policy that lets in nothing but our own files.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, redirect, request
+from werkzeug.wrappers import Response as BareResponse
+
+from okapi_install.domain.errors import OkapiInstallError, UserError
+from okapi_install.domain.jobs import Job, JobStatus
+from okapi_install.domain.messages import message
+from okapi_install.service.installs import InstallService
+from okapi_install.service.ports import JobFilter
+from okapi_install.service.tenants import TenantService
+from okapi_install.service.timings import HistoryService
+from okapi_install.web.http.errors import refusal, status_of
+from okapi_install.web.login import COOKIE, PageLogin, safe_target
+from okapi_install.web.origin import is_same_origin
+from okapi_install.web.page.curl import curl_commands
+from okapi_install.web.page.graph import graph_svg
+from okapi_install.web.page.listing import Listing, Part
+from okapi_install.web.page.live import Live
+from okapi_install.web.page.timeline import timeline_svg
+from okapi_install.web.page.views import dependencies, job_page_view
+from okapi_install.web.states import state_words
+from okapi_install.web.templating import page_templates
+from okapi_install.web.words import segment
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_MOST_ACTIVE = 200
+
+
+def blueprint(
+    installs: InstallService, history: HistoryService, tenants: TenantService, login: PageLogin | None = None
+) -> Blueprint:
+    """The paths of the page. `login` knows the API key, if there is one."""
+    found = Blueprint("page", __name__)
+    page = Page(installs, history, tenants, login or PageLogin(None))
+    found.before_request(page.check_origin)
+    found.get("/")(page.jobs)
+    found.get("/page/events")(page.job_events)
+    found.get("/jobs/<job_id>")(page.job)
+    found.get("/page/jobs/<job_id>/events")(page.one_job_events)
+    found.get("/jobs/<job_id>/graph.svg")(page.graph)
+    found.get("/jobs/<job_id>/timeline.svg")(page.timeline)
+    found.get("/jobs/<job_id>/abort")(page.confirm_abort)
+    found.post("/jobs/<job_id>/abort", endpoint="abort")(page.abort)
+    found.get("/jobs/<job_id>/retry")(page.confirm_retry)
+    found.post("/jobs/<job_id>/retry", endpoint="retry")(page.retry)
+    found.get("/tenants")(page.tenants)
+    found.get("/tenants/<tenant>")(page.tenant)
+    found.get("/login")(page.login_form)
+    found.post("/login", endpoint="login")(page.login)
+    found.register_error_handler(OkapiInstallError, page.problem)
+    found.app_errorhandler(404)(page.no_such_page)
+    return found
+
+
+class Page:
+    """One method for each path and method."""
+
+    def __init__(
+        self, installs: InstallService, history: HistoryService, tenants: TenantService, login: PageLogin
+    ) -> None:
+        self._installs = installs
+        self._history = history
+        self._tenants = tenants
+        self._login = login
+        self._templates = page_templates()
+        self._listing = Listing(installs, self._templates, history.now, time.monotonic)
+        self._live = Live(installs, history, self._listing, self._templates)
+
+    def check_origin(self) -> Response | None:
+        """403 for what would change something and does not come from a page of ours."""
+        if request.method in ("GET", "HEAD") or is_same_origin(request.headers, request.host):
+            return None
+        return self._html("problem.html", 403, title="Not from this page", text=message(20520))
+
+    def jobs(self) -> Response:
+        """GET /"""
+        part = _part()
+        names = [tenant.id for tenant in self._tenants.all()]
+        return self._html("jobs.html", look=self._listing.fresh(part), part=part, tenants=names, statuses=state_words())
+
+    def job_events(self) -> Response:
+        """GET /page/events, with the parameters of the list."""
+        return _stream(self._live.jobs(_part()))
+
+    def job(self, job_id: str) -> Response:
+        """GET /jobs/{id}"""
+        job = self._installs.job(job_id)
+        seen, now = self._history.durations(job), self._history.now()
+        return self._html(
+            "job.html",
+            job=job_page_view(job, seen, now),
+            graph=graph_svg(job),
+            timeline=timeline_svg(job, seen, now),
+            dependencies=dependencies(job),
+            commands=curl_commands(job, request.host_url.rstrip("/")),
+        )
+
+    def one_job_events(self, job_id: str) -> Response:
+        """GET /page/jobs/{id}/events"""
+        self._installs.job(job_id)
+        last = request.headers.get("Last-Event-ID", request.args.get("since", ""))
+        return _stream(self._live.job(job_id, int(last) if last.isdecimal() and len(last) < 10 else -1))
+
+    def graph(self, job_id: str) -> Response:
+        """GET /jobs/{id}/graph.svg"""
+        return _picture(graph_svg(self._installs.job(job_id)))
+
+    def timeline(self, job_id: str) -> Response:
+        """GET /jobs/{id}/timeline.svg"""
+        job = self._installs.job(job_id)
+        return _picture(timeline_svg(job, self._history.durations(job), self._history.now()))
+
+    def confirm_abort(self, job_id: str) -> Response:
+        """GET /jobs/{id}/abort"""
+        return self._html("abort.html", job=self._view(job_id))
+
+    def abort(self, job_id: str) -> BareResponse:
+        """POST /jobs/{id}/abort: its info is kept."""
+        job = self._installs.job(job_id)
+        if not job.complete:
+            self._installs.abort(job_id, keep=True)
+        return _back_to(job)
+
+    def confirm_retry(self, job_id: str) -> Response:
+        """GET /jobs/{id}/retry"""
+        return self._html("retry.html", job=self._view(job_id))
+
+    def retry(self, job_id: str) -> BareResponse:
+        """POST /jobs/{id}/retry; a token in the form is passed on to the modules."""
+        token = request.form.get("token", "").strip()
+        job = self._installs.retry(job_id, {"X-Okapi-Token": token} if token else {})
+        return _back_to(job)
+
+    def tenants(self) -> Response:
+        """GET /tenants"""
+        running = self._installs.find(JobFilter(status=JobStatus.RUNNING, limit=_MOST_ACTIVE)).jobs
+        busy = {job.tenant: job.id for job in running}
+        return self._html("tenants.html", tenants=self._tenants.all(), busy=busy)
+
+    def tenant(self, tenant: str) -> Response:
+        """GET /tenants/{id}"""
+        known = self._tenants.get(tenant)
+        part = Part(tenant=tenant, page=_page_number())
+        enabled = self._tenants.enabled(tenant)
+        return self._html("tenant.html", tenant=known, enabled=enabled, look=self._listing.fresh(part), part=part)
+
+    def login_form(self) -> Response:
+        """GET /login"""
+        target = safe_target(request.args.get("next"))
+        return self._html("login.html", needed=self._login.needed, refused=False, target=target)
+
+    def login(self) -> BareResponse:
+        """POST /login"""
+        target = safe_target(request.form.get("next"))
+        if not self._login.is_key(request.form.get("key", "")):
+            return self._html("login.html", 403, needed=self._login.needed, refused=True, target=target)
+        answer = redirect(target, 303)
+        answer.set_cookie(
+            COOKIE, self._login.cookie(), httponly=True, samesite="Strict", secure=request.is_secure, path="/"
+        )
+        return answer
+
+    def problem(self, error: OkapiInstallError) -> Response:
+        """An error as a page."""
+        status = status_of(error)
+        if status == 404:
+            return self._missing()
+        return self._html("problem.html", status, title="That did not work", text=error.message)
+
+    def no_such_page(self, _error: Exception) -> Response:
+        """A path that nobody has: a page for a browser, Okapi's words for all others."""
+        wants_html = any(kind == "text/html" for kind, _ in request.accept_mimetypes)
+        if wants_html and not request.path.startswith("/_/"):
+            return self._missing()
+        return refusal(404, message(10102), "no_such_path")
+
+    def _missing(self) -> Response:
+        return self._html("problem.html", 404, title="Not found", text=message(20521))
+
+    def _view(self, job_id: str) -> object:
+        job = self._installs.job(job_id)
+        return job_page_view(job, self._history.durations(job), self._history.now())
+
+    def _html(self, template: str, status: int = 200, **values: object) -> Response:
+        text = self._templates.get_template(template).render(
+            path=request.path, now=self._history.now(), signed_in=self._login.needed, **values
+        )
+        answer = Response(text, status, mimetype="text/html")
+        answer.headers["Content-Security-Policy"] = POLICY
+        answer.headers["Cache-Control"] = "no-store"
+        # Without it a form's POST has `Origin: null`, and over plain HTTP nothing else says where it comes from.
+        answer.headers["Referrer-Policy"] = "same-origin"
+        return answer
+
+
+def _part() -> Part:
+    """The part of the list that the query asks for. Raises UserError for a status that there is not."""
+    status = request.args.get("status") or None
+    if status is not None and status not in tuple(JobStatus):
+        raise UserError(f"There is no status {status}; there are {', '.join(JobStatus)}")
+    return Part(request.args.get("tenant") or None, JobStatus(status) if status else None, _page_number())
+
+
+def _page_number() -> int:
+    sent = request.args.get("page", "")
+    return max(1, int(sent)) if sent.isdecimal() and len(sent) < 7 else 1
+
+
+def _back_to(job: Job) -> BareResponse:
+    return redirect(f"/jobs/{segment(job.id)}", 303)
+
+
+def _stream(events: Iterator[bytes]) -> Response:
+    answer = Response(events, mimetype="text/event-stream")
+    answer.headers["Cache-Control"] = "no-cache"
+    answer.headers["X-Accel-Buffering"] = "no"
+    return answer
+
+
+def _picture(svg: str) -> Response:
+    answer = Response(svg, mimetype="image/svg+xml")
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'; sandbox"
+    return answer
