@@ -13,7 +13,7 @@ from okapi_install.adapters.queue import CeleryQueue
 from okapi_install.adapters.remote_registry import RequestsHealthProbe, RequestsRemoteRegistry
 from okapi_install.adapters.seal import FernetSeal
 from okapi_install.adapters.store import check_schema, ensure_builtin, open_store
-from okapi_install.adapters.tenant_api import RequestsTenantApi
+from okapi_install.adapters.tenant_api import HttpTenantApi
 from okapi_install.adapters.webhook import RequestsWebhook
 from okapi_install.config import Settings, SettingsError, variable
 from okapi_install.domain.modules.internal_module import internal_module
@@ -195,7 +195,7 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
 def build_steps(settings: Settings, catalog: Catalog, meters: Meters, tracer: Tracer | None) -> StepRunner:
     """What carries steps out."""
     clock, policy = SystemClock(), call_policy(settings)
-    plain = RequestsTenantApi(connect_timeout=settings.connect_timeout, connections=settings.concurrency)
+    plain = HttpTenantApi(connect_timeout=settings.connect_timeout, connections=settings.concurrency)
     if tracer is None:
         return StepRunner(ModuleCalls(plain, catalog, clock, policy), clock, policy, meters)
     calls = ModuleCalls(TracedTenantApi(tracer, plain), catalog, clock, policy)

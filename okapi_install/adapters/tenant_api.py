@@ -1,4 +1,4 @@
-"""One HTTP call of a module, over requests; the one place where requests' errors become ours.
+"""One HTTP call of a module, over urllib3; the one place where urllib3's errors become ours.
 
 It knows nothing of what is called and why. The words of what it raises are those that follow "failed with"
 in Okapi's message 11101.
@@ -6,80 +6,109 @@ in Okapi's message 11101.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
-from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
-from urllib3.util import Retry
+import gevent
+from urllib3 import BaseHTTPResponse, Timeout
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, LocationValueError, NewConnectionError, ReadTimeoutError
+from urllib3.util import Url, parse_url
 
-from okapi_install.service.ports import Answer, ConnectionRefused, ModuleUnreachable
+from okapi_install.adapters.bounded_http import (
+    MOST_BODY,
+    RESPONSE_SECONDS,
+    BoundedPoolManager,
+    ResponseTooLarge,
+    ResponseTooSlow,
+    decoded,
+)
+from okapi_install.service.ports import Answer, ConnectionRefused, ModuleUnreachable, NoAnswerInTime
 
-MOST_BODY = 4 * 1024 * 1024
+_POOLS = 256
+_IDENTITY = {"Accept-Encoding": "identity"}
 
 
-class RequestsTenantApi:
+class HttpTenantApi:
     """A pool of connections to all modules.
 
-    Nothing is retried here: urllib3 would repeat a POST after a failed connect whatever `allowed_methods`
-    says. Proxies, cookies, redirects and netrc do not apply between a gateway and its modules, so the
-    adapter is driven without a Session, which halves the cost of a call.
+    Nothing is retried and no redirect is followed here. Proxies, cookies and netrc do not apply between a gateway and
+    its modules.
     """
 
     def __init__(self, *, connect_timeout: float, connections: int) -> None:
         self._connect_timeout = connect_timeout
-        self._adapter = HTTPAdapter(
-            pool_connections=256, pool_maxsize=connections, max_retries=Retry(total=0, connect=0, read=False)
-        )
+        self._pools = BoundedPoolManager(pools=_POOLS, connections=connections)
 
     def call(self, method: str, url: str, headers: Mapping[str, str], body: str, timeout: float | None) -> Answer:
-        """See ports.TenantApi."""
+        """See ports.TenantApi. `timeout` is for all of the call, and what is read of the response is bounded."""
+        limit = gevent.Timeout(timeout)
         try:
-            prepared = _prepared(method, url, headers, body.encode())
-            patience = (self._connect_timeout, None) if timeout is None else (self._connect_timeout, timeout)
-            response = self._adapter.send(prepared, stream=True, timeout=patience)
-            with contextlib.closing(response):
-                text = response.raw.read(MOST_BODY, decode_content=True).decode("utf-8", "replace")
-        except (requests.RequestException, HTTPError, OSError, ValueError) as problem:
+            with limit:
+                return self._answer(method, _parsed(url), headers, body.encode(), timeout)
+        except gevent.Timeout as fired:
+            if fired is not limit:
+                raise
+            raise _too_late(url, timeout) from None
+        except (HTTPError, OSError, ValueError) as problem:
             raise _translated(problem, url, timeout) from problem
-        lower = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(status=response.status_code, headers=lower, body=text)
+
+    def _answer(self, method: str, url: Url, headers: Mapping[str, str], body: bytes, timeout: float | None) -> Answer:
+        pool = self._pools.connection_from_host(url.host, url.port, url.scheme)
+        response = pool.urlopen(
+            method,
+            url.request_uri,
+            body or None,
+            {**headers, **_IDENTITY, "Content-Length": str(len(body))},
+            retries=False,
+            timeout=Timeout(connect=self._connect_timeout, total=timeout),
+            preload_content=False,
+            decode_content=False,
+        )
+        return _read(response)
 
 
-def _prepared(method: str, url: str, headers: Mapping[str, str], body: bytes) -> requests.PreparedRequest:
-    """What `Request.prepare` makes, without its parts that a call of a module has not: a third of a call's cost."""
-    prepared = requests.PreparedRequest()
-    prepared.method, prepared.url = method, _checked_url(url)
-    prepared.headers = CaseInsensitiveDict({**headers, "Content-Length": str(len(body))})
-    prepared.body = body or None
-    return prepared
+def _read(response: BaseHTTPResponse) -> Answer:
+    sent = b""
+    try:
+        while len(sent) < MOST_BODY and (more := response.read(MOST_BODY - len(sent))):
+            sent += more
+    finally:
+        response.close()
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(status=response.status, headers=headers, body=decoded(sent, headers))
 
 
 @lru_cache(maxsize=4096)
-def _checked_url(url: str) -> str:
-    """The URL, quoted where it must be. Raises what requests raises for one that cannot be used."""
-    prepared = requests.PreparedRequest()
-    prepared.prepare_url(url, None)
-    return prepared.url or url
+def _parsed(url: str) -> Url:
+    """The URL, quoted where it must be. Raises ValueError for one that cannot be used."""
+    parsed = parse_url(url)
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ValueError(url)
+    return parsed
+
+
+def _too_late(url: str, timeout: float | None) -> NoAnswerInTime:
+    where = urlsplit(url).netloc
+    return NoAnswerInTime(f"no answer within {timeout:g} s: {where}" if timeout else f"timed out: {where}")
 
 
 def _translated(problem: Exception, url: str, timeout: float | None) -> ModuleUnreachable:
-    cause = _root(problem)
-    where = urlsplit(url).netloc
-    if isinstance(problem, requests.exceptions.ConnectTimeout):
-        return ConnectionRefused(f"connection timed out: {where}")
-    if isinstance(problem, requests.exceptions.ReadTimeout) or isinstance(cause, (ReadTimeoutError, TimeoutError)):
-        return ModuleUnreachable(f"no answer within {timeout:g} s: {where}" if timeout else f"timed out: {where}")
-    if isinstance(cause, ConnectionRefusedError):
-        return ConnectionRefused(f"Connection refused: {where}")
-    if isinstance(cause, NewConnectionError) or "getaddrinfo" in repr(cause) or "resolve" in str(cause).lower():
-        return ConnectionRefused(f"cannot connect to {where}: {cause}")
-    if isinstance(problem, ValueError) and not isinstance(problem, requests.exceptions.ConnectionError):
+    *outer, cause = _causes(problem)
+    if isinstance(problem, LocationValueError) or (isinstance(problem, ValueError) and not outer):
         return ModuleUnreachable(f"not a usable address: {url}", retry=False)
+    where = urlsplit(url).netloc
+    if any(isinstance(one, ResponseTooSlow) for one in (*outer, cause)):
+        seconds = min(RESPONSE_SECONDS, timeout or RESPONSE_SECONDS)
+        return ModuleUnreachable(f"an answer that did not end within {seconds:g} s: {where}", retry=False)
+    if isinstance(cause, ResponseTooLarge):
+        return ModuleUnreachable(f"an answer without end: {where}", retry=False)
+    if isinstance(problem, NewConnectionError):
+        return _not_connected(cause, where)
+    if isinstance(problem, ConnectTimeoutError):
+        return ConnectionRefused(f"connection timed out: {where}")
+    if isinstance(problem, ReadTimeoutError) or isinstance(cause, TimeoutError):
+        return _too_late(url, timeout)
     if isinstance(cause, ConnectionResetError):
         return ModuleUnreachable("Connection reset by peer")
     if "RemoteDisconnected" in repr(cause) or "IncompleteRead" in repr(cause):
@@ -87,17 +116,18 @@ def _translated(problem: Exception, url: str, timeout: float | None) -> ModuleUn
     return ModuleUnreachable(f"{type(cause).__name__}: {cause}")
 
 
-def _root(problem: BaseException) -> BaseException:
-    """The innermost cause: requests and urllib3 wrap the socket's error several times."""
-    seen = {id(problem)}
-    while True:
-        inner = getattr(problem, "reason", None) or problem.__cause__ or problem.__context__
-        inner = (
-            inner
-            if isinstance(inner, BaseException)
-            else next((a for a in problem.args if isinstance(a, BaseException)), None)
-        )
-        if inner is None or id(inner) in seen:
-            return problem
+def _not_connected(cause: BaseException, where: str) -> ConnectionRefused:
+    if isinstance(cause, ConnectionRefusedError):
+        return ConnectionRefused(f"Connection refused: {where}")
+    return ConnectionRefused(f"cannot connect to {where}: {cause}")
+
+
+def _causes(problem: BaseException) -> Iterator[BaseException]:
+    """The error and what it was raised for, the innermost last: urllib3 wraps the socket's error several times."""
+    seen: set[int] = set()
+    inner: BaseException | None = problem
+    while inner is not None and id(inner) not in seen:
+        yield inner
         seen.add(id(inner))
-        problem = inner
+        wrapped = next((arg for arg in inner.args if isinstance(arg, BaseException)), None)
+        inner = inner.__cause__ or wrapped or inner.__context__

@@ -67,6 +67,7 @@ _TEXTS = {
     20505: "A job was aborted while module {0} was at work for this tenant. The module may not have stopped that work",
     20506: "The database has no tables of okapi-install, or those of an older version: run okapi-install migrate",
     20507: "The database was written by a newer version of okapi-install than this one",
+    20530: "tried {0} times in {1} s. If the module takes longer to start, raise connect_retry_seconds",
     20520: "The request was not made by a page of this server, so nothing was changed. Open the page and try again",
     20521: "There is no such page, job or tenant. A job may have been removed since",
 }

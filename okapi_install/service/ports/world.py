@@ -73,11 +73,21 @@ class ConnectionRefused(ModuleUnreachable):
     code = "connection_refused"
 
 
+class NoAnswerInTime(ModuleUnreachable):
+    """The module was reached, and the time was up before it answered."""
+
+    code = "no_answer_in_time"
+
+
 class TenantApi(Protocol):
     """One HTTP call of a module."""
 
     def call(self, method: str, url: str, headers: Mapping[str, str], body: str, timeout: float | None) -> Answer:
-        """Raises ConnectionRefused, or ModuleUnreachable. `timeout` is in seconds, None for ever."""
+        """One call. `timeout` is the seconds for all of it, None for ever.
+
+        Raises:
+            ModuleUnreachable: also as ConnectionRefused or NoAnswerInTime.
+        """
 
 
 class Crew(Protocol):

@@ -6,11 +6,35 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CallPolicy:
-    """Settings of the calls to modules; the defaults are Okapi's where Okapi has one."""
+class Deadline:
+    """When a step must have ended, on the worker's monotonic clock; None for never."""
 
-    connect_retries: int = 10
-    connect_retry_pause: float = 4.0
+    at: float | None
+
+    def left(self, now: float) -> float | None:
+        """Seconds left, at least some; None for ever."""
+        return None if self.at is None else max(self.at - now, 0.05)
+
+    def passed(self, now: float) -> bool:
+        """Whether the time is up."""
+        return self.at is not None and now >= self.at
+
+
+NO_DEADLINE = Deadline(at=None)
+
+
+def shorter(*seconds: float | None) -> float | None:
+    """The shortest of them; None is for ever."""
+    given = [s for s in seconds if s is not None]
+    return min(given) if given else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallPolicy:
+    """Settings of the calls to modules; Okapi tries for 40 s, which slow modules need to start."""
+
+    connect_retries: int = 22
+    connect_retry_pause: float = 90.0 / 22
     call_timeout: float | None = None
     poll_timeout: float = 60.0
     poll_wait_ms: int = 10_000

@@ -18,9 +18,9 @@ from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import ModuleDescriptor, RoutingEntry
 from okapi_install.domain.modules.tenant_interface import ModuleCall
 from okapi_install.domain.problems import parse_object
-from okapi_install.service.ports import Answer, Clock, ConnectionRefused, ModuleUnreachable, TenantApi
+from okapi_install.service.ports import Answer, Clock, ConnectionRefused, ModuleUnreachable, NoAnswerInTime, TenantApi
 from okapi_install.service.spans import TRACEPARENT
-from okapi_install.service.worker.call_policy import CallPolicy
+from okapi_install.service.worker.call_policy import NO_DEADLINE, CallPolicy, Deadline, shorter
 from okapi_install.service.worker.catalog import Catalog
 
 log = structlog.get_logger()
@@ -44,7 +44,7 @@ class Caller:
     `auth` is the first enabled module with an auth filter, None if there is none; `expand` tells that its
     permissions module knows expanded permission sets (`_tenantPermissions` 1.1 or later). Without `system_auth`
     no auth filter is asked (Okapi: enable_system_auth). `permit` is called before each call that changes something;
-    it raises if the job is no longer the caller's.
+    it raises if the job is no longer the caller's. No call lasts longer than `deadline`, whatever its own limit is.
     """
 
     tenant: str
@@ -54,6 +54,7 @@ class Caller:
     expand: bool = False
     system_auth: bool = True
     permit: Callable[[], None] = lambda: None
+    deadline: Deadline = NO_DEADLINE
     request_id: str = field(default_factory=lambda: f"{secrets.randbelow(900_000) + 100_000}/proxy")
 
     def base_headers(self) -> dict[str, str]:
@@ -94,28 +95,36 @@ class ModuleCalls:
         query: str = "",
         timeout: float | None = None,
     ) -> tuple[Answer, str]:
-        """The answer (any 2xx) and the address of the instance that gave it.
+        """The answer (any 2xx) and the address of the instance that gave it. `timeout` is for each attempt.
 
         Raises:
             ModuleCallFailed: no instance, no answer, or a status other than 2xx; in Okapi's words.
         """
-        retries = self._policy.connect_retries if call.retry else 0
+        retries, began = self._policy.connect_retries if call.retry else 0, self._clock.monotonic()
         for attempt in range(retries + 1):
             url = base_url or self._instance(call.module.id, call.path, fresh=attempt > 0)
             try:
                 return self._once(caller, call, body, url + call.path + query, url, timeout), url
             except ModuleUnreachable as problem:
-                if attempt == retries or not problem.retry or not self._again(problem, timeout):
-                    raise self._failed(call, problem.message) from problem
+                if attempt == retries or not self._again(caller, problem):
+                    raise self._failed(call, self._after_retries(problem, attempt, began)) from problem
                 log.info(
                     "module call is tried again", module=call.module.id, cause=problem.message, attempt=attempt + 1
                 )
             self._clock.sleep(self._policy.connect_retry_pause)
         raise AssertionError("unreachable")
 
-    def _again(self, problem: ModuleUnreachable, timeout: float | None) -> bool:
+    def _again(self, caller: Caller, problem: ModuleUnreachable) -> bool:
         """A module that was reached and let the time run out is not asked again."""
-        return isinstance(problem, ConnectionRefused) or timeout is None or "no answer within" not in problem.message
+        late = caller.deadline.passed(self._clock.monotonic() + self._policy.connect_retry_pause)
+        return problem.retry and not late and not isinstance(problem, NoAnswerInTime)
+
+    def _after_retries(self, problem: ModuleUnreachable, retries: int, began: float) -> str:
+        """Why a call failed; for a module that did not start in time, also for how long it was tried."""
+        if not retries or not isinstance(problem, ConnectionRefused):
+            return problem.message
+        seconds = self._clock.monotonic() - began
+        return f"{problem.message}; " + message(20530, retries + 1, f"{seconds:.0f}")
 
     def _instance(self, module_id: str, path: str, *, fresh: bool = False) -> str:
         url = self._catalog.instance_url(module_id, fresh=fresh)
@@ -130,6 +139,7 @@ class ModuleCalls:
             headers |= self._authorize(caller, call, guard, guard.auth_filter)
         if call.method != "GET":
             caller.permit()
+        timeout = shorter(timeout, caller.deadline.left(self._clock.monotonic()))
         answer = self._api.call(call.method, full, headers | {"X-Okapi-Url-to": url}, body, timeout)
         return self._checked(call, answer)
 
@@ -141,9 +151,9 @@ class ModuleCalls:
         headers = caller.base_headers() | {"X-Okapi-Url-to": url, "X-Okapi-Filter": entry.phase or "auth"}
         if call.entry is not None:
             headers["X-Okapi-Module-Permissions"] = json.dumps(_module_permissions(call, expand=caller.expand))
-        asked = replace(call, module=guard)
+        timeout = shorter(self._policy.poll_timeout, caller.deadline.left(self._clock.monotonic()))
         answer = self._checked(
-            asked, self._api.call(call.method, url + call.path, headers, "", self._policy.poll_timeout)
+            replace(call, module=guard), self._api.call(call.method, url + call.path, headers, "", timeout)
         )
         found = {}
         tokens = parse_object(answer.headers.get("x-okapi-module-tokens", "")) or {}

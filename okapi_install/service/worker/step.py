@@ -22,11 +22,14 @@ from okapi_install.domain.modules.tenant_interface import ModuleCall, TenantCall
 from okapi_install.domain.problems import errors_of_body, merge, messages_of, parse_object, problems
 from okapi_install.service.metrics import Meters
 from okapi_install.service.ports import Answer, Clock
-from okapi_install.service.worker.call_policy import CallPolicy
+from okapi_install.service.worker.call_policy import CallPolicy, Deadline
 from okapi_install.service.worker.module_calls import Caller, ModuleCalls
-from okapi_install.service.worker.tenant_jobs import Deadline, TenantJobs
+from okapi_install.service.worker.tenant_jobs import TenantJobs
 
 log = structlog.get_logger()
+
+MOST_JOB_ID = 1000
+"""Characters. An id becomes a part of a path; modules use UUIDs."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +82,7 @@ class StepRunner:
         limit = self._policy.step_timeout
         deadline = Deadline(at=None if limit is None else self._clock.monotonic() + limit)
         try:
-            self._perform(work, found, deadline)
+            self._perform(replace(work, caller=replace(work.caller, deadline=deadline)), found)
         except ModuleCallFailed as failure:
             found.failure = failure
             found.errors = merge(found.errors, errors_of_body(failure.body))
@@ -102,15 +105,15 @@ class StepRunner:
         for _, descriptor in sorted(work.enabled().items()):
             self._announce(work.caller, module, None, descriptor)
 
-    def _perform(self, work: StepWork, found: Findings, deadline: Deadline) -> None:
+    def _perform(self, work: StepWork, found: Findings) -> None:
         to, resumed = work.module_to, work.step.tenant_job
         if resumed is None:
             self._announce_before(work)
         phase = "init" if resumed is None else resumed.phase
         if to is not None and (phase == "purge" or (work.purge and resumed is None)):
-            self._purge_first(work, deadline)
+            self._purge_first(work)
             resumed = None
-        self._invoke(work, found, deadline, "init", resumed)
+        self._invoke(work, found, "init", resumed)
         if to is not None and to.system_interface("_tenantPermissions") and work.invoke.allows(to.id):
             self._announce(work.caller, to, None, to)
             if work.module_from is None:
@@ -139,13 +142,13 @@ class StepRunner:
         call = ModuleCall(module=to, method="POST", path=entries[-1].static_path or "", entry=entries[-1])
         self._calls.call(caller, call, json.dumps(body), timeout=self._policy.call_timeout)
 
-    def _purge_first(self, work: StepWork, deadline: Deadline) -> None:
+    def _purge_first(self, work: StepWork) -> None:
         """Okapi: an enable with purge is a purge, whose failure is ignored, and an enable that upgrades nothing."""
         job = work.step.tenant_job
         resumed = job if job is not None and job.phase == "purge" else None
         ignored = Findings()
         try:
-            self._invoke(work, ignored, deadline, "purge", resumed)
+            self._invoke(work, ignored, "purge", resumed)
         except ModuleCallFailed as failure:
             log.info(f"Tenant purge error for module {work.step.change.id} ignored: {failure.message}")
         work.remember(None, Findings())
@@ -158,9 +161,7 @@ class StepRunner:
         purge = work.module_to is None and work.purge
         return tenant_calls(old, work.module_to, tenant_parameters=parameters, purge=purge)
 
-    def _invoke(
-        self, work: StepWork, found: Findings, deadline: Deadline, phase: str, resumed: TenantJob | None
-    ) -> None:
+    def _invoke(self, work: StepWork, found: Findings, phase: str, resumed: TenantJob | None) -> None:
         module = work.module_to or work.module_from
         if module is None or not work.invoke.allows(module.id):
             return
@@ -169,27 +170,25 @@ class StepRunner:
         try:
             calls = self._tenant_calls(work, phase)
             if calls is not None:
-                self._operate(work, found, deadline, calls, TenantJobRef(phase, resumed))
+                self._operate(work, found, calls, TenantJobRef(phase, resumed))
         except ModuleCallFailed as failure:
             log.warning(f"Activation of module '{module.id}' for tenant '{tenant}' failed: {failure.message}")
             raise
         took = int((self._clock.monotonic() - began) * 1000)
         log.info(f"Activation of module '{module.id}' for tenant '{tenant}' completed successfully in {took} ms")
 
-    def _operate(
-        self, work: StepWork, found: Findings, deadline: Deadline, calls: TenantCalls, ref: TenantJobRef
-    ) -> None:
+    def _operate(self, work: StepWork, found: Findings, calls: TenantCalls, ref: TenantJobRef) -> None:
         document: Mapping[str, object] | None = None
         job = ref.job
         if job is None:
-            job, document = self._post(work, found, deadline, calls, ref.phase)
+            job, document = self._post(work, found, calls, ref.phase)
         if job is None:
             return
         if job.phase == OVER:
             self._jobs.forget(work.caller, calls, job)
             return
         if document is None or document.get("complete") is not True:
-            document = self._jobs.wait(work.caller, calls, job, deadline)
+            document = self._jobs.wait(work.caller, calls, job)
         failure = _take_result(calls.post.module.id, document, found)
         if failure is None and job.phase == "init":
             work.remember(replace(job, phase=OVER), found)
@@ -200,11 +199,10 @@ class StepRunner:
             raise failure
 
     def _post(
-        self, work: StepWork, found: Findings, deadline: Deadline, calls: TenantCalls, phase: str
+        self, work: StepWork, found: Findings, calls: TenantCalls, phase: str
     ) -> tuple[TenantJob | None, Mapping[str, object] | None]:
         body = "" if calls.body is None else json.dumps(calls.body, indent=2)
-        timeout = _shorter(self._policy.call_timeout, deadline.left(self._clock.monotonic()))
-        answer, url = self._calls.call(work.caller, calls.post, body, timeout=timeout)
+        answer, url = self._calls.call(work.caller, calls.post, body, timeout=self._policy.call_timeout)
         if "location" not in answer.headers:
             _take_warnings(answer, found)
             return None, None
@@ -233,6 +231,9 @@ def _named_job(calls: TenantCalls, answer: Answer, url: str, phase: str) -> tupl
     ident = document.get("id")
     if ident is None:
         raise ModuleCallFailed(message(10408, post.module.id, post.method, post.path), user=False)
+    if not isinstance(ident, str | int) or len(str(ident)) > MOST_JOB_ID:
+        text = f"a tenant job whose id is not a text of at most {MOST_JOB_ID} characters"
+        raise ModuleCallFailed(message(11101, post.method, post.module.id, post.path, text))
     return TenantJob(id=str(ident), base_url=url, phase=phase), document
 
 
@@ -255,11 +256,6 @@ def _take_result(module_id: str, document: Mapping[str, object], found: Findings
     own = [Problem(message=str(error), type="error", code="tenant_job_failed")] if error is not None else []
     found.errors = merge(found.errors, own, reported, [Problem(message=t, type="message") for t in texts])
     return ModuleCallFailed(message(10410, module_id, words), user=False)
-
-
-def _shorter(*seconds: float | None) -> float | None:
-    given = [s for s in seconds if s is not None]
-    return min(given) if given else None
 
 
 def enabled_system_module(enabled: Collection[ModuleDescriptor], interface: str) -> ModuleDescriptor | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NoReturn
 
 from okapi_install.domain.errors import ModuleCallFailed
@@ -14,23 +14,8 @@ from okapi_install.domain.modules.tenant_interface import ModuleCall, TenantCall
 from okapi_install.domain.problems import parse_object
 from okapi_install.service.metrics import POLLS, Meters
 from okapi_install.service.ports import Clock
-from okapi_install.service.worker.call_policy import CallPolicy
+from okapi_install.service.worker.call_policy import NO_DEADLINE, CallPolicy
 from okapi_install.service.worker.module_calls import Caller, ModuleCalls
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Deadline:
-    """When a step must have ended, on the worker's monotonic clock; None for never."""
-
-    at: float | None
-
-    def left(self, now: float) -> float | None:
-        """Seconds left, at least some; None for ever."""
-        return None if self.at is None else max(self.at - now, 0.05)
-
-    def passed(self, now: float) -> bool:
-        """Whether the time is up."""
-        return self.at is not None and now >= self.at
 
 
 class TenantJobs:
@@ -42,7 +27,7 @@ class TenantJobs:
         self._policy = policy
         self._meters = meters
 
-    def wait(self, caller: Caller, calls: TenantCalls, job: TenantJob, deadline: Deadline) -> Mapping[str, object]:
+    def wait(self, caller: Caller, calls: TenantCalls, job: TenantJob) -> Mapping[str, object]:
         """Asks until the job is complete; the job as its module tells it.
 
         Raises:
@@ -55,11 +40,11 @@ class TenantJobs:
         trouble_since: float | None = None
         while True:
             asked = self._clock.monotonic()
-            document, failure = self._ask(caller, get, job.base_url, deadline.left(asked))
+            document, failure = self._ask(caller, get, job.base_url, caller.deadline.left(asked))
             now = self._clock.monotonic()
             if document is not None and document.get("complete") is True:
                 return document
-            if deadline.passed(now):
+            if caller.deadline.passed(now):
                 self._time_is_up(caller, calls, job)
             trouble_since = None if failure is None else trouble_since or now
             if failure is not None and now - (trouble_since or now) > self._policy.poll_retry_seconds:
@@ -102,9 +87,11 @@ class TenantJobs:
         """Deletes a job that is complete; what went wrong with that, if anything."""
         if calls.delete is None:
             return None
-        delete = calls.delete.at(job.id)
+        delete = replace(calls.delete.at(job.id), retry=False)
+        left = caller.deadline.left(self._clock.monotonic())
+        timeout = self._policy.poll_timeout if left is None else max(left, self._policy.cancel_timeout)
         try:
-            self._calls.call(caller, delete, base_url=job.base_url, timeout=self._policy.poll_timeout)
+            self._calls.call(_without_deadline(caller), delete, base_url=job.base_url, timeout=timeout)
         except ModuleCallFailed as failure:
             return failure.message
         return None
@@ -113,7 +100,13 @@ class TenantJobs:
         """Tells the module to stop; whatever it answers."""
         once = replace(delete, retry=False)
         with contextlib.suppress(ModuleCallFailed):
-            self._calls.call(caller, once.at(job.id), base_url=job.base_url, timeout=self._policy.cancel_timeout)
+            calls, timeout = self._calls, self._policy.cancel_timeout
+            calls.call(_without_deadline(caller), once.at(job.id), base_url=job.base_url, timeout=timeout)
+
+
+def _without_deadline(caller: Caller) -> Caller:
+    """What must be said to a module when the time is up, or nearly so."""
+    return replace(caller, deadline=NO_DEADLINE)
 
 
 def _is_final(failure: ModuleCallFailed) -> bool:

@@ -1,0 +1,188 @@
+"""HTTP responses with bounds, for urllib3: of a response that another server sends, only so much is read, for so long.
+
+http.client reads status lines, 1xx responses and trailers for as long as they come, and a socket that always has data
+never lets gevent run another greenlet. All of a response passes through the file that http.client makes of the socket;
+so the bounds are in that file. It knows nothing of who is called, or why.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import ssl
+import time
+import zlib
+from collections.abc import Mapping
+from http.client import HTTPException, HTTPResponse
+from typing import Any, cast
+
+import gevent
+from certifi import where
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError
+
+MOST_HEAD = 256 * 1024
+"""Bytes of the status line, the headers, and all 1xx responses before them."""
+MOST_BODY = 1024 * 1024
+"""Bytes of a body that are kept; the rest is not read."""
+_MOST_RAW = 2 * MOST_BODY
+"""Bytes of a body as it is sent, with the sizes of its chunks and its trailers."""
+RESPONSE_SECONDS = 60.0
+"""From the first byte of a response to its last one. How long the first may take is the caller's to say."""
+_BYTES_A_TURN = 64 * 1024
+_MOST_MEMBERS = 16
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+class ResponseTooLarge(HTTPException):
+    """There is no end to the response within the bounds."""
+
+
+class ResponseTooSlow(TimeoutError):
+    """The response has started, and has not ended in time."""
+
+
+class _BoundedFile(io.RawIOBase):
+    """The file of a socket. `allowed` is the number of bytes that may still be read.
+
+    The socket's timeout when it is made is the time that is left for all of the response; None is no limit.
+    """
+
+    def __init__(self, sock: socket.socket, allowed: int) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        timeout = sock.gettimeout()
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._started = False
+        self._turn = _BYTES_A_TURN
+        self.allowed = allowed
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """As the socket's file, within the bounds. Raises ResponseTooLarge, ResponseTooSlow, TimeoutError."""
+        if self.allowed <= 0:
+            raise ResponseTooLarge("a response without end")
+        try:
+            self._limit_time()
+            count = self._raw.readinto(buffer) or 0
+        except TimeoutError as late:
+            raise (ResponseTooSlow if self._started else TimeoutError) from late
+        self.allowed -= count
+        self._give_way(count)
+        if not self._started:
+            self._start()
+        return count
+
+    def _limit_time(self) -> None:
+        if self._deadline is None:
+            return
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(left)
+
+    def _give_way(self, count: int) -> None:
+        self._turn -= count
+        if self._turn <= 0:
+            self._turn = _BYTES_A_TURN
+            gevent.sleep(0)
+
+    def _start(self) -> None:
+        self._started = True
+        latest = time.monotonic() + RESPONSE_SECONDS
+        self._deadline = latest if self._deadline is None else min(self._deadline, latest)
+
+    def close(self) -> None:
+        """Closes the socket's file, too."""
+        self._raw.close()
+        super().close()
+
+
+class _BoundedSocket:
+    """What HTTPResponse needs of a socket: a file."""
+
+    def __init__(self, file: _BoundedFile) -> None:
+        self._file = file
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self._file)
+
+
+class BoundedResponse(HTTPResponse):
+    """A response that is read within the bounds."""
+
+    def __init__(self, sock: socket.socket, *given: Any, **options: Any) -> None:
+        self._file = _BoundedFile(sock, MOST_HEAD)
+        super().__init__(cast("socket.socket", _BoundedSocket(self._file)), *given, **options)
+
+    def begin(self) -> None:
+        """Reads the head."""
+        super().begin()
+        self._file.allowed = _MOST_RAW
+
+
+class _Connection(HTTPConnection):
+    response_class = BoundedResponse
+
+    def connect(self) -> None:
+        """Within the timeout as a whole: of several addresses, and of a TLS handshake, each part has it otherwise."""
+        limit = gevent.Timeout(self.timeout)
+        try:
+            with limit:
+                super().connect()
+        except gevent.Timeout as fired:
+            self.close()
+            if fired is not limit:
+                raise
+            raise ConnectTimeoutError(self, f"no connection within {self.timeout} s") from None
+
+
+class _TlsConnection(_Connection, HTTPSConnection):
+    """The same over TLS."""
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+class BoundedPoolManager(PoolManager):
+    """A PoolManager whose responses are bounded. Certificates are verified; nothing is taken from the environment."""
+
+    def __init__(self, *, pools: int, connections: int) -> None:
+        context = ssl.create_default_context()
+        context.load_verify_locations(where())
+        super().__init__(num_pools=pools, maxsize=connections, ssl_context=context)
+        self.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
+
+
+def decoded(body: bytes, headers: Mapping[str, str]) -> str:
+    """The body as text, 1 MiB of it at most; header names are in lower case.
+
+    A body was to be sent as it is. One that is compressed with gzip once is read all the same; any other is left as it
+    came.
+    """
+    if headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip"):
+        body = _gunzipped(body)
+    return body.decode("utf-8", "replace")
+
+
+def _gunzipped(body: bytes) -> bytes:
+    found, rest = b"", body
+    try:
+        for _ in range(_MOST_MEMBERS):
+            member = zlib.decompressobj(_GZIP)
+            found += member.decompress(rest, MOST_BODY - len(found))
+            rest = member.unused_data
+            if not rest or len(found) >= MOST_BODY:
+                break
+    except zlib.error:
+        return found or body
+    return found
