@@ -11,6 +11,7 @@ MOST_BYTES = 1000
 """A longer id fits into no index of a database."""
 LONGEST_TENANT_ID = 31
 _TENANT_ID = re.compile(r"[a-z][a-z0-9]{0,30}")
+_LEGACY_TENANT_ID = re.compile(rf"(?!\.{{1,2}}$)[!-.0-~]{{1,{MOST_BYTES}}}")
 _ONE_DIGIT = re.compile(r"\d", re.ASCII)
 
 
@@ -20,14 +21,18 @@ def check_length(ident: str) -> None:
         raise UserError(message(20104, MOST_BYTES))
 
 
-def is_tenant_id(ident: str) -> bool:
-    """Whether a tenant may have that id."""
-    return _TENANT_ID.fullmatch(ident) is not None
+def check_legacy_tenant_id(ident: str) -> None:
+    """Raises UserError for an id that no tenant can have, also one that is older than the rules (Okapi takes any).
+
+    It goes into paths and headers; so it is bounded, and has no character that would end one of them.
+    """
+    if not _LEGACY_TENANT_ID.fullmatch(ident):
+        raise UserError(message(20105, MOST_BYTES))
 
 
 def check_tenant_id(ident: str) -> None:
-    """Raises UserError that says what is wrong with a tenant's id."""
-    if is_tenant_id(ident):
+    """Raises UserError that says what is wrong with a new tenant's id."""
+    if _TENANT_ID.fullmatch(ident):
         return
     if "_" in ident:
         number = 11609

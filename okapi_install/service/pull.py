@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+import orjson
 import structlog
 
 from okapi_install.domain.errors import NotFound, UserError
+from okapi_install.domain.identifiers import check_length
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import ModuleDescriptor, ModuleSummary
 from okapi_install.domain.modules.internal_module import OKAPI_PRODUCT
@@ -15,15 +19,31 @@ from okapi_install.service.registry import RegistryService
 
 log = structlog.get_logger()
 
+_LONGEST_NAME = 200
+_NAMED_IN_LOG = 5
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
 
 class Remote(Protocol):
     """Other registries."""
 
     def version(self, url: str) -> str | None:
-        """What it says it is; None if it does not answer as a registry does."""
+        """What it says it is; None if it does not answer as a registry does. Raises UserError: it must not be asked."""
 
     def descriptors(self, url: str, known: Sequence[str]) -> list[object]:
         """Its module descriptors, as sent, but for those known. Raises UserError or InternalError."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pulled:
+    """A module that was new in the other registry; `problem` says why it was left out, None if it was not.
+
+    There is no summary of one that cannot be read.
+    """
+
+    id: str
+    summary: ModuleSummary | None = None
+    problem: str | None = None
 
 
 class PullService:
@@ -33,34 +53,60 @@ class PullService:
         self._registry = registry
         self._remote = remote
 
-    def pull(self, urls: Sequence[str]) -> list[ModuleSummary]:
+    def pull(self, urls: Sequence[str]) -> list[Pulled]:
         """Adds the modules of the first registry that answers, less those whose requirements stay unmet.
 
-        The result names all that were new there, also those that were left out (Okapi).
+        The result names all that were new there, also those that were left out (Okapi), and why they were.
 
         Raises:
             NotFound: none of them answers (Okapi 11000).
-            UserError: the registry refused, or has another document under an id of ours.
+            UserError: an address is not allowed, the registry refused, or it has another document under an id of ours.
         """
         url = next((u for u in urls if self._remote.version(u) is not None), None)
         if url is None:
             raise NotFound(message(11000))
-        ours = self._registry.current().ids()
-        sent = self._remote.descriptors(url, sorted(ours))
-        new = [d for d in _readable(sent, url) if d.id not in ours and d.product != OKAPI_PRODUCT]
-        self._registry.add(new, check=True, leave_out_unmet=True)
-        log.info("pull: modules added", url=url, new=len(new))
-        return [d.summary() for d in new]
+        ours = set(self._registry.current().ids())
+        new, unreadable = _read(self._remote.descriptors(url, sorted(ours)), ours)
+        unmet = self._registry.add_those_met(new)
+        added = [Pulled(id=d.id, summary=d.summary(), problem=unmet.get(d.id)) for d in new]
+        _tell(url, len(new) - len(unmet), [p for p in (*added, *unreadable) if p.problem])
+        return [*added, *unreadable]
 
 
-def _readable(sent: Sequence[object], url: str) -> list[ModuleDescriptor]:
+def _tell(url: str, added: int, left_out: Sequence[Pulled]) -> None:
+    """One line, however much was sent."""
+    first = [f"{p.id}: {p.problem}"[:_LONGEST_NAME] for p in left_out[:_NAMED_IN_LOG]]
+    log.info("pull: modules added", url=url, added=added, left_out=len(left_out), first_left_out=first)
+
+
+def _read(sent: Sequence[object], ours: set[str]) -> tuple[list[ModuleDescriptor], list[Pulled]]:
+    """The new modules, and those that cannot be read or kept."""
     found: dict[str, ModuleDescriptor] = {}
+    unreadable: list[Pulled] = []
     for document in sent:
         try:
-            descriptor = ModuleDescriptor.parse(document)
+            descriptor = _readable(document)
         except UserError as why:
-            ident = document.get("id") if isinstance(document, dict) else None
-            log.warning("pull: module left out", url=url, module=ident, cause=why.message)
+            unreadable.append(Pulled(id=_shown_id(document), problem=why.message))
             continue
-        found.setdefault(descriptor.id, descriptor)
-    return list(found.values())
+        if descriptor.id not in ours and descriptor.product != OKAPI_PRODUCT:
+            found.setdefault(descriptor.id, descriptor)
+    return list(found.values()), [p for p in unreadable if p.id not in ours]
+
+
+def _readable(document: object) -> ModuleDescriptor:
+    """Raises UserError for what is no descriptor, or cannot be kept."""
+    try:
+        written = orjson.dumps(document)
+    except TypeError:
+        raise UserError(message(20110)) from None
+    if _NUL.search(written):
+        raise UserError(message(20111))
+    descriptor = ModuleDescriptor.from_registry(document)
+    check_length(descriptor.id)
+    return descriptor
+
+
+def _shown_id(document: object) -> str:
+    ident = document.get("id") if isinstance(document, Mapping) else None
+    return ident[:_LONGEST_NAME] if isinstance(ident, str) else ""

@@ -81,27 +81,35 @@ class RegistryService:
         *,
         check: bool = True,
         versions: VersionFilter | None = None,
-        leave_out_unmet: bool = False,
     ) -> None:
         """Adds all or none. Those that are there already with the same document are passed over.
 
         With `check` what they require must be there or come along; `versions` says which of those there count.
-        With `leave_out_unmet` those whose requirements are not met are left out instead of refused.
 
         Raises:
             UserError: one is there with another document (Okapi 10203), or lacks what it requires (10200, 10201).
         """
         registry = self.current()
         new = self._new_ones(modules, registry)
-        if leave_out_unmet:
-            met = _with_all_met(registry.index, [d.summary() for d in new])
-            new = [d for d in new if d.id in met]
         problems = registry.check_dependencies([d.summary() for d in new], versions) if check else ""
         if problems:
             raise UserError(problems)
         self._store.add_modules(new)
         if new:
             log.info("modules added", count=len(new))
+
+    def add_those_met(self, modules: Sequence[ModuleDescriptor]) -> dict[str, str]:
+        """Adds the modules whose requirements are met. The result says of each of the others what it lacks.
+
+        Raises:
+            UserError: one is there with another document (Okapi 10203).
+        """
+        registry = self.current()
+        new = self._new_ones(modules, registry)
+        met = _with_all_met(registry.index, [d.summary() for d in new])
+        self._store.add_modules([d for d in new if d.id in met])
+        after = self.current()
+        return {d.id: after.check_dependencies([d.summary()]) or message(20112) for d in new if d.id not in met}
 
     def _new_ones(self, modules: Sequence[ModuleDescriptor], registry: Registry) -> list[ModuleDescriptor]:
         known = self._store.descriptors([d.id for d in modules if d.id in registry])

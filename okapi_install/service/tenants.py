@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from okapi_install.domain.errors import NotFound, UserError
-from okapi_install.domain.identifiers import LONGEST_TENANT_ID, check_tenant_id, is_tenant_id
+from okapi_install.domain.identifiers import LONGEST_TENANT_ID, check_legacy_tenant_id, check_tenant_id
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import Interface, ModuleDescriptor, ModuleSummary
 from okapi_install.domain.modules.internal_module import OKAPI_PRODUCT
@@ -68,12 +68,11 @@ class TenantService:
         """Replaces name and description; adds the tenant if it is new (Okapi).
 
         Raises:
-            UserError: another id was sent, or a new tenant's id may not be so.
+            UserError: another id was sent, or the id cannot be kept.
         """
         if sent_id != tenant_id:
             raise UserError(message(11602, "null" if sent_id is None else sent_id, tenant_id))
-        if not is_tenant_id(tenant_id) and all(known.id != tenant_id for known in self._store.tenants()):
-            check_tenant_id(tenant_id)
+        check_legacy_tenant_id(tenant_id)
         self._store.put_tenant(tenant)
 
     def remove(self, tenant_id: str) -> None:

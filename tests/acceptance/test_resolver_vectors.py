@@ -12,6 +12,7 @@ from okapi_install.domain.errors import UserError
 from okapi_install.domain.jobs import Action, Change, InstallOptions
 from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.planning.resolver import resolve
+from tests.fixtures.parts import missing
 from tests.unit.domain.registries import SHARED, out_of_order, read_shared, real_modules
 
 GAVE_UP = 500
@@ -24,7 +25,7 @@ def registry() -> Registry:
 
 def recorded() -> list[Any]:
     if not (SHARED / "resolver/vectors.json.gz").exists():
-        return [pytest.param(None, marks=pytest.mark.skip("the recorded plans are not beside the checkout"))]
+        return [pytest.param(None, id="missing")]
     data = read_shared("resolver/vectors.json.gz")
     return [
         pytest.param({**vector, "had": data["releases"].get(vector["enabled"], [])}, id=vector["name"])
@@ -63,8 +64,10 @@ def expected(vector: dict[str, Any]) -> list[tuple[str, str, str]] | list[str]:
 
 
 @pytest.mark.parametrize("vector", recorded())
-def test_a_plan_is_okapis_and_in_order(vector: dict[str, Any]) -> None:
+def test_a_plan_is_okapis_and_in_order(vector: dict[str, Any] | None) -> None:
     """Where Okapi gave up, any plan or refusal will do."""
+    if vector is None:
+        missing("the recorded plans are not beside the checkout")
     given = answer(vector)
     assert given
     assert vector["status"] == GAVE_UP or given == expected(vector)

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from redis import Redis
 
-from tests.fixtures.parts import missing, take_port
+from tests.fixtures.parts import missing, recorded, take_port
 from tests.fixtures.postgresql import PostgresqlServer
 from tests.fixtures.processes import ServerProcess, StartProcess
 from tests.fixtures.redis import RedisServer
@@ -98,3 +98,12 @@ def test_a_missing_part_skips_a_test_but_fails_it_in_ci(monkeypatch: pytest.Monk
     monkeypatch.setitem(os.environ, "CI", "true")
     with pytest.raises(pytest.fail.Exception, match="no such part"):
         missing("no such part")
+
+
+def test_missing_recordings_skip_a_test_but_fail_it_in_ci(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(os.environ, "CI", "")
+    with pytest.raises(pytest.skip.Exception, match="the recordings are not part of the repository"):
+        recorded("conformance", root=tmp_path / "checkout")
+    monkeypatch.setitem(os.environ, "CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="with CI=true nothing may be missing"):
+        recorded("conformance", root=tmp_path / "checkout")

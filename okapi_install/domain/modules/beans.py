@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.modules.cron import cron_problem
 from okapi_install.domain.modules.interface_versions import InterfaceVersion
+from okapi_install.domain.modules.time_zones import is_zone
 from okapi_install.domain.modules.versions import ModuleId
 
 Document = dict[str, object]
@@ -248,14 +249,11 @@ def permission_name(value: object) -> str:
     return _wanted(value, "permissionName")
 
 
-_ZONE = re.compile(r"Z|[+-]\d{1,2}(:?\d{2}){0,2}|(UTC|GMT|UT)[+-]\d{1,2}(:?\d{2}){0,2}|[A-Za-z][A-Za-z0-9~/._+-]+")
-
-
 def zone(value: object) -> str:
-    """The name of a time zone, or an offset. Whether there is such a zone is not looked up."""
+    """The name of a time zone that exists, or an offset."""
     name = _wanted(value, "zone")
-    if not _ZONE.fullmatch(name):
-        raise MisfitError(f"Invalid time zone: {name}")
+    if not is_zone(name):
+        raise MisfitError(f"Unknown time zone: {name}")
     return name
 
 

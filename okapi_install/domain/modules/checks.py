@@ -10,20 +10,36 @@ from okapi_install.domain.errors import UserError
 
 def check(document: Mapping[str, Any]) -> None:
     """Checks what has the right form for being complete. Raises UserError in Okapi's words."""
-    if "id" not in document:
-        raise UserError("id is missing for module")
-    module = document["id"]
-    for section in ("provides", "requires", "optional"):
+    module = _module_id(document)
+    for section in ("provides", "requires"):  # what is optional is not checked (Okapi)
         for interface in document.get(section, ()):
             _check_interface(interface, section, module)
     for entry in document.get("filters", ()):
         _check_entry(entry)
 
 
-def _check_interface(interface: Mapping[str, Any], section: str, module: str) -> None:
+def check_identified(document: Mapping[str, Any]) -> None:
+    """Checks only that planning can use it: module and interfaces have ids and versions. Raises UserError."""
+    module = _module_id(document)
+    for section in ("provides", "requires"):
+        for interface in document.get(section, ()):
+            _check_named(interface, module)
+
+
+def _module_id(document: Mapping[str, Any]) -> str:
+    if "id" not in document:
+        raise UserError("id is missing for module")
+    return str(document["id"])
+
+
+def _check_named(interface: Mapping[str, Any], module: str) -> None:
     for member in ("id", "version"):
         if member not in interface:
             raise UserError(f"{member} is missing for module {module}")
+
+
+def _check_interface(interface: Mapping[str, Any], section: str, module: str) -> None:
+    _check_named(interface, module)
     kind = interface.get("interfaceType")
     if kind not in (None, "proxy", "system", "multiple"):
         raise UserError(f"Bad interface type '{kind}' for module {module}")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.modules.beans import MODULE, MisfitError
-from okapi_install.domain.modules.checks import check
+from okapi_install.domain.modules.checks import check, check_identified
 from okapi_install.domain.modules.versions import ModuleId
 
 
@@ -175,11 +175,19 @@ class ModuleDescriptor:
         Raises:
             UserError: it is not one; in Okapi's words where they are its own, and telling where it is wrong.
         """
-        try:
-            whole = MODULE.read(document)
-        except MisfitError as misfit:
-            raise UserError(f"{misfit.words} (at {misfit.path})" if misfit.path else misfit.words) from None
+        whole = _read(document)
         check(whole)
+        return cls.stored(whole)
+
+    @classmethod
+    def from_registry(cls, document: object) -> ModuleDescriptor:
+        """Reads a descriptor that another registry has taken: its form counts, not whether it is complete (Okapi).
+
+        Raises:
+            UserError: see `parse`; also where an interface lacks what planning needs.
+        """
+        whole = _read(document)
+        check_identified(whole)
         return cls.stored(whole)
 
     @classmethod
@@ -252,5 +260,15 @@ class ModuleDescriptor:
         )
 
 
+def _read(document: object) -> Mapping[str, Any]:
+    try:
+        return MODULE.read(document)
+    except MisfitError as misfit:
+        raise UserError(f"{misfit.words} (at {misfit.path})" if misfit.path else misfit.words) from None
+
+
 def _interfaces(document: Mapping[str, Any], section: str) -> tuple[Interface, ...]:
-    return tuple([Interface.of(d) for d in document.get(section, ())])
+    listed = document.get(section, ())
+    if section == "optional":  # an entry without id or version is kept, and asks for nothing (Okapi)
+        listed = [d for d in listed if "id" in d and "version" in d]
+    return tuple([Interface.of(d) for d in listed])

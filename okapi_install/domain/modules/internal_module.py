@@ -69,47 +69,79 @@ GET    /_/version                                       okapi.version.get tenant
 """Method, path, the permission that it takes, and what the tenant's own users need for it: `tenant` is nothing."""
 
 _SINGLE = """
-okapi.deployment.get okapi.deployment.post okapi.deployment.delete
-okapi.discovery.get okapi.discovery.post okapi.discovery.put okapi.discovery.delete
-okapi.discovery.health.get okapi.discovery.nodes.get okapi.discovery.nodes.put
-okapi.proxy.modules.list okapi.proxy.modules.get okapi.proxy.modules.post okapi.proxy.modules.put
-okapi.proxy.modules.delete okapi.proxy.pull.modules.post okapi.proxy.cleanup.modules
-okapi.proxy.tenants.list okapi.proxy.tenants.get okapi.proxy.tenants.post okapi.proxy.tenants.put
-okapi.proxy.tenants.delete okapi.proxy.tenants.install.list okapi.proxy.tenants.upgrade.post
-okapi.proxy.tenants.install.get okapi.proxy.tenants.install.delete okapi.proxy.tenants.install.post
-okapi.proxy.tenants.modules.list okapi.proxy.tenants.modules.enabled.get okapi.proxy.tenants.modules.post
-okapi.proxy.tenants.modules.enabled.post okapi.proxy.tenants.modules.enabled.delete
-okapi.proxy.tenants.interfaces.list okapi.proxy.tenants.interfaces.get
-okapi.proxy.tenants.timers.list okapi.proxy.tenants.timers.get okapi.proxy.tenants.timers.patch
-okapi.proxy.self.timers.patch
-okapi.env.post okapi.env.list okapi.env.get okapi.env.delete okapi.version.get
+okapi.deployment.get | see what runs on this node | Shows the modules that this node has started
+okapi.deployment.post | start a module on this node | Starts a module on this node
+okapi.deployment.delete | stop a module on this node | Stops a module that this node has started
+okapi.discovery.get | see where modules run | Shows the addresses of modules
+okapi.discovery.post | add an address of a module | Starts a module on a node, or tells where one runs
+okapi.discovery.put | change an address of a module | Changes what is known of an instance of a module
+okapi.discovery.delete | remove an address of a module | Stops an instance of a module, or forgets its address
+okapi.discovery.health.get | see whether modules answer | Shows the health of instances
+okapi.discovery.nodes.get | see nodes | Shows the nodes of the cluster
+okapi.discovery.nodes.put | change a node | Changes what is known of a node, such as its name
+okapi.proxy.modules.list | see all modules | Lists module descriptors
+okapi.proxy.modules.get | see a module | Shows one module descriptor
+okapi.proxy.modules.post | add modules | Adds module descriptors to the registry
+okapi.proxy.modules.put | change a module | Changes a module descriptor
+okapi.proxy.modules.delete | remove a module | Removes a module descriptor from the registry
+okapi.proxy.pull.modules.post | pull modules | Takes over module descriptors from another registry
+okapi.proxy.cleanup.modules | remove old modules | Removes obsolete snapshots from the registry
+okapi.proxy.tenants.list | see all tenants | Lists tenants
+okapi.proxy.tenants.get | see a tenant | Shows one tenant
+okapi.proxy.tenants.post | add a tenant | Adds a tenant
+okapi.proxy.tenants.put | change a tenant | Changes name and description of a tenant
+okapi.proxy.tenants.delete | remove a tenant | Removes a tenant
+okapi.proxy.tenants.install.list | see all install jobs | Lists the install jobs of a tenant
+okapi.proxy.tenants.upgrade.post | upgrade modules | Upgrades what a tenant has enabled to the newest versions
+okapi.proxy.tenants.install.get | see an install job | Shows one install job of a tenant
+okapi.proxy.tenants.install.delete | remove install jobs | Removes install jobs of a tenant
+okapi.proxy.tenants.install.post | install modules | Enables and disables modules for a tenant, with all that they need
+okapi.proxy.tenants.modules.list | see enabled modules | Lists the modules that a tenant has enabled
+okapi.proxy.tenants.modules.enabled.get | see an enabled module | Shows one module that a tenant has enabled
+okapi.proxy.tenants.modules.post | enable a module | Enables one module for a tenant
+okapi.proxy.tenants.modules.enabled.post | replace an enabled module | Enables one module in the place of another
+okapi.proxy.tenants.modules.enabled.delete | disable a module | Disables one module for a tenant
+okapi.proxy.tenants.interfaces.list | see interfaces | Lists the interfaces that a tenant's modules provide
+okapi.proxy.tenants.interfaces.get | see providers of an interface | Lists the modules that provide one interface
+okapi.proxy.tenants.timers.list | see timers | Lists the timers of a tenant's modules
+okapi.proxy.tenants.timers.get | see a timer | Shows one timer of a tenant's modules
+okapi.proxy.tenants.timers.patch | change timers of any tenant | Changes when a timer of a tenant's module is due
+okapi.proxy.self.timers.patch | change timers of one's own tenant | Changes when a timer of the user's own tenant is due
+okapi.env.post | set an environment variable | Sets a variable for all modules that are started
+okapi.env.list | see all environment variables | Lists the variables for started modules
+okapi.env.get | see an environment variable | Shows one variable for started modules
+okapi.env.delete | remove an environment variable | Removes a variable for started modules
+okapi.version.get | see the version | Shows which version this is
 """
+"""Each permission with what it lets somebody do, in short and in a sentence."""
 
 _SETS = {
-    "okapi.deploy": """
+    "okapi.deploy | deploy modules | Start and stop modules, and tell where they run": """
         okapi.deployment.post okapi.deployment.get okapi.deployment.delete okapi.discovery.post okapi.discovery.get
         okapi.discovery.put okapi.discovery.delete okapi.discovery.nodes.put okapi.discovery.health.get
         okapi.discovery.nodes.get""",
-    "okapi.modules": """
+    "okapi.modules | manage modules | Manage the registry of module descriptors": """
         okapi.proxy.modules.list okapi.proxy.modules.get okapi.proxy.modules.post okapi.proxy.modules.put
         okapi.proxy.modules.delete okapi.proxy.pull.modules.post okapi.proxy.cleanup.modules""",
-    "okapi.tenants": """
+    "okapi.tenants | manage tenants | Manage the list of tenants": """
         okapi.proxy.tenants.list okapi.proxy.tenants.get okapi.proxy.tenants.post okapi.proxy.tenants.put
         okapi.proxy.tenants.delete""",
-    "okapi.tenantmodules": """
+    "okapi.tenantmodules | manage modules of tenants | Enable, upgrade and disable modules for tenants": """
         okapi.proxy.tenants.modules.list okapi.proxy.tenants.modules.post okapi.proxy.tenants.modules.enabled.get
         okapi.proxy.tenants.modules.enabled.post okapi.proxy.tenants.modules.enabled.delete
         okapi.proxy.tenants.upgrade.post okapi.proxy.tenants.install.list okapi.proxy.tenants.install.get
         okapi.proxy.tenants.install.delete okapi.proxy.tenants.install.post""",
-    "okapi.timers": """
+    "okapi.timers | manage timers | See and change the timers of tenants": """
         okapi.proxy.tenants.timers.list okapi.proxy.tenants.timers.patch okapi.proxy.tenants.timers.get
         okapi.proxy.self.timers.patch""",
-    "okapi.interfaces": "okapi.proxy.tenants.interfaces.list okapi.proxy.tenants.interfaces.get",
-    "okapi.env": "okapi.env.post okapi.env.delete okapi.env.list okapi.env.get",
-    "okapi.readonly": """
+    "okapi.interfaces | see interfaces of tenants | See which interfaces tenants have, and from which modules": """
+        okapi.proxy.tenants.interfaces.list okapi.proxy.tenants.interfaces.get""",
+    "okapi.env | manage environment variables | See and change the variables for started modules": """
+        okapi.env.post okapi.env.delete okapi.env.list okapi.env.get""",
+    "okapi.readonly | look only | See modules, tenants and what tenants have, and change nothing": """
         okapi.proxy.modules.list okapi.proxy.modules.get okapi.proxy.tenants.list okapi.proxy.tenants.get
         okapi.proxy.tenants.modules.list okapi.proxy.tenants.modules.enabled.get okapi.interfaces okapi.version.get""",
-    "okapi.all": """
+    "okapi.all | everything | All permissions of Okapi": """
         okapi.deploy okapi.modules okapi.tenants okapi.tenantmodules okapi.timers okapi.interfaces okapi.version.get
         okapi.env""",
 }
@@ -129,8 +161,8 @@ def internal_module() -> ModuleDescriptor:
         "name": "Okapi",
         "requires": [],
         "provides": provides,
-        "permissionSets": [_permission(n) for n in _SINGLE.split()]
-        + [_permission(n) | {"subPermissions": parts.split()} for n, parts in _SETS.items()],
+        "permissionSets": [_permission(line) for line in _SINGLE.strip().splitlines()]
+        + [_permission(line) | {"subPermissions": parts.split()} for line, parts in _SETS.items()],
     }
     return ModuleDescriptor(document, OKAPI_MODULE, tuple(map(Interface.of, provides)), (), ())
 
@@ -148,6 +180,6 @@ def _handler(line: str) -> dict[str, Any]:
     return handler
 
 
-def _permission(name: str) -> dict[str, Any]:
-    words = name.removeprefix("okapi.").replace(".", " ")
-    return {"permissionName": name, "displayName": f"Okapi - {words}"}
+def _permission(line: str) -> dict[str, Any]:
+    name, short, sentence = line.split(" | ")
+    return {"permissionName": name, "displayName": f"Okapi - {short}", "description": sentence}

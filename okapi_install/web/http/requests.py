@@ -17,6 +17,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.modules.versions import VersionFilter
 from okapi_install.service.spans import TRACEPARENT
+from okapi_install.web.http.java_json import as_strict_json
 from okapi_install.web.http.tokens import claims_if_readable
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
@@ -80,7 +81,7 @@ def read_json(sent: bytes, what: str) -> object:
     if _NUL.search(sent):
         raise UserError(f"{what} holds the character NUL (\\u0000), which cannot be kept")
     try:
-        value = orjson.loads(sent)
+        value = _loaded(sent)
     except orjson.JSONDecodeError as why:
         raise UserError(f"{what} is not JSON: {why}") from None
     try:
@@ -88,6 +89,13 @@ def read_json(sent: bytes, what: str) -> object:
     except TypeError:
         raise UserError(f"{what} is nested too deeply") from None
     return value
+
+
+def _loaded(sent: bytes) -> object:
+    try:
+        return orjson.loads(sent)
+    except orjson.JSONDecodeError:
+        return orjson.loads(as_strict_json(sent))
 
 
 def json_list() -> list[object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
-from okapi_install.service.pull import PullService
+from okapi_install.service.pull import Pulled, PullService
 from okapi_install.service.registry import RegistryService
 from okapi_install.web.http import bodies
 from okapi_install.web.http.requests import body, flag, json_body, json_list, version_filter, whole_number
@@ -33,9 +33,15 @@ def blueprint(registry: RegistryService, pull: PullService) -> Blueprint:
     @routes.post("/_/proxy/pull/modules")
     def pull_modules() -> Response:
         pulled = pull.pull(bodies.pull_urls(json_body()))
-        return json_answer([summary_document(m, named=True) for m in pulled])
+        return json_answer([_pulled(m) for m in pulled])
 
     return routes
+
+
+def _pulled(module: Pulled) -> dict[str, object]:
+    """A module in short (Okapi); one that was left out says why."""
+    shown = summary_document(module.summary, named=True) if module.summary else {"id": module.id}
+    return shown | ({"errors": [{"message": module.problem, "code": "left_out"}]} if module.problem else {})
 
 
 def _add_modules(routes: Blueprint, registry: RegistryService) -> None:

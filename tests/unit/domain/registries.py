@@ -7,10 +7,8 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import strategies as st
 
 from okapi_install.domain.jobs import Action, Change, InstallOptions
@@ -20,8 +18,9 @@ from okapi_install.domain.modules.internal_module import internal_module
 from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.planning.enabled import EnabledModules
+from tests.fixtures.parts import ROOT, recorded
 
-SHARED = Path(__file__).resolve().parents[4] / "shared"
+SHARED = ROOT.parent / "shared"
 OPTIONS = InstallOptions()
 
 
@@ -151,15 +150,13 @@ def registries(draw: st.DrawFn, *, choice: bool = True, most: int = 8) -> tuple[
 
 
 def read_shared(path: str) -> Any:
-    """JSON of the reference material; the test is skipped if that is not there."""
-    file = SHARED / path
-    if not file.exists():
-        pytest.skip(f"the reference material is not beside the checkout: no {file.name}")
+    """JSON of the recordings; see `recorded` for what happens without."""
+    file = recorded(path)
     return json.loads(gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes())
 
 
 @lru_cache(maxsize=1)
 def real_modules() -> tuple[ModuleSummary, ...]:
-    """All modules of the real registry and the built-in one; the test is skipped if they are not there."""
+    """All modules of the real registry and the built-in one; see `read_shared`."""
     descriptors = [ModuleDescriptor.parse(d) for d in read_shared("resolver/registry.json.gz")]
     return tuple(d.summary() for d in [*descriptors, internal_module()])

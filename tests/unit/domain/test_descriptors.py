@@ -64,7 +64,6 @@ def handled(**entry: Any) -> dict[str, Any]:
             {"id": "m-1.0.0", "filters": [{"methods": ["*"], "phase": "auth"}]},
             "Bad routing entry, needs a pathPattern or at least a path",
         ),
-        ({"id": "m-1.0.0", "optional": [{"id": "x"}]}, "version is missing for module m-1.0.0"),
     ],
 )
 def test_okapis_rules_are_told_in_okapis_words(document: dict[str, Any], words: str) -> None:
@@ -85,7 +84,8 @@ def test_okapis_rules_are_told_in_okapis_words(document: dict[str, Any], words: 
         ({"pathPattern": "/{a"}, "Missing }-character for {}-construct in pathPattern"),
         ({"unit": "week"}, "unit must be"),
         ({"schedule": {"cron": "* * *"}}, "A cron expression has 5 fields"),
-        ({"schedule": {"cron": "* * * * *", "zone": "?"}}, "Invalid time zone: ?"),
+        ({"schedule": {"cron": "* * * * *", "zone": "?"}}, "Unknown time zone: ?"),
+        ({"schedule": {"cron": "* * * * *", "zone": "Mars"}}, "Unknown time zone: Mars"),
         ({"schedule": {"every": "day"}}, "a schedule has no member 'every'"),
         ({"delegateCORS": "maybe"}, "true or false is wanted here"),
         ({"nosuch": 1}, "a routing entry has no member 'nosuch'"),
@@ -122,6 +122,31 @@ def test_a_routing_entry_is_checked_member_by_member(entry: dict[str, Any], word
 )
 def test_what_does_not_fit_is_refused_with_its_place(member: str, value: object) -> None:
     assert member in refusal({"id": "m-1.0.0", member: value})
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"id": "x", "version": "1.0", "interfaceType": "odd"},
+        {"id": "x", "version": "1.0", "handlers": [HANDLER]},
+        {"id": "x"},
+        {"version": "1.0"},
+    ],
+)
+def test_what_is_optional_is_kept_without_a_check(entry: dict[str, Any]) -> None:
+    descriptor = ModuleDescriptor.parse({"id": "m-1.0.0", "optional": [entry]})
+    assert descriptor.document["optional"] == [entry]
+    assert len(descriptor.optional) == (1 if entry.keys() >= {"id", "version"} else 0)
+
+
+def test_a_registry_is_believed_about_what_only_makes_a_descriptor_complete() -> None:
+    handlers = [{"methods": ["GET"], "pathPattern": "/x"}, {"methods": ["GET"]}]
+    document = provided({"id": "x", "version": "1.0", "interfaceType": "odd", "handlers": handlers})
+    assert ModuleDescriptor.from_registry(document).document == document
+    with pytest.raises(UserError, match="version is missing for module m-1.0.0"):
+        ModuleDescriptor.from_registry(provided({"id": "x"}))
+    with pytest.raises(UserError, match="id is missing for module"):
+        ModuleDescriptor.from_registry({})
 
 
 @pytest.mark.parametrize("document", [None, [], "m-1.0.0", 7])

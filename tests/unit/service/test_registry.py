@@ -119,7 +119,10 @@ def test_a_module_that_the_filter_holds_back_meets_no_requirement() -> None:
 def test_modules_with_unmet_requirements_are_left_out_with_those_that_need_them() -> None:
     service = RegistryService(MemoryStore())
     chain = [descriptor("c-1.0.0", requires="ib"), descriptor("b-1.0.0", "ib", "ia"), descriptor("d-1.0.0", "id")]
-    service.add(chain, leave_out_unmet=True)
+    assert service.add_those_met(chain) == {
+        "c-1.0.0": "Missing dependency: c-1.0.0 requires ib: 1.0",
+        "b-1.0.0": "Missing dependency: b-1.0.0 requires ia: 1.0",
+    }
     assert service.current().ids() == ["d-1.0.0"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.unit.web.conftest import Api, module
@@ -91,8 +93,9 @@ def test_a_path_is_decoded_once_and_a_plus_stays_a_plus(api: Api, path: str, ide
         b'{"id":"a-1.0.0","provides":[{"id":"x"}]}',
         b'{"id":"a-1.0.0","provides":[{"id":"x","version":"one"}]}',
         b'{"id":"a-1.0.0\\u0000"}',
-        b'{"id":"a-1.0.0","name":"\\ud800"}',
-        b'{"id":"a-1.0.0","name":"\xff"}',
+        b'{"id":"a-1.0.0"} /* no end',
+        b'/*/ {"id":"a-1.0.0"}',
+        b'{"id":"a-1.0.0"} # a comment of YAML',
         b'{"id":"a-1.0.0","metadata":{"a":NaN}}',
         b'{"id":"a-1.0.0","metadata":{"a":1e999}}',
         b'{"id":"a-1.0.0","metadata":' + b'{"a":' * 900 + b"1" + b"}" * 901,
@@ -215,12 +218,40 @@ def test_a_pull_takes_what_is_new_from_the_first_registry_that_answers(api: Api)
     api.add(module("a-1.0.0"))
     met, unmet = module("b-1.0.0", ["ib 1.0"], name="B"), module("c-1.0.0", [], ["no 1.0"])
     broken, other_okapi = {"id": "broken"}, module("okapi-6.0.0")
+    unmet_words = {"message": "Missing dependency: c-1.0.0 requires no: 1.0", "code": "left_out"}
+    broken_words = {"message": "Missing semantic version for: broken (at id)", "code": "left_out"}
     api.remote.servers = {"http://dead": None, "http://live": [module("a-1.0.0"), met, unmet, broken, other_okapi]}
     answer = api.post("/_/proxy/pull/modules", {"urls": ["http://dead", "http://live"]})
-    assert (answer.status_code, answer.json) == (200, [{"id": "b-1.0.0", "name": "B"}, {"id": "c-1.0.0"}])
+    assert answer.json == [
+        {"id": "b-1.0.0", "name": "B"},
+        {"id": "c-1.0.0", "errors": [unmet_words]},
+        {"id": "broken", "errors": [broken_words]},
+    ]
     assert api.remote.known == ["a-1.0.0", "okapi-7.0.0"]
     assert api.get(f"{MODULES}/b-1.0.0").json == met
     assert api.get(f"{MODULES}/c-1.0.0").status_code == 404
+
+
+def test_a_pull_takes_a_descriptor_as_it_is_that_a_post_would_refuse(api: Api) -> None:
+    handler = {"methods": ["GET"], "pathPattern": "/x"}
+    sent = {"id": "a-1.0.0", "provides": [{"id": "x", "version": "1.0", "handlers": [handler]}]}
+    api.remote.servers = {"http://live": [sent]}
+    assert api.post("/_/proxy/pull/modules", {"urls": ["http://live"]}).json == [{"id": "a-1.0.0"}]
+    assert api.get(f"{MODULES}/a-1.0.0").json == sent
+    assert api.post(MODULES, sent | {"id": "b-1.0.0"}).status_code == 400
+
+
+def test_a_pull_names_all_that_it_leaves_out_and_logs_one_line(api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+    deep: dict[str, object] = {}
+    for _ in range(300):
+        deep = {"x": deep}
+    nul = module("nul-1.0.0", name="a\0b")
+    api.remote.servers = {"http://live": [module("deep-1.0.0", metadata=deep), nul, [], 7, *[{"id": "x"}] * 1000]}
+    capsys.readouterr()
+    answer = api.post("/_/proxy/pull/modules", {"urls": ["http://live"]}).json or []
+    assert [m["id"] for m in answer] == ["deep-1.0.0", "nul-1.0.0", "", "", *["x"] * 1000]
+    assert all(len(m["errors"]) == 1 for m in answer)
+    assert len(capsys.readouterr().out.splitlines()) <= 2
 
 
 def test_a_pull_from_nobody_is_not_found(api: Api) -> None:
@@ -228,3 +259,27 @@ def test_a_pull_from_nobody_is_not_found(api: Api) -> None:
     assert (answer.status_code, answer.text) == (404, "pull: none of remote URLs work")
     assert api.post("/_/proxy/pull/modules", {}).status_code == 400
     assert api.post("/_/proxy/pull/modules", {"urls": [None]}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (b'// one\n{"id":"a-1.0.0", /* two\n "name": */ "name":"x"} // three', "x"),
+        (b'/**/{"id":"a-1.0.0","name":"/* a */ // b"}', "/* a */ // b"),
+        (b'/* "quoted */ {"id":"a-1.0.0","name":"\\"//\\\\"}', '"//\\'),
+        (b'{"id":"a-1.0.0","name":"caf\xe9"}', "caf\ufffd"),
+        (b'{"id":"a-1.0.0","name":"\\ud800x"}', "?x"),
+        (b'{"id":"a-1.0.0","name":"\\udc00\\ud83d\\ude00\\ud83d"}', "?\U0001f600?"),
+        (b'{"id":"a-1.0.0","name":"\\\\ud800\xff"}', "\\ud800\ufffd"),
+    ],
+)
+def test_json_is_read_as_okapi_reads_it(api: Api, body: bytes, name: str) -> None:
+    answer = api.post(MODULES, data=body)
+    assert (answer.status_code, (answer.json or {}).get("name")) == (201, name)
+
+
+@pytest.mark.parametrize("piece", [b'"\\', b"/*", b"/*/", b"*/", b'\\"', b"//", b'"\\ud800', b"\xff", b"/**"])
+def test_what_is_no_json_is_refused_in_a_time_that_grows_with_its_length_only(api: Api, piece: bytes) -> None:
+    start = time.process_time()
+    assert api.post(MODULES, data=piece * 300_000).status_code == 400
+    assert time.process_time() - start < 20

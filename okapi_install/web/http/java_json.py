@@ -1,0 +1,42 @@
+"""JSON as Okapi reads it (Jackson, set up by Vert.x): with comments, and with replacements for what is no character.
+
+Strict JSON is read first, by the caller; this is for what a strict reader refuses.
+"""
+
+from __future__ import annotations
+
+import re
+
+_TOKEN = re.compile(
+    r'"(?:[^"\\]++|\\.)*+"?+'  # a string, perhaps without its end
+    r"|/\*(?:[^*]++|\*(?!/))*+(?:\*/)?+"  # a comment, perhaps without its end
+    r"|//[^\r\n]*+",
+    re.DOTALL,
+)
+"""Each alternative takes what it began, so that the time grows with the length only."""
+_ESCAPE = re.compile(
+    r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|(\\.)", re.DOTALL
+)
+_NOT_LINE_END = re.compile(r"[^\r\n]")
+
+
+def as_strict_json(sent: bytes) -> str:
+    """The same in strict JSON.
+
+    Bytes that are not UTF-8 become U+FFFD, half a surrogate pair becomes `?` (both as in Okapi), and comments become
+    spaces, so that the place that a reader complains of stays right.
+    """
+    return _TOKEN.sub(_strict, sent.decode("utf-8", "replace"))
+
+
+def _strict(token: re.Match[str]) -> str:
+    text = token.group()
+    if text.startswith('"'):
+        return _ESCAPE.sub(_whole_character, text) if "\\u" in text else text
+    if text.startswith("/*") and (len(text) < 4 or not text.endswith("*/")):
+        return text  # it has no end: the reader complains
+    return _NOT_LINE_END.sub(" ", text)
+
+
+def _whole_character(escape: re.Match[str]) -> str:
+    return "?" if escape[2] else escape.group()
