@@ -49,9 +49,9 @@ def required_broker(settings: Settings) -> str:
 
 
 def build_store(settings: Settings, meters: Meters | None = None) -> Store:
-    """The store, with a schema that this program knows."""
+    """The store, with a schema that this program knows. Waits for a database or a migration that is not ready yet."""
     store = open_store(settings.database, pool_size=settings.pool_size, meters=meters)
-    check_schema(store.engine)
+    check_schema(store.engine, patience=settings.startup_wait_seconds)
     ensure_builtin(store, internal_module())
     return store
 

@@ -60,6 +60,7 @@ class Settings:
     database_url: str | None = _setting(rules.database_url, None)
     """None: SQLite in the data folder."""
     pool_size: int = _setting(rules.count(1), 6)
+    startup_wait_seconds: float = _setting(rules.seconds, 60.0)
     store_retry_seconds: float = _setting(rules.seconds, 60.0)
     broker_url: str | None = _setting(rules.redis_url, None)
     """None: an embedded Valkey, started by `serve`."""

@@ -11,7 +11,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 Rule = Callable[[object], object]
 
@@ -19,6 +19,8 @@ _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
 _SECRET_PARAMETER = re.compile(r"pass|pwd|secret|token|key", re.IGNORECASE)
 HIDDEN = "***"
+VERIFICATION = "ssl_cert_reqs"
+"""The parameter of a Redis URL that says whether the server's certificate is verified."""
 
 
 def text(raw: object) -> str:
@@ -131,12 +133,26 @@ def web_url(raw: object) -> str:
 
 
 def redis_url(raw: object) -> str:
-    """The URL of a Redis or Valkey server. `valkey` and `valkeys` are other words for `redis` and `rediss`."""
+    """The URL of a Redis or Valkey server. `valkey` and `valkeys` are other words for `redis` and `rediss`.
+
+    With TLS it always says whether the server's certificate is verified: Celery would not, where nothing is said.
+    """
     hint = "redis://HOST:PORT/DATABASE (rediss:// for TLS)"
     parts = _split(raw, ("redis", "rediss", "valkey", "valkeys"), hint)
     if not parts.hostname:
         raise ValueError(hint)
-    return text(raw).replace("valkey", "redis", 1) if parts.scheme.startswith("valkey") else text(raw)
+    url = text(raw).replace("valkey", "redis", 1) if parts.scheme.startswith("valkey") else text(raw)
+    return _with_verification(url) if url.lower().startswith("rediss:") else url
+
+
+def _with_verification(url: str) -> str:
+    """The URL with `ssl_cert_reqs`, in the words that Celery and the Redis client both know."""
+    address, _, query = url.partition("?")
+    parameters = dict(parse_qsl(query, keep_blank_values=True))
+    words = parameters.get(VERIFICATION, "required").lower().removeprefix("cert_")
+    if words not in ("required", "optional", "none"):
+        raise ValueError(f"{VERIFICATION}=required in it (or none: any certificate is taken)")
+    return f"{address}?{urlencode({**parameters, VERIFICATION: words}, safe='/')}"
 
 
 def database_url(raw: object) -> str:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.fixtures.cluster import Cluster
-from tests.fixtures.postgresql import PostgresqlServer, _account, _binaries
+from tests.fixtures.postgresql import PostgresqlServer, _binaries, server_account
 from tests.fixtures.redis import RedisServer
 
 
@@ -20,7 +20,7 @@ def running_cluster(settings: Mapping[str, str], *, apis: int = 1, workers: int 
     redis = shutil.which("redis-server")
     if redis is None:
         sys.exit("redis-server is not installed (Debian: apt-get install redis-server postgresql)")
-    account = _account()
+    account = server_account()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="okapi-install-bench-")))
         database = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="okapi-install-bench-")))

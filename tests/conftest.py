@@ -17,6 +17,7 @@ from hypothesis import settings
 pytest_plugins = (
     "tests.fixtures.parts",
     "tests.fixtures.processes",
+    "tests.fixtures.certificates",
     "tests.fixtures.postgresql",
     "tests.fixtures.redis",
     "tests.fixtures.browser",

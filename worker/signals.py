@@ -7,14 +7,18 @@ import os
 import time
 from typing import Any
 
+import structlog
 from celery import signals
 from kombu.utils import functional
 
 from okapi_install.adapters.garbage import collect_rarely
-from okapi_install.bootstrap import build_worker
+from okapi_install.bootstrap import WorkerParts, build_worker
+from okapi_install.domain.errors import OkapiInstallError
 from okapi_install.logs import set_up_logging
 from worker.app import settings
 from worker.process import install_parts, parts
+
+log = structlog.get_logger()
 
 _WORDY = ("celery.worker.strategy", "celery.app.trace")
 """Loggers of Celery that tell of every message and every end of a task; the job's own lines tell more."""
@@ -33,9 +37,23 @@ def on_worker_init(sender: Any, **_: Any) -> None:
     """Builds the worker, and begins to beat before the first task comes."""
     _let_others_run_while_reconnecting()
     os.nice(settings.worker_nice)
-    built = build_worker(settings, name=str(sender.hostname))
+    built = _built(str(sender.hostname))
     install_parts(built)
     built.start()
+
+
+def _built(name: str) -> WorkerParts:
+    """The parts of this worker. Without them it must not go on, as Celery would after an exception in a signal: it
+    would take messages of jobs that it cannot run.
+    """
+    try:
+        return build_worker(settings, name=name)
+    except OkapiInstallError as problem:
+        log.error("the worker cannot start", cause=problem.message)
+        raise SystemExit(1) from None
+    except Exception:
+        log.exception("the worker cannot start")
+        raise SystemExit(1) from None
 
 
 def _let_others_run_while_reconnecting() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kombu.entity import Queue
+from kombu.utils.url import parse_url
 
 TASKS = ("install", "upgrade", "module")
 QUEUE = "okapi-install"
@@ -14,6 +15,7 @@ def celery_settings(broker_url: str) -> Mapping[str, object]:
     """No acknowledgement, no result backend, no prefetch: the store knows what is left, a message is a hint."""
     return {
         "broker_url": broker_url,
+        "broker_use_ssl": _tls(broker_url),
         "result_backend": None,
         "task_ignore_result": True,
         "task_acks_late": False,
@@ -44,3 +46,9 @@ def celery_settings(broker_url: str) -> Mapping[str, object]:
             "health_check_interval": 10,
         },
     }
+
+
+def _tls(broker_url: str) -> Mapping[str, object] | bool:
+    """The TLS parameters of the URL once more, for Flower: its page of the broker does not read them there."""
+    found: Mapping[str, object] | None = parse_url(broker_url).get("ssl")
+    return found or False

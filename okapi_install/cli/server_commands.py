@@ -104,5 +104,5 @@ def migrate() -> None:
     from okapi_install.adapters.store import migrate as run_migrations
 
     settings = _settings()
-    run_migrations(settings.database)
+    run_migrations(settings.database, patience=settings.startup_wait_seconds)
     click.echo("The database is up to date.")

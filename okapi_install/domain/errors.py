@@ -7,6 +7,7 @@ OkapiInstallError
 │   └── KeyReused          an Idempotency-Key came again with another request
 ├── NotFound               there is no such thing (Okapi: ErrorType.NOT_FOUND, 404)
 ├── InternalError          it failed on this side (Okapi: ErrorType.INTERNAL, 500)
+│   ├── DatabaseNotMigrated    the tables are missing or those of an older version
 │   └── StoreUnavailable   the store does not answer; nothing is lost, try again
 │       └── StoreNotWritable   it answers, but takes no changes: disk full, read-only
 ├── ModuleCallFailed       a module's tenant interface answered with an error, or not at all
@@ -94,6 +95,12 @@ class InternalError(OkapiInstallError):
     """It failed on this side, or in a way that is not the client's doing."""
 
     code = "internal"
+
+
+class DatabaseNotMigrated(InternalError):
+    """The database has no tables, or those of an older version."""
+
+    code = "database_not_migrated"
 
 
 class StoreUnavailable(InternalError):

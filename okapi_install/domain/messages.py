@@ -72,6 +72,11 @@ _TEXTS = {
     20506: "The database has no tables of okapi-install, or those of an older version: run okapi-install migrate",
     20507: "The database was written by a newer version of okapi-install than this one",
     20530: "tried {0} times in {1} s. If the module takes longer to start, raise connect_retry_seconds",
+    20508: (
+        "The database has the encoding {0}, and needs UTF8. Make one that has it: "
+        "CREATE DATABASE okapi_install ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    ),
+    20509: "The pooler before the database splits transactions (pool_mode = statement): set pool_mode = transaction",
     20520: "The request was not made by a page of this server, so nothing was changed. Open the page and try again",
     20521: "There is no such page, job or tenant. A job may have been removed since",
 }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import structlog
 from flask import Blueprint, Flask
 
 from okapi_install.bootstrap import Services, build_services
 from okapi_install.config import Settings
+from okapi_install.domain.errors import OkapiInstallError
 from okapi_install.web import metrics, request_meters
 from okapi_install.web.api import jobs as api_jobs
 from okapi_install.web.api import openapi
@@ -16,6 +18,11 @@ from okapi_install.web.login import PageLogin
 from okapi_install.web.okapi import discovery, environment, installs, system, tenants
 from okapi_install.web.okapi import modules as okapi_modules
 from okapi_install.web.page import routes as page_routes
+
+log = structlog.get_logger()
+
+_NOT_STARTED = 3
+"""Gunicorn starts a process that ends with another code again (Arbiter.WORKER_BOOT_ERROR)."""
 
 
 def blueprints(services: Services) -> Sequence[Blueprint]:
@@ -45,3 +52,12 @@ def build_app(settings: Settings) -> Flask:
         request_meters.install(app, services.meters)
     services.start()
     return app
+
+
+def start_app(settings: Settings) -> Flask:
+    """The same. Where it is refused, the log says why in a line, and the process ends, as does gunicorn's master."""
+    try:
+        return build_app(settings)
+    except OkapiInstallError as problem:
+        log.error("the API cannot start", cause=problem.message)
+        raise SystemExit(_NOT_STARTED) from None

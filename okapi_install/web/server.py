@@ -61,9 +61,9 @@ def run_gunicorn(settings: Settings) -> None:
     """Serves until it is told to end."""
 
     def load_app() -> Any:
-        from okapi_install.web.blueprints import build_app
+        from okapi_install.web.blueprints import start_app
 
         set_up_logging(settings.log_level, settings.log_format)
-        return build_app(settings)
+        return start_app(settings)
 
     GunicornApp(settings, load_app).run()

@@ -6,8 +6,8 @@ import os
 
 from okapi_install.config import Settings
 from okapi_install.logs import set_up_logging
-from okapi_install.web.blueprints import build_app
+from okapi_install.web.blueprints import start_app
 
 _settings = Settings.load(os.environ)
 set_up_logging(_settings.log_level, _settings.log_format)
-app = build_app(_settings)
+app = start_app(_settings)

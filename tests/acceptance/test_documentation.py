@@ -37,7 +37,6 @@ OWN_PORTS = "servers and ports of the reader; the test has its own"
 NOT_RUN: Mapping[tuple[str, str], str] = {
     ("README.md", "export OKAPI_URL=http://localhost:9130"): OWN_PORTS,
     ("README.md", "cp .env.example .env && editor .env"): CONTAINERS,
-    ("CONTRIBUTING.md", "*"): "they run the tests themselves",
     ("docs/cli.md", "*"): "options, not a story; tests/unit/test_cli_*.py run them",
     ("docs/operations.md", "cp .env.example .env && editor .env"): CONTAINERS,
     ("docs/operations.md", "python3 -m venv /opt/okapi-install && /opt/okapi-install/bin/pip install ."): MACHINE,

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, event, exc, text
 from okapi_install.adapters.store import SqlStore, migrate, open_store
 from okapi_install.adapters.store.engine import make_engine
 from okapi_install.adapters.store.faults import fault
+from okapi_install.adapters.store.tables import Row
 from okapi_install.domain.errors import InternalError, StoreNotWritable, StoreUnavailable
 from okapi_install.domain.jobs import JobStatus, Parameter, Problem
 from okapi_install.service.ports import Ending, Progress, Tenant
@@ -111,6 +112,41 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     with pytest.raises(InternalError, match="file is not a database"):
         store.check()
     store.dispose()
+
+
+def test_a_database_file_that_is_lost_while_it_is_open_does_not_pass_the_check(
+    sqlite_store: SqlStore, tmp_path: Path
+) -> None:
+    submit(sqlite_store)
+    sqlite_store.check()
+    file = tmp_path / "data/store.db"
+    file.write_bytes(b"not a database " * 500)
+    with pytest.raises(InternalError, match="database"):
+        sqlite_store.check()
+    file.unlink()
+    with pytest.raises(StoreUnavailable, match="No such file"):
+        sqlite_store.check()
+
+
+def test_a_database_without_tables_does_not_pass_the_check(sqlite_store: SqlStore, postgresql_url: str) -> None:
+    with sqlite_store.engine.begin() as connection:
+        Row.metadata.drop_all(connection)
+    empty = open_store(postgresql_url)
+    for store in (sqlite_store, empty):
+        with pytest.raises(InternalError):
+            store.check()
+    empty.dispose()
+
+
+def test_a_server_that_stops_while_connections_are_open_does_not_pass_the_check(
+    postgresql_store: SqlStore, postgresql_server: PostgresqlServer
+) -> None:
+    postgresql_store.check()
+    postgresql_server.stop()
+    with pytest.raises(StoreUnavailable):
+        postgresql_store.check()
+    postgresql_server.start()
+    postgresql_store.check()
 
 
 def test_a_server_that_is_away_is_told_and_the_store_goes_on_when_it_is_back(

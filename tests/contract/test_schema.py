@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,18 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from psycopg import sql
 from sqlalchemy import Engine, inspect, text
 
 from okapi_install.adapters.store import SqlStore, check_schema, ensure_builtin, migrate, open_store
 from okapi_install.adapters.store.engine import make_engine
 from okapi_install.adapters.store.schema import alembic_config
 from okapi_install.adapters.store.tables import Row
-from okapi_install.domain.errors import InternalError
+from okapi_install.domain.errors import DatabaseNotMigrated, InternalError, StoreUnavailable
 from okapi_install.service.ports import Store, Tenant
 from tests.contract.builders import module
 from tests.contract.conftest import sqlite_url
+from tests.fixtures.postgresql import PostgresqlServer
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -73,6 +76,48 @@ def test_an_older_database_is_told_apart(url: str) -> None:
     with pytest.raises(InternalError, match="run okapi-install migrate"):
         check_schema(engine)
     engine.dispose()
+
+
+def test_a_start_waits_for_a_migration_that_comes_late(url: str) -> None:
+    store = open_store(url)
+    with ThreadPoolExecutor(1) as threads:
+        started = threads.submit(check_schema, store.engine, patience=60.0)
+        assert not started.done()
+        migrate(url)
+        started.result(60)
+    store.dispose()
+
+
+def test_a_start_gives_up_waiting_for_a_migration(url: str) -> None:
+    engine = make_engine(url)
+    with pytest.raises(DatabaseNotMigrated):
+        check_schema(engine, patience=0.1)
+    engine.dispose()
+
+
+def test_a_migration_waits_for_a_server_that_comes_late(
+    postgresql_server: PostgresqlServer, postgresql_url: str
+) -> None:
+    postgresql_server.stop()
+    with pytest.raises(StoreUnavailable):
+        migrate(postgresql_url)
+    with ThreadPoolExecutor(1) as threads:
+        migrated = threads.submit(migrate, postgresql_url, patience=60.0)
+        postgresql_server.start()
+        migrated.result(60)
+
+
+def test_a_database_that_is_not_in_utf8_is_refused_with_what_to_do(postgresql_server: PostgresqlServer) -> None:
+    postgresql_server.start()
+    create = sql.SQL("CREATE DATABASE {} ENCODING {} TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+    for encoding in ("SQL_ASCII", "LATIN1"):
+        name = f"in_{encoding.lower()}"
+        postgresql_server.execute(create.format(sql.Identifier(name), sql.Literal(encoding)))
+        with pytest.raises(InternalError, match=f"encoding {encoding}, and needs UTF8. .* CREATE DATABASE") as caught:
+            migrate(postgresql_server.url(name))
+        statement = caught.value.message.partition(": ")[2].replace("okapi_install", f"{name}_made_right")
+        postgresql_server.execute(sql.SQL(statement).format())
+        migrate(postgresql_server.url(f"{name}_made_right"))
 
 
 def test_several_processes_may_migrate_at_once(url: str) -> None:

@@ -160,7 +160,7 @@ def test_the_settings_of_a_service_are_settings(services: dict[str, dict[str, An
     assert ours <= {variable(name) for name in FIELDS}
     settings = Settings.load(environ)
     settings.check_door()
-    assert settings.database == "postgresql+psycopg://okapi_install:secret@postgres:5432/okapi_install"
+    assert settings.database == "postgresql+psycopg://okapi_install:secret@postgres:5432/okapi_install?sslmode=disable"
     assert settings.broker_url == "redis://:secret@redis:6379/0"
     assert settings.sealing_key()
 

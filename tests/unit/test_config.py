@@ -73,7 +73,7 @@ def test_an_empty_variable_counts_as_not_set_and_a_strange_one_is_passed_over() 
         ("data", "/srv/okapi", Path("/srv/okapi")),
         ("listen", "[::1]:0", "[::1]:0"),
         ("okapi_url", "https://okapi.example.org/", "https://okapi.example.org"),
-        ("broker_url", "valkeys://h:1/2", "rediss://h:1/2"),
+        ("broker_url", "valkeys://h:1/2", "rediss://h:1/2?ssl_cert_reqs=required"),
         ("database_url", "postgres://u:p@h/db?sslmode=require", "postgresql+psycopg://u:p@h/db?sslmode=require"),
         ("database_url", "sqlite:////srv/x.db", "sqlite:////srv/x.db"),
     ],

@@ -1,4 +1,4 @@
-"""Makes the engine for a database URL: SQLite as a private file in WAL mode, or PostgreSQL with psycopg 3."""
+"""Makes the engine for a database URL: SQLite as a private file in WAL mode, or PostgreSQL (postgresql_engine.py)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from okapi_install.domain.errors import InternalError
+from okapi_install.adapters.store.postgresql_engine import postgresql_engine
+from okapi_install.domain.errors import InternalError, StoreUnavailable
 
 _OVERFLOW = 0
 """What goes beyond the pool is closed when it is given back: under load, most of PostgreSQL's time went there."""
@@ -24,6 +25,7 @@ _POOL_TURN = 0.25
 """Seconds: how long to wait for a connection in all, and in one go. There is one for each who was let in (FairLimit),
 but a connection that broke is given back a moment later. A greenlet that is killed while it waits takes the wake-up
 along that was meant for it; whoever waits in short turns finds the free connection all the same."""
+_SQLITE_HEADER = b"SQLite format 3\0"
 _BUSY_TIMEOUT = "busy_timeout=10000"
 _PRAGMAS = (_BUSY_TIMEOUT, "journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON")
 _WRITE = "BEGIN IMMEDIATE"
@@ -31,12 +33,6 @@ _LOCK_WAIT = 10.0
 _LOCK_PAUSE = 0.0005
 """Seconds: how long to try for the write lock that another process holds, and to sleep between. SQLite's own wait
 sleeps for up to 0.1 s at a time, is unfair under load (measured: 0.7 s), and stops all greenlets of the process."""
-
-_PREPARED_AFTER = 1
-"""How often a statement is sent before PostgreSQL is told to keep it."""
-_PLAN_ONCE = "SET plan_cache_mode = force_generic_plan; SET jit = off"
-"""To plan a statement takes PostgreSQL longer than to carry it out, and no plan here depends on the parameters: what
-does, the states of jobs, are constants (see turns.py). Sent, because PgBouncer refuses options of the connection."""
 
 BEGIN_OPTION = "okapi_install_begin"
 """The execution option that holds the statement which opens a transaction on SQLite; None opens none."""
@@ -60,7 +56,7 @@ def make_engine(url: str, *, pool_size: int = 6) -> Engine:
     }
     if where.get_backend_name() == "sqlite":
         return _sqlite(where, options)
-    return _postgresql(where, options)
+    return postgresql_engine(where, options)
 
 
 def connected(engine: Engine) -> Connection:
@@ -95,20 +91,6 @@ def _sqlite(where: URL, options: dict[str, Any]) -> Engine:
     return engine
 
 
-def _postgresql(where: URL, options: dict[str, Any]) -> Engine:
-    arguments = {"connect_timeout": 5, "prepare_threshold": _PREPARED_AFTER}
-    options |= {"connect_args": arguments, "isolation_level": "AUTOCOMMIT"}
-    engine = create_engine(where.set(drivername="postgresql+psycopg"), **options)
-    event.listen(engine, "connect", _plan_once)
-    return engine
-
-
-def _plan_once(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    cursor = connection.cursor()
-    cursor.execute(_PLAN_ONCE)
-    cursor.close()
-
-
 def _private_file(path: Path) -> None:
     """Made before SQLite does, so that nobody else can read it (its WAL gets the same mode)."""
     try:
@@ -116,6 +98,20 @@ def _private_file(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise InternalError(f"The database file {path} cannot be opened: {error.strerror}") from error
+
+
+def check_file(engine: Engine) -> None:
+    """Raises StoreUnavailable unless the file of an SQLite database is there. Connections that are open would not
+    notice: they go on with what they remember, and with the write-ahead log.
+    """
+    path = Path(str(engine.url.database))
+    try:
+        with path.open("rb") as file:
+            found = file.read(len(_SQLITE_HEADER))
+    except OSError as error:
+        raise StoreUnavailable(f"The store is not available: the database file {path}: {error.strerror}") from error
+    if found != _SQLITE_HEADER:
+        raise StoreUnavailable(f"The store is not available: {path} is not a database any more")
 
 
 def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -21,6 +21,15 @@ _NOT_WRITABLE = {"53100", _READ_ONLY}
 _NOT_WRITABLE_SQLITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR_WRITE}
 """The last one is what a connection says that was there when its disk became read-only."""
 
+_TLS_CAUSES = {
+    "does not support SSL": "the database server has no TLS",
+    "does not match host name": "the TLS certificate of the database server is for another host name",
+    "certificate verify failed": "the TLS certificate of the database server is not signed by a trusted authority",
+    "root certificate file": "the file of trusted TLS authorities cannot be read",
+    "SSL error": "the TLS connection to the database server failed",
+}
+"""libpq's words, and ours. The first that fits is taken."""
+
 _GONE = (exc.OperationalError, exc.InterfaceError, exc.InternalError)
 
 
@@ -63,7 +72,14 @@ def _cause(error: exc.DBAPIError) -> str:
     if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
         return "the database is read-only"  # PostgreSQL names the statement: SELECT, for one that changes something
     diagnosis = getattr(error.orig, "diag", None)
-    return getattr(diagnosis, "message_primary", None) or "the database server does not answer"
+    return getattr(diagnosis, "message_primary", None) or _tls_cause(error) or "the database server does not answer"
+
+
+def _tls_cause(error: exc.DBAPIError) -> str | None:
+    """Why no encrypted connection came about, if that was the cause. libpq's text also names hosts, ports and users."""
+    text = str(error.orig)
+    causes = [words for pattern, words in _TLS_CAUSES.items() if pattern in text]
+    return f"{causes[0]}. The TLS rules are sslmode and sslrootcert of the database URL" if causes else None
 
 
 def _sqlite_cause(error: sqlite3.Error) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -12,15 +15,21 @@ from sqlalchemy import Connection, Engine, text
 
 from okapi_install.adapters.store.engine import make_engine
 from okapi_install.adapters.store.transactions import Database
-from okapi_install.domain.errors import InternalError
+from okapi_install.domain.errors import DatabaseNotMigrated, InternalError, StoreUnavailable
 from okapi_install.domain.messages import message
 
+log = structlog.get_logger()
+
+_PAUSE = 0.5
+"""Seconds between two looks at a database that is not ready."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = text("SELECT pg_advisory_xact_lock(874000)")
 
 
-def migrate(url: str) -> None:
+def migrate(url: str, *, patience: float = 0.0) -> None:
     """Makes or upgrades the tables, in one transaction. Of several processes, one does it and the others wait.
+
+    A database that does not answer is tried again for `patience` seconds.
 
     Raises:
         InternalError: the URL is not usable, or the tables are those of a newer version.
@@ -28,14 +37,35 @@ def migrate(url: str) -> None:
     """
     engine = make_engine(url, pool_size=1)
     try:
-        Database(engine).write(_upgrade)
+        _patiently(lambda: Database(engine).write(_upgrade), patience)
     finally:
         engine.dispose()
 
 
-def check_schema(engine: Engine) -> None:
-    """Raises InternalError unless the tables are those of this version; it says what to do."""
-    Database(engine).snapshot(_check)
+def check_schema(engine: Engine, *, patience: float = 0.0) -> None:
+    """Returns when the tables are those of this version. Waits `patience` seconds for a database that does not answer
+    yet, or whose migration is not done.
+
+    Raises:
+        DatabaseNotMigrated: there are no tables, or those of an older version; it says what to do.
+        InternalError: the tables are those of a newer version.
+        StoreUnavailable: the database does not answer.
+    """
+    _patiently(lambda: Database(engine).snapshot(_check), patience)
+
+
+def _patiently(look: Callable[[], None], patience: float) -> None:
+    deadline, told = time.monotonic() + patience, False
+    while True:
+        try:
+            return look()
+        except (DatabaseNotMigrated, StoreUnavailable) as problem:
+            if time.monotonic() >= deadline:
+                raise
+            if not told:
+                log.warning("waiting for the database", cause=problem.message, at_most_seconds=patience)
+            told = True
+        time.sleep(_PAUSE)
 
 
 def alembic_config() -> Config:
@@ -60,7 +90,7 @@ def _check(connection: Connection) -> None:
     revision = _revision(connection)
     _refuse_newer(script, revision)
     if revision != script.get_current_head():
-        raise InternalError(message(20506))
+        raise DatabaseNotMigrated(message(20506))
 
 
 def _revision(connection: Connection) -> str | None:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, select
 
 from okapi_install.adapters.store.claims import ClaimPart
 from okapi_install.adapters.store.counters import CounterPart
 from okapi_install.adapters.store.discovery import DiscoveryPart
-from okapi_install.adapters.store.engine import make_engine
+from okapi_install.adapters.store.engine import check_file, make_engine
 from okapi_install.adapters.store.history import HistoryPart
 from okapi_install.adapters.store.jobs import JobPart
 from okapi_install.adapters.store.queries import QueryPart
 from okapi_install.adapters.store.registry import RegistryPart
+from okapi_install.adapters.store.tables import TENANTS
 from okapi_install.adapters.store.tenants import TenantPart
 from okapi_install.adapters.store.transactions import Database, glance
 from okapi_install.adapters.store.upkeep import UpkeepPart
@@ -23,7 +24,7 @@ from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.service.metrics import Meters
 from okapi_install.service.ports import Beat, Census, Claim, Ending, JobRef, Progress, Store, Tenant
 
-_ALIVE = text("SELECT 1")
+_ANY_TENANT = select(TENANTS.c.id).limit(1)
 SUPERTENANT = Tenant(id="supertenant", name="supertenant", description="Okapi built-in super tenant")
 
 
@@ -36,10 +37,15 @@ class SqlStore(
         super().__init__(Database(engine, meters))
         self.engine = engine
 
+    def check(self) -> None:
+        """See Store.check. It reads a table, so that a server without our tables does not pass."""
+        self._look()
+        if self.engine.dialect.name == "sqlite":
+            check_file(self.engine)
+
     @glance
-    def check(self, connection: Connection) -> None:
-        """See Store.check."""
-        connection.execute(_ALIVE)
+    def _look(self, connection: Connection) -> None:
+        connection.execute(_ANY_TENANT)
 
     def beat(self, worker: str, lease: float) -> list[Beat]:
         """See JobStore.beat. With it goes what was learned since the last one."""
