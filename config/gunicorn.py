@@ -3,7 +3,7 @@
 They are those of `okapi-install api`, taken from our own settings, so that both ways to start the API are one:
 
 bind              `listen`. Without an API key only this machine's own address is accepted.
-worker_class      gthread. Most requests only wait: for a job, for an event, for the database.
+worker_class      our own, on gthread: a request gets a thread once it has arrived. What is too slow is closed.
 workers           1. A second API process is a second container or service, behind the same load balancer; the
                   processes share nothing but the database and the broker.
 threads           `api_threads`. Each long poll, synchronous install and event stream holds one.

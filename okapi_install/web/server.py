@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,11 @@ from gunicorn.app.base import BaseApplication
 from okapi_install.adapters.garbage import collect_rarely
 from okapi_install.config import Settings
 from okapi_install.logs import set_up_logging
+from okapi_install.web.connections.arrivals import MOST_FIELDS
+
+_FILES_OF_OUR_OWN = 100
+MORE_CONNECTIONS = 2000
+"""Connections that wait, idle or with half a request, beside those that have a thread."""
 
 
 class GunicornApp(BaseApplication):  # type: ignore[misc]
@@ -33,14 +39,23 @@ class GunicornApp(BaseApplication):  # type: ignore[misc]
 def gunicorn_options(settings: Settings) -> dict[str, object]:
     """Long polls and event streams hold a thread each, so there are many; a stop does not wait for them.
 
+    No header of a client says what the path, the scheme or the address is: gunicorn would believe those that come from
+    127.0.0.1. What proxies say is read by `forwarded`, and from those only that the settings name.
+
     The parser is named, because gunicorn takes `gunicorn_h1c` where it happens to be installed, which lets through
     what the other refuses: bare line feeds, folded headers, request lines without an end.
     """
     return {
         "bind": settings.listen,
-        "worker_class": "gthread",
+        "worker_class": "okapi_install.web.connections.worker.ArrivalWorker",
         "workers": 1,
         "threads": settings.api_threads,
+        "worker_connections": settings.api_threads + MORE_CONNECTIONS,
+        "limit_request_line": 0,  # the worker's limit is exact; gunicorn's ends at 8190
+        "limit_request_fields": MOST_FIELDS,
+        "forwarder_headers": "",
+        "forwarded_allow_ips": "",
+        "secure_scheme_headers": {},
         "timeout": 0,
         "graceful_timeout": 2,
         "keepalive": 75,
@@ -53,8 +68,17 @@ def gunicorn_options(settings: Settings) -> dict[str, object]:
     }
 
 
-def _on_ready(_worker: object) -> None:
+def _on_ready(worker: Any) -> None:
     collect_rarely()
+    worker.worker_connections = min(worker.worker_connections, _open_files() - _FILES_OF_OUR_OWN)
+
+
+def _open_files() -> int:
+    """How many files this process may open, raised as far as it may be."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = max(now, min(most, 65_536) if most != resource.RLIM_INFINITY else 65_536)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    return wanted
 
 
 def run_gunicorn(settings: Settings) -> None:

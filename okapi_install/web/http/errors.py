@@ -30,6 +30,7 @@ from okapi_install.domain.errors import (
     UserError,
 )
 from okapi_install.domain.messages import message
+from okapi_install.web.connections.timed_reading import TooSlow
 from okapi_install.web.http.responses import text_answer
 
 log = structlog.get_logger()
@@ -100,7 +101,7 @@ def _http(error: HTTPException) -> Response:
 
 def _unreadable(error: ParseException) -> Response:
     """Gunicorn parses a chunked body while it is read; it closes the connection after the answer."""
-    return refusal(400, f"The body cannot be read: {error}", "unreadable_body")
+    return refusal(408 if isinstance(error, TooSlow) else 400, f"The body cannot be read: {error}", "unreadable_body")
 
 
 def _unexpected(error: Exception) -> Response:

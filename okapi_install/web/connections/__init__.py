@@ -1,0 +1,1 @@
+"""Connections before there is a request: gunicorn's worker, what has arrived, and what the server itself refuses."""
