@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import time
+import uuid
 from dataclasses import dataclass
 
 from okapi_install.adapters.clocks import SystemClock, every
@@ -17,6 +18,7 @@ from okapi_install.adapters.tenant_api import HttpTenantApi
 from okapi_install.adapters.webhook import RequestsWebhook
 from okapi_install.config import Settings, SettingsError, variable
 from okapi_install.domain.modules.internal_module import internal_module
+from okapi_install.domain.workers import worker_identity
 from okapi_install.service.callbacks import CallbackRule, CallbackService
 from okapi_install.service.discovery import DiscoveryService, EnvironmentService, Node
 from okapi_install.service.installs import InstallService, Limits
@@ -153,13 +155,14 @@ class WorkerParts:
     def stop(self) -> None:
         """Waits for what is being cleaned up."""
         self.tasks.join(timeout=5.0)
+        self.runner.leave()
         if self.settings.metrics:
             self.metering.flush()
         self.store.dispose()
 
 
 def build_worker(settings: Settings, name: str) -> WorkerParts:
-    """The parts of a worker process; `name` is Celery's name of it, which owns its jobs."""
+    """The parts of a worker process. `name` is Celery's, which another may have: jobs are owned by an identity."""
     meters, broker, clock = Meters(), required_broker(settings), SystemClock()
     store = build_store(settings, meters)
     registry, policy, tasks = RegistryService(store), call_policy(settings), GreenletTasks()
@@ -181,7 +184,8 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
     )
     rhythm = Rhythm(lease=settings.lease_seconds, republish_after=settings.republish_seconds)
     seal = FernetSeal(settings.sealing_key().decode())
-    runner = Runner(shop, seal, tasks, CeleryQueue(broker, meters), worker=name, rhythm=rhythm)
+    identity = worker_identity(name, str(uuid.uuid4()))
+    runner = Runner(shop, seal, tasks, CeleryQueue(broker, meters), worker=identity, rhythm=rhythm)
     return WorkerParts(
         settings=settings,
         store=store,

@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote
 
 from okapi_install import config_rules as rules
 from okapi_install.domain.errors import UserError
@@ -129,7 +130,7 @@ class Settings:
     @property
     def database(self) -> str:
         """The URL of the database in use."""
-        return self.database_url or f"sqlite:///{self.data.absolute() / 'okapi-install.db'}"
+        return self.database_url or f"sqlite:///{quote(str(self.data.absolute() / 'okapi-install.db'))}"
 
     @property
     def host(self) -> str:

@@ -45,7 +45,7 @@ def serve(**overrides: object) -> None:
     """Run everything in one place: API, workers and broker.
 
     No server needs to be installed: the data folder holds a SQLite database, and the broker is a Valkey that
-    comes with the program. What dies is started again. SIGTERM or Ctrl-C ends all.
+    comes with the program. What dies is started again. SIGTERM, Ctrl-C or a closed terminal ends all.
 
     \b
     Example:
@@ -66,14 +66,15 @@ def serve(**overrides: object) -> None:
 
 @click.command()
 @click.option("--listen", metavar="HOST:PORT", help="Where to listen.")
+@click.option("--socket", type=int, hidden=True, help="The handle of a socket that listens already; for `serve`.")
 @_reported
-def api(**overrides: object) -> None:
+def api(socket: int | None, **overrides: object) -> None:
     """Run the API alone, under gunicorn; database and broker come from the settings."""
     from okapi_install.web.server import run_gunicorn
 
     settings = _settings(**overrides)
     settings.check_door()
-    run_gunicorn(settings)
+    run_gunicorn(settings, socket)
 
 
 @click.command()

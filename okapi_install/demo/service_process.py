@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import signal
@@ -11,9 +10,10 @@ import sys
 import time
 from pathlib import Path
 
+from okapi_install.adapters.parent_death import ends_with_parent
+
 _READY = re.compile(r"okapi-install ready on (http://\S+)")
 _READY_WITHIN, _STOPPED_WITHIN = 60.0, 15.0
-_PR_SET_PDEATHSIG = 1
 
 
 class DidNotStart(RuntimeError):
@@ -46,7 +46,7 @@ class ServiceProcess:
                 stderr=subprocess.STDOUT,
                 env=_environment(),
                 start_new_session=True,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - there is one thread at this time
+                preexec_fn=ends_with_parent(signal.SIGTERM),  # noqa: PLW1509 (it only makes a system call)
             )
         try:
             return cls(process, log, _wait_until_ready(process, log))
@@ -98,8 +98,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def _end_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

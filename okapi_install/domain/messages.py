@@ -77,6 +77,12 @@ _TEXTS = {
         "CREATE DATABASE okapi_install ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
     ),
     20509: "The pooler before the database splits transactions (pool_mode = statement): set pool_mode = transaction",
+    20700: "The data folder {0} cannot be written to: {1}",
+    20701: "The data folder {0} is in use by another okapi-install serve (process {1}): stop that one, or name another "
+    "folder with --data",
+    20702: "Another program listens on {0} already: stop it, or name another address with --listen",
+    20703: "Cannot listen on {0}: {1}. Name another address with --listen",
+    20704: "The embedded broker (Valkey) does not start: {0}. Set OKAPI_INSTALL_BROKER_URL to use another one",
     20520: "The request was not made by a page of this server, so nothing was changed. Open the page and try again",
     20521: "There is no such page, job or tenant. A job may have been removed since",
 }

@@ -8,6 +8,7 @@ from okapi_install.domain.jobs import Change, InstallOptions, Job, JobStatus, St
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.problems import to_json
 from okapi_install.domain.timestamps import iso
+from okapi_install.domain.workers import worker_name
 from okapi_install.service.ports import Durations
 
 Document = dict[str, object]
@@ -111,7 +112,7 @@ def summary_view(job: Job, now: float) -> Document:
         "message": job.message,
         "reason": job.reason,
         "requestedBy": job.requested_by,
-        "worker": job.owner,
+        "worker": job.owner and worker_name(job.owner),
         "retries": job.retries,
         "revision": job.revision,
         "modules": job.step_counts,

@@ -86,7 +86,8 @@ def _workers(census: Census, alive_within: float) -> Iterator[Metric]:
     jobs = GaugeMetricFamily(
         "okapi_install_worker_jobs", "Jobs that a worker owned at its last heartbeat.", labels=["worker"]
     )
-    for worker in census.workers:
+    youngest = {w.name: w for w in sorted(census.workers, key=lambda w: -w.age)}  # one for a name, or labels repeat
+    for worker in youngest.values():
         age.add_metric([worker.name], worker.age)
         jobs.add_metric([worker.name], worker.jobs)
     yield age

@@ -9,6 +9,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from okapi_install.adapters.garbage import collect_rarely
+from okapi_install.adapters.parent_death import ends_with_parent
 from okapi_install.config import Settings
 from okapi_install.logs import set_up_logging
 from okapi_install.web.connections.arrivals import MOST_FIELDS
@@ -21,8 +22,9 @@ MORE_CONNECTIONS = 2000
 class GunicornApp(BaseApplication):  # type: ignore[misc]
     """gunicorn with our settings instead of a command line. `load_app` runs in the process that serves."""
 
-    def __init__(self, settings: Settings, load_app: Callable[[], Any]) -> None:
+    def __init__(self, settings: Settings, load_app: Callable[[], Any], handle: int | None = None) -> None:
         self._settings = settings
+        self._handle = handle
         self._load_app = load_app
         super().__init__()
 
@@ -30,6 +32,8 @@ class GunicornApp(BaseApplication):  # type: ignore[misc]
         """See gunicorn."""
         for name, value in gunicorn_options(self._settings).items():
             self.cfg.set(name, value)
+        if self._handle is not None:
+            self.cfg.set("bind", f"fd://{self._handle}")
 
     def load(self) -> Any:
         """See gunicorn."""
@@ -64,8 +68,19 @@ def gunicorn_options(settings: Settings) -> dict[str, object]:
         "control_socket_disable": True,
         "http_parser": "python",
         "loglevel": "warning",
+        "pre_fork": _on_fork,
+        "post_fork": _on_forked,
         "post_worker_init": _on_ready,
     }
+
+
+def _on_fork(_arbiter: object, worker: Any) -> None:
+    """A worker that is busy would else outlive a master that is killed, for as long as a request takes."""
+    worker.end_with_master = ends_with_parent()
+
+
+def _on_forked(_arbiter: object, worker: Any) -> None:
+    worker.end_with_master()
 
 
 def _on_ready(worker: Any) -> None:
@@ -81,8 +96,8 @@ def _open_files() -> int:
     return wanted
 
 
-def run_gunicorn(settings: Settings) -> None:
-    """Serves until it is told to end."""
+def run_gunicorn(settings: Settings, handle: int | None = None) -> None:
+    """Serves until it is told to end. `handle` is a socket that listens already; without it a new one does."""
 
     def load_app() -> Any:
         from okapi_install.web.blueprints import start_app
@@ -90,4 +105,4 @@ def run_gunicorn(settings: Settings) -> None:
         set_up_logging(settings.log_level, settings.log_format)
         return start_app(settings)
 
-    GunicornApp(settings, load_app).run()
+    GunicornApp(settings, load_app, handle).run()

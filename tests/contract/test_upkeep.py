@@ -208,3 +208,14 @@ def test_a_worker_that_has_not_beaten_for_an_hour_is_forgotten(store: Store, pas
 
 def test_a_store_that_answers_passes_its_check(store: Store) -> None:
     store.check()
+
+
+def test_workers_of_one_name_are_two_and_one_that_ends_is_none(store: Store) -> None:
+    job = submit(store)
+    claimed(store, job, "w1@host#one")
+    assert store.beat("w1@host#two", LEASE) == []
+    assert [beat.job_id for beat in store.beat("w1@host#one", LEASE)] == [job.id]
+    assert sorted((worker.name, worker.jobs) for worker in store.census().workers) == [("w1@host", 0), ("w1@host", 1)]
+    store.leave("w1@host#two")
+    store.leave("w1@host#two")
+    assert [(worker.name, worker.jobs) for worker in store.census().workers] == [("w1@host", 1)]

@@ -10,6 +10,7 @@ from itertools import count
 from okapi_install.domain.errors import LostJob, NotFound
 from okapi_install.domain.jobs import ACTIVE, Job, JobStatus, Step, StepStatus
 from okapi_install.domain.modules.versions import ModuleId
+from okapi_install.domain.workers import worker_name
 from okapi_install.service.metrics import CountKey
 from okapi_install.service.ports import Beat, Census, Claim, JobRef, WorkerInfo
 from tests.fakes.memory_record import Record
@@ -42,6 +43,10 @@ class MemoryUpkeep(MemoryRegistry):
             self._workers[worker] = (now, len(owned))
             self._workers = {name: seen for name, seen in self._workers.items() if seen[0] >= now - 3600}
             return [Beat(job_id=one.job.id, epoch=one.job.epoch, status=one.job.status) for one in owned]
+
+    def leave(self, worker: str) -> None:
+        with self._lock:
+            self._workers.pop(worker, None)
 
     def disown(self, worker: str, beat: Beat) -> None:
         with self._lock:
@@ -98,7 +103,7 @@ class MemoryUpkeep(MemoryRegistry):
                 oldest_waiting=now - min(queued) if queued else None,
                 running_steps=len(self._at_work()),
                 slow_steps=sum(self._is_slow(step, now) for step in self._at_work()),
-                workers=tuple(WorkerInfo(name=name, age=now - at, jobs=jobs) for name, (at, jobs) in workers),
+                workers=tuple(WorkerInfo(name=worker_name(w), age=now - at, jobs=jobs) for w, (at, jobs) in workers),
             )
 
     def add_counts(self, deltas: Mapping[CountKey, float]) -> None:

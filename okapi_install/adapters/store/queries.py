@@ -15,6 +15,7 @@ from okapi_install.adapters.store.transactions import StorePart, glance, snapsho
 from okapi_install.adapters.store.turns import VISIBLE, has_status
 from okapi_install.domain.errors import NotFound
 from okapi_install.domain.jobs import Job, JobKind, JobStatus, StepStatus
+from okapi_install.domain.workers import worker_name
 from okapi_install.service.ports import Census, JobFilter, JobPage, WorkerInfo
 
 _j = JOBS.c
@@ -99,7 +100,9 @@ class QueryPart(StorePart):
             oldest_waiting=None if oldest is None else max(0.0, oldest),
             running_steps=len(at_work),
             slow_steps=_slow(connection, at_work),
-            workers=tuple(WorkerInfo(name=row.name, age=max(0.0, row.age), jobs=row.jobs) for row in workers),
+            workers=tuple(
+                WorkerInfo(name=worker_name(name), age=max(0.0, age), jobs=jobs) for name, age, jobs in workers
+            ),
         )
 
 

@@ -34,6 +34,7 @@ _WORKER = upserting(
     WORKERS, lambda new: {"beat_at": db_now(), "jobs": new["jobs"]}, ["name"], fixed={"beat_at": db_now()}
 )
 _FORGET_WORKERS = delete(WORKERS).where(WORKERS.c.beat_at < db_now() - _WORKER_FORGOTTEN)
+_LEAVE = delete(WORKERS).where(WORKERS.c.name == bindparam("worker"))
 _DISOWN = (
     update(JOBS)
     .where(
@@ -95,6 +96,11 @@ class UpkeepPart(StorePart):
         _WORKER.run(connection, [{"name": worker, "jobs": len(rows)}])
         connection.execute(_FORGET_WORKERS)
         return [Beat(job_id=job_id, epoch=epoch, status=JobStatus(status)) for job_id, epoch, status in rows]
+
+    @write
+    def leave(self, connection: Connection, worker: str) -> None:
+        """See JobStore.leave."""
+        connection.execute(_LEAVE, {"worker": worker})
 
     @write
     def disown(self, connection: Connection, worker: str, beat: Beat) -> None:

@@ -179,6 +179,9 @@ class JobStore(Protocol):
     def beat(self, worker: str, lease: float) -> list[Beat]:
         """Renews the leases of all the worker's jobs in one statement, and tells of each."""
 
+    def leave(self, worker: str) -> None:
+        """Forgets a worker that ends. One that ends without a word is forgotten after an hour."""
+
     def disown(self, worker: str, beat: Beat) -> None:
         """Ends the lease of a claim that the worker does not know of: the answer to its claim was lost on the way."""
 

@@ -253,6 +253,11 @@ class Runner:
         for running in list(self._running.values()):
             running.interrupt()
 
+    def leave(self) -> None:
+        """The last that this process does: it is not counted as a worker any more."""
+        with suppress(StoreUnavailable):
+            self._shop.store.leave(self._worker)
+
     @property
     def busy(self) -> int:
         """How many jobs this process carries out."""

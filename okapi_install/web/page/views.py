@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from okapi_install.domain.jobs import Job, JobStatus, Problem, Step, StepStatus
+from okapi_install.domain.workers import worker_name
 from okapi_install.service.ports import Durations
 from okapi_install.web.job_views import job_view, options_view, step_key
 from okapi_install.web.states import State, job_state, step_state
@@ -147,7 +148,7 @@ def job_page_view(job: Job, seen: Seen, now: float) -> JobPageView:
         reason=None if job.reason is None else REASONS.get(job.reason, job.reason),
         attempts=job.epoch,
         retries=job.retries,
-        worker=job.owner,
+        worker=job.owner and worker_name(job.owner),
         options=options_view(job.options),
         remaining=rough(remaining) if remaining is not None and job.status is JobStatus.RUNNING else None,
         complete=job.complete,
