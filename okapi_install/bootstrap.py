@@ -12,7 +12,6 @@ from okapi_install.adapters.greenlets import GreenletTasks
 from okapi_install.adapters.notifier import RedisNotifier
 from okapi_install.adapters.queue import CeleryQueue
 from okapi_install.adapters.remote_registry import RequestsHealthProbe, RequestsRemoteRegistry
-from okapi_install.adapters.seal import FernetSeal
 from okapi_install.adapters.store import check_schema, ensure_builtin, open_store
 from okapi_install.adapters.tenant_api import HttpTenantApi
 from okapi_install.adapters.webhook import RequestsWebhook
@@ -108,7 +107,6 @@ def build_services(settings: Settings) -> Services:
         registry,
         CeleryQueue(broker, meters),
         RedisNotifier(broker, meters),
-        FernetSeal(settings.sealing_key().decode()),
         SystemClock(),
         limits,
         CallbackRule(default=settings.callback_url, per_job=settings.callback_per_job),
@@ -183,9 +181,8 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
         tracer=tracer or NoTracer(),
     )
     rhythm = Rhythm(lease=settings.lease_seconds, republish_after=settings.republish_seconds)
-    seal = FernetSeal(settings.sealing_key().decode())
     identity = worker_identity(name, str(uuid.uuid4()))
-    runner = Runner(shop, seal, tasks, CeleryQueue(broker, meters), worker=identity, rhythm=rhythm)
+    runner = Runner(shop, tasks, CeleryQueue(broker, meters), worker=identity, rhythm=rhythm)
     return WorkerParts(
         settings=settings,
         store=store,

@@ -10,12 +10,9 @@ service of that name. A key of the file that is no setting is an error, with the
 
 from __future__ import annotations
 
-import base64
 import difflib
 import ipaddress
 import os
-import secrets
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -68,7 +65,6 @@ class Settings:
 
     api_key: str | None = _setting(rules.text, None, secret=True)
     insecure: bool = _setting(rules.flag, False)
-    encryption_key: str | None = _setting(rules.fernet_key, None, secret=True)
     """None: the file `key` in the data folder."""
     okapi_url: str | None = _setting(rules.web_url, None)
     """None: this server's own address."""
@@ -168,25 +164,6 @@ class Settings:
         hint = f"{variable('api_key')} too, or listen on 127.0.0.1; --insecure opens it to everybody"
         raise SettingsError(variable("listen"), f'"{self.listen}", which others can reach, and there is no key', hint)
 
-    def sealing_key(self) -> bytes:
-        """The key that requests' tokens are encrypted with: the setting, or the data folder's, made when first asked.
-
-        Raises:
-            SettingsError: the file cannot be written, or holds no key.
-        """
-        if self.encryption_key:
-            return self.encryption_key.encode()
-        file = self.data / "key"
-        try:
-            if not file.exists():
-                _make_key(file)
-            return str(rules.fernet_key(file.read_text(encoding="ascii"))).encode()
-        except OSError as why:
-            hint = f"a folder that can be written to, or set {variable('encryption_key')}"
-            raise SettingsError(variable("data"), f'"{self.data}" ({why.strerror} at {file})', hint) from why
-        except ValueError as why:
-            raise SettingsError(str(file), "not a key", str(why)) from None
-
     def described(self) -> dict[str, str]:
         """Every setting as it may be shown: no key, no secret, no password in a URL."""
         return {name: _shown(name, getattr(self, name)) for name in FIELDS}
@@ -262,19 +239,3 @@ def _shown(name: str, value: object) -> str:
 
 def _as_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _make_key(file: Path) -> None:
-    """Writes a new key. Of several processes that start at once, the first link wins and all read the same key."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=file.parent, prefix=".key-")  # mode 0600
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(base64.urlsafe_b64encode(secrets.token_bytes(32)) + b"\n")  # Fernet's format
-            out.flush()
-            os.fsync(out.fileno())
-        Path(file).hardlink_to(draft)
-    except FileExistsError:
-        pass
-    finally:
-        Path(draft).unlink()

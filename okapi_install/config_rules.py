@@ -5,8 +5,6 @@ A rule returns the value, or raises ValueError whose text completes "write …".
 
 from __future__ import annotations
 
-import base64
-import binascii
 import ipaddress
 import re
 from collections.abc import Callable
@@ -165,18 +163,6 @@ def database_url(raw: object) -> str:
     if not written.startswith("sqlite:///") or parts.path in ("/", "/:memory:"):
         raise ValueError(hint)
     return written
-
-
-def fernet_key(raw: object) -> str:
-    """A key as Fernet wants it: 32 bytes in URL-safe base64."""
-    hint = "32 bytes in URL-safe base64, as the output of: openssl rand -base64 32 | tr '+/' '-_'"
-    try:
-        known = base64.urlsafe_b64decode(text(raw))
-    except (binascii.Error, ValueError):
-        raise ValueError(hint) from None
-    if len(known) != 32:
-        raise ValueError(hint)
-    return text(raw)
 
 
 def redacted_url(url: str) -> str:

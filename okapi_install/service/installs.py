@@ -13,6 +13,7 @@ import structlog
 from okapi_install.domain.errors import NotFound, Unresolvable, UserError
 from okapi_install.domain.invocation import InvokeRule
 from okapi_install.domain.jobs import COMPLETE, Change, InstallOptions, Job, JobKind, JobStatus, Stage, Step, StepStatus
+from okapi_install.domain.passed_headers import kept_with_job
 from okapi_install.domain.planning.explain import explain
 from okapi_install.service.callbacks import CallbackRule
 from okapi_install.service.job_reader import JobReader
@@ -28,7 +29,6 @@ from okapi_install.service.ports import (
     NewJob,
     Notifier,
     Queue,
-    Seal,
     TenantState,
 )
 from okapi_install.service.registry import RegistryService
@@ -38,13 +38,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """What a client asks for. `request` is None for an upgrade; `headers` are those that modules will get."""
+    """What a client asks for. `request` is None for an upgrade; `headers` are those of the HTTP request."""
 
     kind: JobKind
     tenant: str
     request: tuple[Change, ...] | None
     options: InstallOptions
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     requested_by: str | None = None
     idempotency_key: str | None = None
     callback_url: str | None = None
@@ -101,7 +101,6 @@ class InstallService:
         registry: RegistryService,
         queue: Queue,
         notifier: Notifier,
-        seal: Seal,
         clock: Clock,
         limits: Limits,
         callbacks: CallbackRule | None = None,
@@ -112,7 +111,6 @@ class InstallService:
         self._planner = Planner(registry)
         self._queue = queue
         self._notifier = notifier
-        self._seal = seal
         self._clock = clock
         self._limits = limits
         self._callbacks = callbacks or CallbackRule()
@@ -160,7 +158,7 @@ class InstallService:
             edges=planned.edges,
             assumed=planned.assumed,
             requested_by=order.requested_by,
-            sealed_headers=self._seal.close(order.headers) if order.headers else None,
+            headers=kept_with_job(order.headers),
             callback_url=callback_url,
             idempotency_key=order.idempotency_key,
             request_digest=order.digest() if order.idempotency_key else None,
@@ -265,8 +263,7 @@ class InstallService:
         if all(step.status is StepStatus.DONE for step in steps) and steps:
             raise UserError(f"All steps of job {job_id} are done; there is nothing to retry")
         task_id = str(uuid.uuid4())
-        sealed = self._seal.close(headers) if headers else None
-        again = self._store.retry(job_id, steps, sealed, task_id)
+        again = self._store.retry(job_id, steps, kept_with_job(headers), task_id)
         self._queue.publish(JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=task_id))
         self._notifier.changed(job_id, now=True)
         return again

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
-TRACEPARENT = "traceparent"
-
 
 class Span(Protocol):
     """Something that takes time, while it lasts."""

@@ -68,7 +68,6 @@ class Supervisor:
         listen = f"{self.settings.listen.rpartition(':')[0]}:{port}"
         self.settings = replace(self.settings, listen=listen, broker_url=broker.url if broker else self._broker_url)
         migrate(self.settings.database)
-        self.settings.sealing_key()
         self._write_broker_url()
         brokers = [valkey(self.settings.data, broker)] if broker else []
         workers = [worker(number, self.settings.concurrency) for number in range(1, self.settings.workers + 1)]

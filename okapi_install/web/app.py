@@ -12,7 +12,7 @@ from okapi_install.web.guards import Doors
 from okapi_install.web.http import errors
 from okapi_install.web.http.paths import Segment, SegmentedPaths
 from okapi_install.web.http.requests import RequestContext
-from okapi_install.web.http.tokens import Claims, token_of
+from okapi_install.web.http.tokens import Claims, first_of, token_of
 
 
 def create_app(settings: Settings, blueprints: Sequence[Blueprint], tenants: TenantService) -> Flask:
@@ -44,7 +44,7 @@ def _find_context(tenants: TenantService) -> None:
         return
     headers = dict(request.headers)
     token = token_of(headers)
-    tenant = headers.get("X-Okapi-Tenant")
+    tenant = first_of(headers.get("X-Okapi-Tenant"))
     if tenant is None:
         tenant = Claims.read(token).text("tenant") or SUPERTENANT
     tenants.check_caller(tenant)

@@ -36,7 +36,7 @@ def new_job(tenant: str = "diku", *modules: str, **rest: Any) -> NewJob:
         "options": InstallOptions(asynchronous=True),
         "steps": steps,
         "request": tuple(step.change for step in steps),
-        "sealed_headers": b"sealed",
+        "headers": {"X-Okapi-User-Id": "u1"},
     }
     return NewJob(tenant=tenant, **{**known, **rest})
 

@@ -78,7 +78,7 @@ def test_an_aborted_running_job_is_hidden_at_once(store: Store) -> None:
     with pytest.raises(NotFound):
         store.abort(claim.job.id, keep=False)
     with pytest.raises(NotFound):
-        store.retry(claim.job.id, claim.job.steps, None, "t")
+        store.retry(claim.job.id, claim.job.steps, {}, "t")
 
 
 def test_an_aborted_running_job_whose_info_is_kept_stays_visible(store: Store) -> None:
@@ -87,7 +87,7 @@ def test_an_aborted_running_job_whose_info_is_kept_stays_visible(store: Store) -
     assert (read.status, read.keep_on_abort, read.complete) == (JobStatus.ABORTING, True, False)
     assert store.jobs_of("diku") == [read]
     with pytest.raises(UserError):
-        store.retry(claim.job.id, claim.job.steps, None, "t")
+        store.retry(claim.job.id, claim.job.steps, {}, "t")
 
 
 def test_an_abort_takes_the_job_from_its_worker(store: Store) -> None:
@@ -174,5 +174,5 @@ def test_the_headers_of_a_job_that_is_over_are_nowhere_in_the_database(sql_store
     sql_store.abort(submit(sql_store, "c").id, keep=True)
     sql_store.end_abort(_aborting(sql_store, keep=True), [])
     with sql_store.engine.connect() as connection:
-        kept = connection.execute(text("SELECT status, sealed_headers FROM jobs")).all()
+        kept = connection.execute(text("SELECT status, headers FROM jobs")).all()
     assert sorted(kept) == [("done", None), ("error", None), ("error", None), ("error", None)]

@@ -19,11 +19,11 @@ def test_a_claim_gives_a_queued_job_to_a_worker(store: Store) -> None:
     job = submit(store, task_id="t0")
     claim = store.claim(job.id, "w1", "t1", LEASE)
     assert claim is not None
-    assert (claim.worker, claim.epoch, claim.enabled, claim.sealed_headers) == (
+    assert (claim.worker, claim.epoch, claim.enabled, claim.headers) == (
         "w1",
         1,
         frozenset({"mod-x-1.0.0"}),
-        b"sealed",
+        {"X-Okapi-User-Id": "u1"},
     )
     assert (claim.aborting, claim.taken_over) == (False, False)
     assert claim.job == store.job(job.id)
@@ -71,7 +71,7 @@ def test_a_lease_that_has_run_out_lets_another_worker_take_over(store: Store) ->
     store.save(first, progress)
     second = claimed(store, job, "w2")
     assert (second.taken_over, second.epoch, second.enabled) == (True, 2, frozenset({"mod-a-1.0.0"}))
-    assert second.sealed_headers == b"sealed"
+    assert second.headers == {"X-Okapi-User-Id": "u1"}
     assert second.job.started == first.job.started
     assert [step.status for step in second.job.steps] == [StepStatus.DONE, StepStatus.RUNNING]
     assert store.claim(job.id, "w3", None, LEASE) is None
@@ -209,7 +209,7 @@ def test_a_released_job_is_queued_with_its_steps_for_another_worker(store: Store
     assert store.standing(claim) is None
     assert store.claim(later.id, "w2", None, LEASE) is None
     again = claimed(store, job, "w2")
-    assert (again.taken_over, again.epoch, again.sealed_headers) == (False, 2, b"sealed")
+    assert (again.taken_over, again.epoch, again.headers) == (False, 2, {"X-Okapi-User-Id": "u1"})
     assert again.job.started == claim.job.started
 
 

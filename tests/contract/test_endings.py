@@ -91,7 +91,7 @@ def test_steps_of_a_run_before_the_retry_are_learned_from_once(store: Store, pas
     store.finish(claim, FAILED, Progress(steps=(first,)))
     pass_time(100.0)
     aged = replace(first, started=claim.now - 100.0, ended=claim.now - 100.0)
-    store.retry(job.id, (aged, job.steps[1]), None, "t2")
+    store.retry(job.id, (aged, job.steps[1]), {}, "t2")
     claim = claimed(store, job)
     store.finish(claim, DONE, Progress(steps=(done(job.steps[1], claim.now, took=0.0),)))
     assert store.durations(["mod-a", "mod-b"]) == {
@@ -132,19 +132,19 @@ def test_a_failed_job_runs_again_with_other_headers(store: Store) -> None:
     claim = claimed(store, job)
     first = done(job.steps[0], claim.now)
     store.finish(claim, FAILED, Progress(steps=(first, begun(job.steps[1], claim.now))))
-    again = store.retry(job.id, (first, job.steps[1]), b"other", "t2")
+    again = store.retry(job.id, (first, job.steps[1]), {"X-Other": "é"}, "t2")
     assert again == store.job(job.id)
     assert (again.status, again.retries, again.task_id) == (JobStatus.QUEUED, 1, "t2")
     assert (again.started, again.ended, again.message, again.error_status, again.reason) == (None,) * 5
     assert [step.status for step in again.steps] == [StepStatus.DONE, None]
     claim = claimed(store, job)
-    assert (claim.sealed_headers, claim.epoch) == (b"other", 2)
+    assert (claim.headers, claim.epoch) == ({"X-Other": "é"}, 2)
 
 
 def test_a_retried_job_keeps_its_place_before_later_ones(store: Store) -> None:
     job, later = submit(store), submit(store)
     ended(store, job, FAILED)
-    store.retry(job.id, job.steps, None, "t2")
+    store.retry(job.id, job.steps, {}, "t2")
     assert store.claim(later.id, "w1", None, LEASE) is None
     claimed(store, job)
 
@@ -152,14 +152,14 @@ def test_a_retried_job_keeps_its_place_before_later_ones(store: Store) -> None:
 def test_only_a_failed_job_runs_again(store: Store) -> None:
     over = ended(store, submit(store))
     with pytest.raises(UserError, match=f"^Job {over.id} cannot run again: it is done$"):
-        store.retry(over.id, over.steps, None, "t2")
+        store.retry(over.id, over.steps, {}, "t2")
     job = submit(store)
     with pytest.raises(UserError):
-        store.retry(job.id, job.steps, None, "t2")
+        store.retry(job.id, job.steps, {}, "t2")
     claimed(store, job)
     with pytest.raises(UserError):
-        store.retry(job.id, job.steps, None, "t2")
+        store.retry(job.id, job.steps, {}, "t2")
     store.abort(job.id, keep=False)
     for name in (job.id, "none"):
         with pytest.raises(NotFound, match=f"^{name}$"):
-            store.retry(name, plan("mod-a-1.0.0"), None, "t2")
+            store.retry(name, plan("mod-a-1.0.0"), {}, "t2")

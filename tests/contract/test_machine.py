@@ -155,9 +155,9 @@ class JobLife(RuleBasedStateMachine):
         model = self.models.get(job)
         if model is None or model.status is not JobStatus.ERROR:
             with pytest.raises(UserError if model is not None and model.visible else NotFound):
-                self.store.retry(job, (), None, "t")
+                self.store.retry(job, (), {}, "t")
             return
-        self.store.retry(job, self.store.job(job).steps, None, "t")
+        self.store.retry(job, self.store.job(job).steps, {}, "t")
         model.become(JobStatus.QUEUED)
         model.kept = False
 

@@ -21,7 +21,7 @@ from okapi_install.adapters.store.schema import alembic_config
 from okapi_install.adapters.store.tables import Row
 from okapi_install.domain.errors import DatabaseNotMigrated, InternalError, StoreUnavailable
 from okapi_install.service.ports import Store, Tenant
-from tests.contract.builders import module
+from tests.contract.builders import claimed, module, submit
 from tests.contract.conftest import sqlite_url
 from tests.fixtures.postgresql import PostgresqlServer
 
@@ -165,6 +165,28 @@ def test_the_migrations_can_be_taken_back(url: str) -> None:
         command.downgrade(config, "base")
     assert set(inspect(engine).get_table_names()) == {"alembic_version"}
     engine.dispose()
+
+
+def _to(url: str, revision: str) -> None:
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+    engine.dispose()
+
+
+def test_jobs_and_their_steps_outlast_the_end_of_sealed_headers(url: str) -> None:
+    migrate(url)
+    store = open_store(url)
+    job = submit(store, "diku", "mod-a-1.0.0", "mod-b-1.0.0")
+    store.dispose()
+    _to(url, "0002")
+    migrate(url)
+    store = open_store(url)
+    assert store.job(job.id) == job
+    assert claimed(store, job).headers == {}
+    store.dispose()
 
 
 def test_what_is_built_in_is_there_once_however_often_it_is_ensured(store: Store) -> None:

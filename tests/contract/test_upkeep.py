@@ -82,7 +82,7 @@ def test_a_retried_job_counts_as_just_sent(store: Store, pass_time: PassTime) ->
     job = submit(store)
     ended(store, job, FAILED)
     pass_time(_AFTER * 100)
-    store.retry(job.id, job.steps, None, "t2")
+    store.retry(job.id, job.steps, {}, "t2")
     assert _swept(store) == []
 
 
@@ -151,7 +151,7 @@ def test_due_callbacks_come_longest_due_first_and_no_more_than_asked_for(store: 
 
 def test_a_retried_jobs_callback_is_due_after_its_new_end(store: Store) -> None:
     job = ended(store, submit(store, callback_url="http://127.0.0.1/cb"), FAILED)
-    store.retry(job.id, job.steps, None, "t2")
+    store.retry(job.id, job.steps, {}, "t2")
     assert _due(store) == []
     ended(store, job)
     assert _due(store) == [job.id]

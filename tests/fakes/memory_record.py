@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from okapi_install.service.ports import Ending, JobRef, NewJob
 class Record:
     job: Job
     seq: int
-    sealed_headers: bytes | None
+    headers: Mapping[str, str]
     key: str | None
     digest: str | None
     published_at: float
@@ -39,7 +39,7 @@ class Record:
         self.job = replace(self.job, steps=tuple(new.get(step.pos, step) for step in self.job.steps))
 
     def end(self, how: Ending, now: float) -> None:
-        self.sealed_headers = None
+        self.headers = {}
         self.callback_due = now if self.job.callback_url is not None else None
         self.change(
             status=how.status,
@@ -52,8 +52,8 @@ class Record:
             callback_attempts=0,
         )
 
-    def queue_again(self, sealed_headers: bytes | None, task_id: str, now: float) -> None:
-        self.sealed_headers, self.published_at, self.publish_count = sealed_headers, now, 0
+    def queue_again(self, headers: Mapping[str, str], task_id: str, now: float) -> None:
+        self.headers, self.published_at, self.publish_count = headers, now, 0
         self.callback_due = self.swept_at = None
         nothing: dict[str, Any] = dict.fromkeys(("started", "ended", "message", "error_status", "reason"))
         self.change(
@@ -92,7 +92,7 @@ def new_record(new: NewJob, seq: int, now: float) -> Record:
     return Record(
         job=job,
         seq=seq,
-        sealed_headers=new.sealed_headers,
+        headers=new.headers,
         key=new.idempotency_key,
         digest=new.request_digest,
         published_at=now,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from okapi_install.adapters.store.endings import ABORTED, aborted_step, check_retry, leftover_warning
@@ -120,7 +120,7 @@ class MemoryStore(MemoryUpkeep):
                 epoch=one.job.epoch,
                 now=now,
                 enabled=frozenset(self._enabled[job.tenant]),
-                sealed_headers=one.sealed_headers,
+                headers=one.headers,
                 aborting=job.status is JobStatus.ABORTING,
                 taken_over=not queued,
                 unfinished_work=dict(self._leftovers.get(job.tenant, {})),
@@ -199,11 +199,11 @@ class MemoryStore(MemoryUpkeep):
             one.end(ending, self.now())
             return True
 
-    def retry(self, job_id: str, steps: Sequence[Step], sealed_headers: bytes | None, task_id: str) -> Job:
+    def retry(self, job_id: str, steps: Sequence[Step], headers: Mapping[str, str], task_id: str) -> Job:
         with self._lock:
             one = self._visible(job_id)
             check_retry(job_id, one.job.status)
-            one.queue_again(sealed_headers, task_id, self.now())
+            one.queue_again(headers, task_id, self.now())
             one.job = replace(one.job, steps=stamped(steps, one.job.revision))
             return one.job
 

@@ -1,9 +1,8 @@
-"""A queue and a notifier that remember, and a seal that hides nothing."""
+"""A queue and a notifier that remember."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from okapi_install.service.ports import JobRef
@@ -47,15 +46,3 @@ class SilentNotifier:
     def listen(self, job_id: str) -> Iterator[Unwaiting]:
         """A listener that does not wait."""
         yield Unwaiting()
-
-
-class OpenSeal:
-    """See ports.Seal."""
-
-    def close(self, headers: Mapping[str, str]) -> bytes:
-        """JSON."""
-        return json.dumps(dict(headers)).encode()
-
-    def open(self, sealed: bytes | None) -> dict[str, str]:
-        """From JSON."""
-        return {} if sealed is None else dict(json.loads(sealed))

@@ -27,7 +27,7 @@ from tests.fixtures.redis import REDIS_OPTIONS
 _DURATION = re.compile(r"(\d+h)?(\d+m)?(\d+s)?")
 _VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?::([-?])([^}]*))?\}")
 _PINNED = re.compile(r"[a-z0-9./-]+:\d+\.\d+(\.\d+)?(-[a-z0-9]+)+")
-FILLED = {**dict.fromkeys(SECRETS, "secret"), "OKAPI_INSTALL_ENCRYPTION_KEY": "x" * 43 + "="}
+FILLED = dict.fromkeys(SECRETS, "secret")
 
 
 def text(name: str) -> str:
@@ -162,7 +162,6 @@ def test_the_settings_of_a_service_are_settings(services: dict[str, dict[str, An
     settings.check_door()
     assert settings.database == "postgresql+psycopg://okapi_install:secret@postgres:5432/okapi_install?sslmode=disable"
     assert settings.broker_url == "redis://:secret@redis:6379/0"
-    assert settings.sealing_key()
 
 
 def test_flower_has_a_password(services: dict[str, dict[str, Any]]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
+from flask import Flask
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -16,7 +18,7 @@ from okapi_install.domain.jobs import InstallOptions, Job, JobKind
 from okapi_install.service.installs import Order
 from okapi_install.service.ports import ConnectionRefused
 from okapi_install.tracing import OtelTracer
-from okapi_install.web.http.requests import RequestContext
+from okapi_install.web.http.module_headers import module_headers
 from tests.fakes.fake_modules import answer
 from tests.unit.service.house import House, enable
 
@@ -93,8 +95,9 @@ def test_modules_are_told_of_the_span_that_called_them() -> None:
 
 def test_a_job_joins_the_trace_of_its_client() -> None:
     traced = Traced()
-    context = RequestContext.of({"Traceparent": CALLER, "X-Okapi-Tenant": "diku"}, None, "diku")
-    traced.carried_out("a-1.0.0", dict(context.headers))
+    with Flask("x").test_request_context("/_/x", headers={"Traceparent": CALLER}):
+        headers = module_headers()
+    traced.carried_out("a-1.0.0", headers)
     spans = traced.spans()
     assert {f"{span.context.trace_id:032x}" for span in spans if span.context} == {CALLER.split("-")[1]}
     (first,) = [span for span in spans if span.name == "submit install"]
@@ -135,7 +138,9 @@ def test_no_token_is_in_a_trace() -> None:
 def test_without_an_endpoint_nothing_is_traced_and_modules_get_no_header_of_it() -> None:
     assert build_tracer(Settings(), "x") is None
     house = House()
-    house.carried_out(*enable("a-1.0.0"))
+    order = Order(kind=JobKind.INSTALL, tenant="diku", request=enable("a-1.0.0"), options=InstallOptions())
+    house.installs.submit(replace(order, headers={"traceparent": CALLER}))
+    house.work()
     assert "traceparent" not in house.modules.calls[0].headers
 
 

@@ -38,7 +38,7 @@ _ROOM = 50
 
 _GIVEN = (
     *("id", "tenant_id", "kind", "status", "options", "request", "edges", "assumed", "requested_by"),
-    *("sealed_headers", "callback_url", "idempotency_key", "request_digest", "task_id"),
+    *("headers", "callback_url", "idempotency_key", "request_digest", "task_id"),
 )
 """The columns of a new job that are parameters. The others have defaults."""
 

@@ -14,6 +14,7 @@ import orjson
 from sqlalchemy import Connection, ScalarSelect, Select, Text, bindparam, cast, func, null, select, update
 
 from okapi_install.adapters.store.clock import db_now
+from okapi_install.adapters.store.documents import load_headers
 from okapi_install.adapters.store.history import LEFT
 from okapi_install.adapters.store.registry import HEAD
 from okapi_install.adapters.store.rows import JOB_COLUMNS, AnyRow, job_of, job_with, steps_as_json
@@ -38,7 +39,7 @@ _TAKE = (
         swept_at=null(),
         publish_count=0,
     )
-    .returning(*JOB_COLUMNS, _j.sealed_headers)
+    .returning(*JOB_COLUMNS, _j.headers)
 )
 _TAKE_QUEUED = _TAKE.where(_HERE, has_status(JobStatus.QUEUED), turn_has_come(JOBS)).values(
     status=JobStatus.RUNNING.value
@@ -125,7 +126,7 @@ def _claim(
         epoch=row.epoch,
         now=row.lease_until - wanted["lease"],
         enabled=enabled,
-        sealed_headers=row.sealed_headers,
+        headers=load_headers(row.headers),
         aborting=row.status == JobStatus.ABORTING.value,
         unfinished_work=unfinished_work,
         registry_seq=registry_seq,

@@ -73,7 +73,7 @@ def ending(statement: Update) -> Update:
         revision=_j.revision + 1,
         owner=null(),
         lease_until=null(),
-        sealed_headers=null(),
+        headers=null(),
         callback_attempts=0,
         callback_state=case((with_url, "due")),
         callback_due=case((with_url, db_now())),

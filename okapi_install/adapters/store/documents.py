@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from typing import Any
@@ -52,6 +52,16 @@ def dump_edges(edges: Sequence[tuple[int, int]]) -> str | None:
 def load_edges(text: str | None) -> tuple[tuple[int, int], ...]:
     """The reverse of `dump_edges`."""
     return tuple((before, after) for before, after in orjson.loads(text)) if text else ()
+
+
+def dump_headers(headers: Mapping[str, str]) -> str | None:
+    """A JSON object, None if there are none."""
+    return orjson.dumps(dict(headers)).decode() if headers else None
+
+
+def load_headers(text: str | None) -> dict[str, str]:
+    """The reverse of `dump_headers`."""
+    return dict(orjson.loads(text)) if text else {}
 
 
 def dump_problems(problems: Sequence[Problem]) -> str | None:

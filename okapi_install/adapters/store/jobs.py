@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -26,7 +26,7 @@ from sqlalchemy.exc import IntegrityError
 from okapi_install.adapters.store.adding import add_at_once
 from okapi_install.adapters.store.claims import ending, ending_values
 from okapi_install.adapters.store.clock import db_now
-from okapi_install.adapters.store.documents import dump_edges, dump_options, dump_request
+from okapi_install.adapters.store.documents import dump_edges, dump_headers, dump_options, dump_request
 from okapi_install.adapters.store.endings import ABORTED, check_retry
 from okapi_install.adapters.store.registry import HEAD
 from okapi_install.adapters.store.rows import JOB_COLUMNS, AnyRow, job_of, steps_by_job
@@ -80,7 +80,7 @@ _RETRY = (
         status=JobStatus.QUEUED.value,
         retries=_j.retries + 1,
         revision=_j.revision + 1,
-        sealed_headers=bindparam("new_headers"),
+        headers=bindparam("new_headers"),
         task_id=bindparam("new_task"),
         published_at=db_now(),
         publish_count=0,
@@ -191,12 +191,12 @@ class JobPart(StorePart):
 
     @write
     def retry(
-        self, connection: Connection, job_id: str, steps: Sequence[Step], sealed_headers: bytes | None, task_id: str
+        self, connection: Connection, job_id: str, steps: Sequence[Step], headers: Mapping[str, str], task_id: str
     ) -> Job:
         """See JobStore.retry. The job keeps its place: it runs before jobs that were submitted after it."""
         row = _locked(connection, job_id, None)
         check_retry(job_id, JobStatus(row.status))
-        wanted = {"at_seq": row.seq, "new_headers": sealed_headers, "new_task": task_id}
+        wanted = {"at_seq": row.seq, "new_headers": dump_headers(headers), "new_task": task_id}
         changed = connection.execute(_RETRY, wanted).one()
         replace_steps(connection, row.seq, steps, changed.revision)
         return job_of(connection, changed)
@@ -238,7 +238,7 @@ def _columns(job: NewJob) -> dict[str, object]:
         "edges": dump_edges(job.edges),
         "assumed": job.assumed,
         "requested_by": job.requested_by,
-        "sealed_headers": job.sealed_headers,
+        "headers": dump_headers(job.headers),
         "callback_url": job.callback_url,
         "idempotency_key": job.idempotency_key,
         "request_digest": job.request_digest,

@@ -35,7 +35,7 @@ _HELD = "WHERE id = :job_id AND owner = :worker AND epoch = :held AND status = '
 _NOW = "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
 _ENDING = f"""
     status = :end_status, message = :end_message, error_status = :end_error_status, reason = :end_reason,
-    ended = {_NOW}, revision = revision + 1, owner = NULL, lease_until = NULL, sealed_headers = NULL,
+    ended = {_NOW}, revision = revision + 1, owner = NULL, lease_until = NULL, headers = NULL,
     callback_attempts = 0, callback_state = CASE WHEN callback_url IS NOT NULL THEN 'due' END,
     callback_due = CASE WHEN callback_url IS NOT NULL THEN {_NOW} END
 """

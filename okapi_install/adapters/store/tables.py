@@ -16,7 +16,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     MetaData,
     String,
     Table,
@@ -155,9 +154,9 @@ class JobRow(Row):
     callback_due: Mapped[float | None] = mapped_column(Double, index=True)
     assumed: Mapped[str] = mapped_column(Text, default="")
     options: Mapped[str] = mapped_column(Text)
-    sealed_headers: Mapped[bytes | None] = mapped_column(LargeBinary)
     request: Mapped[str | None] = mapped_column(Text)
     edges: Mapped[str | None] = mapped_column(Text)
+    headers: Mapped[str | None] = mapped_column(Text)
 
 
 class StepRow(Row):

@@ -37,7 +37,6 @@ from okapi_install.service.ports.world import (
     NoAnswerInTime,
     Notifier,
     Queue,
-    Seal,
     Tasks,
     TenantApi,
 )
@@ -69,7 +68,6 @@ __all__ = [
     "RegistryChange",
     "RegistryDelta",
     "RegistryStore",
-    "Seal",
     "Store",
     "Tasks",
     "Tenant",

@@ -168,7 +168,7 @@ class JobStore(Protocol):
     def end_queued(self, job_id: str, ending: Ending) -> bool:
         """Ends a job that is still QUEUED; whether it was."""
 
-    def retry(self, job_id: str, steps: Sequence[Step], sealed_headers: bytes | None, task_id: str) -> Job:
+    def retry(self, job_id: str, steps: Sequence[Step], headers: Mapping[str, str], task_id: str) -> Job:
         """Makes a job that ended as ERROR QUEUED again with those steps (all of them), and counts the retry.
 
         Raises:

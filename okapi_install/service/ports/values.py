@@ -68,7 +68,7 @@ class TenantState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewJob:
-    """A job to be written. `sealed_headers` is the encrypted request context, opaque to the store."""
+    """A job to be written. `headers` are those of the request that modules get; they are forgotten at its end."""
 
     id: str
     tenant: str
@@ -79,7 +79,7 @@ class NewJob:
     edges: tuple[tuple[int, int], ...] = ()
     assumed: str = ""
     requested_by: str | None = None
-    sealed_headers: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     callback_url: str | None = None
     idempotency_key: str | None = None
     request_digest: str | None = None
@@ -101,7 +101,7 @@ class Claim:
     epoch: int
     now: float
     enabled: frozenset[str]
-    sealed_headers: bytes | None
+    headers: Mapping[str, str] = field(default_factory=dict)
     aborting: bool = False
     taken_over: bool = False
     unfinished_work: Mapping[str, str] = field(default_factory=dict)

@@ -11,16 +11,6 @@ from okapi_install.domain.errors import OkapiInstallError
 from okapi_install.service.ports.values import JobRef
 
 
-class Seal(Protocol):
-    """Encrypts the context of a request, so that no token is to be read in the store."""
-
-    def close(self, headers: Mapping[str, str]) -> bytes:
-        """The headers, encrypted."""
-
-    def open(self, sealed: bytes | None) -> dict[str, str]:
-        """The headers again; empty for None, or when the key is another than the one they were closed with."""
-
-
 class Queue(Protocol):
     """The broker: hints that there is work, and the carrying of aborts."""
 

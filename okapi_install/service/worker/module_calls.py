@@ -7,9 +7,10 @@ the calls mean, nor jobs or steps.
 from __future__ import annotations
 
 import json
-import secrets
+import random
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -17,29 +18,21 @@ from okapi_install.domain.errors import ModuleCallFailed
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import ModuleDescriptor, RoutingEntry
 from okapi_install.domain.modules.tenant_interface import ModuleCall
+from okapi_install.domain.passed_headers import can_be_sent
 from okapi_install.domain.problems import parse_object
 from okapi_install.service.ports import Answer, Clock, ConnectionRefused, ModuleUnreachable, NoAnswerInTime, TenantApi
-from okapi_install.service.spans import TRACEPARENT
 from okapi_install.service.worker.call_policy import NO_DEADLINE, CallPolicy, Deadline, shorter
 from okapi_install.service.worker.catalog import Catalog
 
 log = structlog.get_logger()
 
-_ONLY_FOR_PROXY = frozenset(
-    (
-        "x-okapi-module-tokens",
-        "x-okapi-module-permissions",
-        "x-okapi-permissions-required",
-        "x-okapi-permissions-desired",
-        "x-okapi-extra-permissions",
-        "x-okapi-filter",
-    )
-)
+_REQUEST_ID = "X-Okapi-Request-Id"
+_FIRST_PART = re.compile(r"[/_]*([^/]+)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """On whose behalf: the tenant, the headers of the client's request, and who guards the tenant's modules.
+    """On whose behalf: the tenant, the headers that modules get of the client's, and who guards the tenant's modules.
 
     `auth` is the first enabled module with an auth filter, None if there is none; `expand` tells that its
     permissions module knows expanded permission sets (`_tenantPermissions` 1.1 or later). Without `system_auth`
@@ -55,22 +48,17 @@ class Caller:
     system_auth: bool = True
     permit: Callable[[], None] = lambda: None
     deadline: Deadline = NO_DEADLINE
-    request_id: str = field(default_factory=lambda: f"{secrets.randbelow(900_000) + 100_000}/proxy")
 
-    def base_headers(self) -> dict[str, str]:
-        """The X- headers of the request, without those that only a proxied request has."""
-        found = {
-            name: value
-            for name, value in self.headers.items()
-            if (name.lower().startswith("x-") and name.lower() not in _ONLY_FOR_PROXY) or name == TRACEPARENT
-        }
-        for name in [n for n in found if n.lower() in ("x-okapi-tenant", "x-okapi-url", "x-okapi-url-to")]:
-            del found[name]
-        suffix = f"{secrets.randbelow(900_000) + 100_000}/tenant"
-        return found | {
+    def base_headers(self, path: str) -> dict[str, str]:
+        """The headers of a call of that path, without a token. The id of the request is continued, as Okapi does."""
+        part = _FIRST_PART.match(path)
+        own = f"{random.randrange(1_000_000):06}/{part[1] if part else ''}"  # noqa: S311 - told apart, not guessed
+        given = self.headers.get(_REQUEST_ID)
+        return {
+            **self.headers,
             "X-Okapi-Tenant": self.tenant,
             "X-Okapi-Url": self.okapi_url,
-            "X-Okapi-Request-Id": f"{self.request_id};{suffix}",
+            _REQUEST_ID: f"{given};{own}" if given else own,
             "Accept": "*/*",
             "Content-Type": "application/json; charset=UTF-8",
         }
@@ -133,7 +121,7 @@ class ModuleCalls:
         return url
 
     def _once(self, caller: Caller, call: ModuleCall, body: str, full: str, url: str, timeout: float | None) -> Answer:
-        headers = caller.base_headers()
+        headers = caller.base_headers(call.path)
         guard = caller.auth or call.module
         if caller.system_auth and guard.auth_filter is not None:
             headers |= self._authorize(caller, call, guard, guard.auth_filter)
@@ -148,13 +136,12 @@ class ModuleCalls:
     ) -> dict[str, str]:
         """Asks the auth filter for a token (Okapi: authForSystemInterface); headers for the call itself."""
         url = self._instance(guard.id, call.path)
-        headers = caller.base_headers() | {"X-Okapi-Url-to": url, "X-Okapi-Filter": entry.phase or "auth"}
+        headers = caller.base_headers(call.path) | {"X-Okapi-Url-to": url, "X-Okapi-Filter": entry.phase or "auth"}
         if call.entry is not None:
-            headers["X-Okapi-Module-Permissions"] = json.dumps(_module_permissions(call, expand=caller.expand))
+            headers["X-Okapi-Module-Permissions"] = _compact(_module_permissions(call, expand=caller.expand))
         timeout = shorter(self._policy.poll_timeout, caller.deadline.left(self._clock.monotonic()))
-        answer = self._checked(
-            replace(call, module=guard), self._api.call(call.method, url + call.path, headers, "", timeout)
-        )
+        asked = replace(call, module=guard)
+        answer = self._checked(asked, self._api.call(call.method, url + call.path, headers, "", timeout))
         found = {}
         tokens = parse_object(answer.headers.get("x-okapi-module-tokens", "")) or {}
         token = tokens.get(call.module.id, answer.headers.get("x-okapi-token"))
@@ -162,7 +149,10 @@ class ModuleCalls:
             found["X-Okapi-Token"] = token
         if "x-okapi-permissions" in answer.headers:
             found["X-Okapi-Permissions"] = answer.headers["x-okapi-permissions"]
-        return found
+        for name, value in found.items():
+            if value and not can_be_sent(value):
+                raise self._failed(asked, f"a value for {name} that no header can carry")
+        return {name: value for name, value in found.items() if value}
 
     def _checked(self, call: ModuleCall, answer: Answer) -> Answer:
         if 200 <= answer.status <= 299:
@@ -179,3 +169,7 @@ def _module_permissions(call: ModuleCall, *, expand: bool) -> dict[str, list[str
         return {}
     found = [call.entry.system_id(call.module.id)] if expand else list(call.entry.module_permissions)
     return {call.module.id: found}
+
+
+def _compact(document: object) -> str:
+    return json.dumps(document, separators=(",", ":"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 
@@ -15,8 +15,9 @@ import structlog
 
 from okapi_install.domain.errors import LostJob, OkapiInstallError, StoreNotWritable, StoreUnavailable
 from okapi_install.domain.jobs import JobStatus
+from okapi_install.domain.passed_headers import passed_on
 from okapi_install.service.metrics import REPUBLISHED, TAKEN_OVER
-from okapi_install.service.ports import Beat, Claim, Crew, Ending, JobRef, Queue, Seal, Tasks
+from okapi_install.service.ports import Beat, Claim, Crew, Ending, JobRef, Queue, Tasks
 from okapi_install.service.worker.cleanup import REVOKED, Aftermath, LostRun
 from okapi_install.service.worker.context import Workshop
 from okapi_install.service.worker.fair_limit import FairLimit
@@ -46,7 +47,7 @@ class Running:
     """
 
     claim: Claim
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     crew: Crew
     run: JobRun
     interrupt: Callable[[], None]
@@ -56,9 +57,8 @@ class Running:
 class Runner:
     """Carries out the jobs that this worker claims."""
 
-    def __init__(self, shop: Workshop, seal: Seal, tasks: Tasks, queue: Queue, *, worker: str, rhythm: Rhythm) -> None:
+    def __init__(self, shop: Workshop, tasks: Tasks, queue: Queue, *, worker: str, rhythm: Rhythm) -> None:
         self._shop = shop
-        self._seal = seal
         self._tasks = tasks
         self._queue = queue
         self._worker = worker
@@ -97,12 +97,12 @@ class Runner:
             self._held = +self._held
 
     def _trace(self, claim: Claim, begun: Callable[[], None]) -> None:
-        job, headers = claim.job, self._seal.open(claim.sealed_headers)
+        job = claim.job
         about = {"okapi_install.job": job.id, "folio.tenant": job.tenant, "okapi_install.worker": claim.worker}
-        with self._shop.tracer.span(f"job {job.kind.value}", headers, about) as span:
-            self._carry_out(claim, {**headers, **span.headers()}, begun)
+        with self._shop.tracer.span(f"job {job.kind.value}", claim.headers, about) as span:
+            self._carry_out(claim, {**passed_on(claim.headers), **span.headers()}, begun)
 
-    def _carry_out(self, claim: Claim, headers: dict[str, str], begun: Callable[[], None]) -> None:
+    def _carry_out(self, claim: Claim, headers: Mapping[str, str], begun: Callable[[], None]) -> None:
         if claim.taken_over:
             self._shop.meters.count(TAKEN_OVER)
             log.info("job is taken over: its worker's lease had run out", epoch=claim.epoch)
@@ -142,7 +142,7 @@ class Runner:
             )
             self._publish(follower)
 
-    def _clean_up(self, claim: Claim, headers: dict[str, str]) -> None:
+    def _clean_up(self, claim: Claim, headers: Mapping[str, str]) -> None:
         """After the interruption of another worker that is lost."""
         now = self._shop.clock.monotonic()
         self._publish(self._aftermath.settle(claim, LostRun(claim), headers, sole_owner=lambda: self._lasts(now)))
@@ -185,7 +185,7 @@ class Runner:
         with structlog.contextvars.bound_contextvars(job=job_id), self._holding(job_id):
             claim = self._claim(job_id, None)
             if claim is not None:
-                self._clean_up(claim, self._seal.open(claim.sealed_headers))
+                self._clean_up(claim, passed_on(claim.headers))
 
     def beat(self) -> None:
         """Renews the leases of all jobs of this process; interrupts those that were aborted or lost."""

@@ -14,9 +14,10 @@ from okapi_install.service.installs import InstallService, Order
 from okapi_install.service.ports import JobFilter
 from okapi_install.service.timings import HistoryService
 from okapi_install.web.http.conditional import with_etag
+from okapi_install.web.http.module_headers import module_headers
 from okapi_install.web.http.order_parsing import change_list, install_options
 from okapi_install.web.http.paging import with_links
-from okapi_install.web.http.requests import json_body, parameter, request_context, whole_number
+from okapi_install.web.http.requests import json_body, parameter, whole_number
 from okapi_install.web.http.responses import json_answer
 from okapi_install.web.job_views import change_view, job_view, summary_view
 
@@ -116,7 +117,7 @@ class JobHandlers:
 
     def retry(self, job_id: str) -> Response:
         """POST …/retry: runs again what is not done."""
-        job = self._installs.retry(job_id, request_context().headers)
+        job = self._installs.retry(job_id, module_headers())
         return json_answer(self._view(job), 202)
 
     def explain(self) -> Response:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 import orjson
@@ -16,12 +16,10 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.modules.versions import VersionFilter
-from okapi_install.service.spans import TRACEPARENT
 from okapi_install.web.http.java_json import as_strict_json
 from okapi_install.web.http.tokens import claims_if_readable
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-_NOT_PASSED = frozenset({"x-okapi-module-id", "x-okapi-install-callback"})
 _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,100}")
 
 
@@ -29,26 +27,16 @@ _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,100}")
 class RequestContext:
     """On whose behalf a request is made.
 
-    `headers` are those that modules get: all that begin with `X-`, the token under X-Okapi-Token wherever it came
-    from, and the caller's `traceparent`. `requested_by` is for people: the `sub` of the token, or the user's id.
+    `requested_by` is for people: the `sub` of the token, or the user's id. Nobody has verified either.
     """
 
-    headers: Mapping[str, str] = field(repr=False)
-    token: str | None = field(repr=False)
     tenant: str
-    user_id: str | None = None
     requested_by: str | None = None
 
     @classmethod
     def of(cls, headers: Mapping[str, str], token: str | None, tenant: str) -> RequestContext:
         """From the headers of a request whose token and tenant have been found."""
-        claims = claims_if_readable(token)
-        passed = {n: v for n, v in headers.items() if n.lower().startswith("x-") and n.lower() not in _NOT_PASSED}
-        passed.update((TRACEPARENT, value) for name, value in headers.items() if name.lower() == TRACEPARENT)
-        if token:
-            passed["X-Okapi-Token"] = token
-        user_id = headers.get("X-Okapi-User-Id") or claims.text("user_id")
-        return cls(passed, token, tenant, user_id, claims.text("sub") or headers.get("X-Okapi-User-Id"))
+        return cls(tenant, claims_if_readable(token).text("sub") or headers.get("X-Okapi-User-Id"))
 
 
 def request_context() -> RequestContext:

@@ -1,6 +1,6 @@
 """The token of a request, where it is found and what it says, as Okapi's TokenHeader and OkapiToken do.
 
-No token is verified here: that is the business of a module with an auth filter. No token is logged.
+No token is verified here, kept, passed on or logged: it only serves to know who asks.
 """
 
 from __future__ import annotations
@@ -23,10 +23,19 @@ def token_of(headers: Mapping[str, str]) -> str | None:
     Raises:
         UserError: they differ (Okapi 10104).
     """
-    found = [t for t in (headers.get("X-Okapi-Token"), _authorization(headers), *_cookies(headers)) if t is not None]
+    found = [
+        t
+        for t in (first_of(headers.get("X-Okapi-Token")), _authorization(headers), *_cookies(headers))
+        if t is not None
+    ]
     if len(set(found)) > 1 or len(_cookies(headers)) > 1:
         raise UserError(message(10104))
     return found[0] if found else None
+
+
+def first_of(value: str | None) -> str | None:
+    """The first value of a header that came several times, where no value has a comma: servers join them with one."""
+    return value if value is None else value.partition(",")[0].strip()
 
 
 def _authorization(headers: Mapping[str, str]) -> str | None:

@@ -13,6 +13,7 @@ from okapi_install.domain.messages import message
 from okapi_install.service.installs import InstallService, Order
 from okapi_install.service.tenants import TenantService
 from okapi_install.web.http.conditional import with_etag
+from okapi_install.web.http.module_headers import module_headers
 from okapi_install.web.http.order_parsing import change, change_list, install_options
 from okapi_install.web.http.requests import body, json_body, request_context, whole_number
 from okapi_install.web.http.responses import created, json_answer, no_content, text_answer, written_answer
@@ -75,7 +76,7 @@ class InstallHandlers:
             tenant=tenant,
             request=changes,
             options=options,
-            headers=context.headers,
+            headers=module_headers(),
             requested_by=context.requested_by,
             idempotency_key=extras.idempotency_key,
             callback_url=extras.callback_url,

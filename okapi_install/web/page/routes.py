@@ -19,6 +19,7 @@ from okapi_install.service.ports import JobFilter
 from okapi_install.service.tenants import TenantService
 from okapi_install.service.timings import HistoryService
 from okapi_install.web.http.errors import refusal, status_of
+from okapi_install.web.http.module_headers import module_headers
 from okapi_install.web.login import COOKIE, PageLogin, safe_target
 from okapi_install.web.origin import is_same_origin
 from okapi_install.web.page.curl import curl_commands
@@ -138,9 +139,8 @@ class Page:
         return self._html("retry.html", job=self._view(job_id))
 
     def retry(self, job_id: str) -> BareResponse:
-        """POST /jobs/{id}/retry; a token in the form is passed on to the modules."""
-        token = request.form.get("token", "").strip()
-        job = self._installs.retry(job_id, {"X-Okapi-Token": token} if token else {})
+        """POST /jobs/{id}/retry"""
+        job = self._installs.retry(job_id, module_headers())
         return _back_to(job)
 
     def tenants(self) -> Response:

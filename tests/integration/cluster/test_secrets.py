@@ -1,4 +1,4 @@
-"""The token of a request reaches the modules, and is nowhere else to be seen: while the job runs, and after its end."""
+"""The token of a request reaches nobody: no module, no disk, no broker; while the job runs, and after its end."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]
             found.server.process.end()
 
 
-def test_the_token_of_a_request_reaches_modules_and_nobody_else(service: Service) -> None:
+def test_the_token_of_a_request_reaches_nobody(service: Service) -> None:
     service.call("POST", "/_/proxy/import/modules?check=false", json=GRAPH)
     for descriptor in GRAPH:
         service.call("POST", "/_/discovery/modules", json=service.back_end.instance(str(descriptor["id"])))
@@ -149,6 +149,6 @@ def test_the_token_of_a_request_reaches_modules_and_nobody_else(service: Service
     check_hidden(str(commands), "commands of the broker")
     assert len(commands) > 20
     service.check(job, "t")
-    sent = {(c["module"], c["headers"].get("x-okapi-token")) for c in service.back_end.calls(tenant="t", call="enable")}
-    assert {module for module, _ in sent} == SIX
-    assert {token for _, token in sent} == {FIRST, SECOND}
+    calls = service.back_end.calls(tenant="t", call="enable")
+    assert {call["module"] for call in calls} == SIX
+    check_hidden(str(calls), "calls of modules")

@@ -25,7 +25,7 @@ from tests.fakes.fake_clock import FakeClock
 from tests.fakes.fake_modules import FakeModules, Script
 from tests.fakes.inline_tasks import InlineTasks
 from tests.fakes.memory_store import MemoryStore
-from tests.fakes.quiet import OpenSeal, RememberingQueue, SilentNotifier
+from tests.fakes.quiet import RememberingQueue, SilentNotifier
 
 TENANT_V2 = {
     "id": "_tenant",
@@ -103,7 +103,7 @@ class House:
         self, registry: RegistryService, callbacks: CallbackRule | None, tracer: Tracer | None
     ) -> InstallService:
         stores = self.store, registry, self.queue, self.notifier
-        parts = *stores, OpenSeal(), self.clock, Limits(most_waiting=5), callbacks, self.meters
+        parts = *stores, self.clock, Limits(most_waiting=5), callbacks, self.meters
         return InstallService(*parts) if tracer is None else TracedInstalls(tracer, *parts)
 
     def _furnish(self, documents: Sequence[dict[str, object]]) -> None:
@@ -116,14 +116,14 @@ class House:
 
     def worker(self, name: str) -> Runner:
         """A worker more."""
-        return Runner(self.shop, OpenSeal(), self.tasks, self.queue, worker=name, rhythm=Rhythm())
+        return Runner(self.shop, self.tasks, self.queue, worker=name, rhythm=Rhythm())
 
     def script(self, module: str, script: Script) -> None:
         """How a module answers from now on."""
         self.modules.scripts[module] = script
 
     def submit(self, *changes: Change, kind: JobKind = JobKind.INSTALL, tenant: str = "diku", **options: object) -> Job:
-        """Submits a job."""
+        """Submits a job, for a client with a token."""
         wanted = InstallOptions(asynchronous=True, **options)  # type: ignore[arg-type]
         request = None if kind is JobKind.UPGRADE else changes
         order = Order(kind=kind, tenant=tenant, request=request, options=wanted, headers={"X-Okapi-Token": "secret"})

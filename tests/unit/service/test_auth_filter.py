@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 
-from okapi_install.domain.jobs import JobStatus
+import pytest
+
+from okapi_install.domain.jobs import InstallOptions, JobKind, JobStatus
+from okapi_install.service.installs import Order
 from okapi_install.service.ports import Answer
 from tests.fakes.fake_modules import Call, answer
 from tests.unit.service.house import House, descriptor, enable
@@ -51,3 +56,53 @@ def test_a_filter_that_refuses_fails_the_step_in_okapis_words() -> None:
     house.script("auth-1.0.0", lambda _: answer(403, "no"))
     job = house.carried_out(*enable("d-1.0.0"))
     assert job.message == "POST request for auth-1.0.0 /_/tenant failed with 403: no"
+
+
+def test_the_clients_token_reaches_neither_the_filter_nor_a_module_without_a_token_of_its_own() -> None:
+    house = House(AUTH, PLAIN)
+    house.script("auth-1.0.0", lambda _: answer(202))
+    for module in ("auth-1.0.0", "d-1.0.0"):
+        house.carried_out(*enable(module))
+    assert len(house.modules.calls) == 4
+    assert not any("X-Okapi-Token" in call.headers for call in house.modules.calls)
+
+
+def test_a_token_is_asked_for_before_each_call_and_is_not_kept_with_the_job() -> None:
+    house = House(AUTH, PLAIN)
+    house.script("auth-1.0.0", guard)
+    house.carried_out(*enable("auth-1.0.0"))
+    house.modules.calls.clear()
+    house.script("d-1.0.0", lambda _: answer(201, {"id": "j", "complete": True}, Location="/_/tenant/j"))
+    house.carried_out(*enable("d-1.0.0"))
+    assert house.modules.seen() == [
+        "POST auth-1.0.0 /_/tenant",
+        "POST d-1.0.0 /_/tenant",
+        "DELETE auth-1.0.0 /_/tenant/j",
+        "DELETE d-1.0.0 /_/tenant/j",
+    ]
+
+
+@pytest.mark.parametrize("name", ["X-Okapi-Module-Tokens", "X-Okapi-Permissions"])
+def test_a_token_that_no_header_can_carry_fails_the_step_with_a_sentence(name: str) -> None:
+    house = House(AUTH, PLAIN)
+    house.script("auth-1.0.0", guard)
+    house.carried_out(*enable("auth-1.0.0"))
+    given = {"X-Okapi-Module-Tokens": "{}", name: "a\r\n b"}
+    if name == "X-Okapi-Module-Tokens":
+        given[name] = json.dumps({"d-1.0.0": "a\r\nX-Okapi-Permissions: all"})
+    house.script("auth-1.0.0", lambda _: answer(202, **given))
+    job = house.carried_out(*enable("d-1.0.0"))
+    assert job.status is JobStatus.ERROR
+    assert "that no header can carry" in str(job.message)
+
+
+def test_the_request_id_of_the_client_is_continued_for_each_call() -> None:
+    house = House(AUTH, PLAIN)
+    given = {"X-Okapi-Request-Id": "theirs;123456/proxy"}
+    for module in ("auth-1.0.0", "d-1.0.0"):
+        order = Order(kind=JobKind.INSTALL, tenant="diku", request=enable(module), options=InstallOptions())
+        house.installs.submit(replace(order, headers=given))
+        house.work()
+    ids = [call.headers["X-Okapi-Request-Id"] for call in house.modules.calls]
+    assert all(re.fullmatch(r"theirs;123456/proxy;\d{6}/tenant", one) for one in ids)
+    assert len(set(ids)) > 1

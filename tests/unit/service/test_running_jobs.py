@@ -34,14 +34,14 @@ def test_a_job_whose_module_is_at_work_keeps_no_other_from_beginning() -> None:
     assert len(house.store.users_of("d-1.0.0")) == 21
 
 
-def test_modules_get_the_tenant_their_own_address_and_the_token() -> None:
+def test_modules_get_the_tenant_and_their_own_address_and_no_token() -> None:
     house = House()
     house.carried_out(*enable("d-1.0.0"))
     headers = house.modules.calls[0].headers
     assert headers["X-Okapi-Tenant"] == "diku"
     assert headers["X-Okapi-Url"] == "http://okapi"
     assert headers["X-Okapi-Url-to"] == "http://modules/d-1.0.0"
-    assert headers["X-Okapi-Token"] == "secret"
+    assert "X-Okapi-Token" not in headers
     assert headers["Content-Type"] == "application/json; charset=UTF-8"
 
 
@@ -193,12 +193,14 @@ def test_a_retry_runs_what_is_not_done_in_the_same_job() -> None:
     job = house.carried_out(*enable("c-1.0.0"))
     house.script("b-1.0.0", lambda _: answer())
     house.modules.calls.clear()
-    house.installs.retry(job.id, {"X-Okapi-Token": "secret"})
+    house.installs.retry(job.id, {"X-Okapi-Token": "secret", "X-Okapi-User-Id": "u2"})
     house.work()
     again = house.store.job(job.id)
     assert again.status is JobStatus.DONE
     assert again.retries == 1
     assert house.modules.seen() == ["POST b-1.0.0 /_/tenant", "POST c-1.0.0 /_/tenant"]
+    assert {call.headers["X-Okapi-User-Id"] for call in house.modules.calls} == {"u2"}
+    assert not any("X-Okapi-Token" in call.headers for call in house.modules.calls)
 
 
 def test_a_revoked_job_that_has_not_begun_keeps_its_info_as_an_error() -> None:

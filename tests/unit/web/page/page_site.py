@@ -21,7 +21,7 @@ from okapi_install.web.page import routes
 from tests.contract.builders import claimed, new_job
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.memory_store import MemoryStore
-from tests.fakes.quiet import OpenSeal, RememberingQueue, SilentNotifier
+from tests.fakes.quiet import RememberingQueue, SilentNotifier
 
 HERE = {"Sec-Fetch-Site": "same-origin"}
 
@@ -37,9 +37,7 @@ class Site:
 
     def __post_init__(self) -> None:
         registry = RegistryService(self.store)
-        self.installs = InstallService(
-            self.store, registry, self.queue, SilentNotifier(), OpenSeal(), self.clock, Limits()
-        )
+        self.installs = InstallService(self.store, registry, self.queue, SilentNotifier(), self.clock, Limits())
         self.history = HistoryService(self.store, self.clock)
         self.tenants = TenantService(self.store, registry, self.installs.stop_all)
         self.app = self._app()
