@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from contextlib import suppress
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 import structlog
+
+from okapi_install.domain.foreign_text import bounded, visible
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
@@ -43,6 +46,7 @@ def set_up_logging(level: str, log_format: str) -> None:
     ]
     if log_format == "json":
         shared.append(structlog.processors.format_exc_info)
+    shared.append(_visible_words)
     renderer, stream = _renderer(log_format), LossyStream(sys.stderr)
     structlog.configure(
         processors=[*shared, renderer],
@@ -62,6 +66,19 @@ def set_up_logging(level: str, log_format: str) -> None:
 def _renderer(log_format: str) -> structlog.typing.Processor:
     if log_format == "json":
         return structlog.processors.JSONRenderer()
-    return structlog.dev.ConsoleRenderer(
-        colors=False, exception_formatter=structlog.dev.plain_traceback, pad_event_to=0
-    )
+    return structlog.dev.ConsoleRenderer(colors=False, exception_formatter=_indented_traceback, pad_event_to=0)
+
+
+def _visible_words(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """A line of the log is one line, whatever the words of others in it are."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = visible(value if name == "exception" else bounded(value), lines=name == "exception")
+    return event
+
+
+def _indented_traceback(stream: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
+    """No line of a traceback begins where a line of the log does: an exception may have the words of others."""
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, exc_info)
+    stream.write(visible(text.getvalue(), lines=True).replace("\n", "\n    "))

@@ -16,6 +16,7 @@ from okapi_install.client.errors import ClientError, NotOffered, Refused, Unreac
 from okapi_install.client.following import Trouble
 from okapi_install.client.okapi import JobRef, Module, Request
 from okapi_install.client.options import InstallOptions
+from okapi_install.domain.foreign_text import visible_document
 
 TENANT = (
     click.option(
@@ -169,6 +170,7 @@ def tell_refusal(session: Session, request: Request, refusal: Refused, *, explai
     if terminal.as_json:
         terminal.document({"error": {"kind": refusal.kind, "status": refusal.status, **explanation}})
         return
+    explanation = visible_document(explanation)
     click.echo(click.style("Refused: ", fg="red") + str(explanation.get("message") or refusal.message), err=True)
     for line in explanation.get("explanation") or [r.get("message") for r in explanation.get("reasons", [])]:
         terminal.result(str(line))

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from okapi_install.client.errors import ClientError, Refused
+from okapi_install.domain.foreign_text import visible
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,8 +35,8 @@ class Terminal:
         click.echo(text)
 
     def document(self, document: Any) -> None:
-        """The result as JSON."""
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        """The result as JSON; what a terminal would obey is escaped in it."""
+        click.echo(visible(json.dumps(document, indent=2, ensure_ascii=False), lines=True))
 
     def talk(self, text: str = "") -> None:
         """Something on the way."""

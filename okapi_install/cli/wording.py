@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from okapi_install.client.progress import JobProgress, ModuleProgress, instant
+from okapi_install.domain.foreign_text import visible_document
 
 COLOURS = {"done": "green", "error": "red", "running": "blue", "aborting": "yellow", "queued": "cyan"}
 _VERBS = {"enable": "to enable", "upgrade": "to upgrade", "disable": "to disable", "uptodate": "up to date"}
@@ -38,6 +39,7 @@ def verb(action: str, from_id: str | None) -> str:
 
 def plan_lines(plan: Sequence[Mapping[str, Any]]) -> list[str]:
     """What would be done, one line for each module."""
+    plan = visible_document(plan)
     width = max((len(str(m["id"])) for m in plan), default=0)
     return [_plan_line(module, width).rstrip() for module in plan]
 
@@ -116,13 +118,16 @@ def outcome(job: JobProgress) -> str:
     parts += [number_of(warned, "warning")] if warned else []
     took = f" in {duration(job.seconds)}" if job.seconds is not None and job.complete else ""
     head = click.style(f"{job.kind} of {job.tenant} {state}", fg=COLOURS.get(job.status), bold=True)
-    said = f"; {job.message}" if job.message and not failed else ""
+    said = f"; {' '.join(job.message.split())}" if job.message and not failed else ""
     return f"{head}{took}: {', '.join(parts)}{said} (job {job.id})"
 
 
 def jobs_lines(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
     """A list of jobs as a table."""
-    rows = [("JOB", "TENANT", "KIND", "STATUS", "MODULES", "STARTED", "TOOK"), *(_job_row(job) for job in jobs)]
+    rows = [
+        ("JOB", "TENANT", "KIND", "STATUS", "MODULES", "STARTED", "TOOK"),
+        *(_job_row(job) for job in visible_document(jobs)),
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [_joined(row, widths) for row in rows]
 

@@ -12,15 +12,17 @@ ClientError
 
 from __future__ import annotations
 
+from okapi_install.domain.foreign_text import visible
+
 
 class ClientError(Exception):
-    """The root. `message` is one sentence for an operator."""
+    """The root. `message` is one sentence for an operator; a server's words in it are such as can be printed."""
 
     kind = "error"
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = visible(message, lines=True)
+        super().__init__(self.message)
 
 
 class Unreachable(ClientError):

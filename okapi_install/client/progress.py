@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from okapi_install.client.errors import BadAnswer
+from okapi_install.domain.foreign_text import visible_document
 
 _BUSY_STAGES = ("deploy", "invoke", "undeploy")
 
@@ -72,12 +73,12 @@ class JobProgress:
 
 
 def detailed_job(document: object, served_at: float | None = None) -> JobProgress:
-    """A job from our `GET /_/install/jobs/{id}`.
+    """A job from our `GET /_/install/jobs/{id}`; its texts can be printed.
 
     Raises:
         BadAnswer: it is none.
     """
-    job = _object(document)
+    job = _object(visible_document(document))
     return JobProgress(
         id=str(job.get("id", "")),
         tenant=str(job.get("tenant", "")),
@@ -86,7 +87,7 @@ def detailed_job(document: object, served_at: float | None = None) -> JobProgres
         complete=job.get("complete") is True,
         modules=tuple(_module(m) for m in _list(job.get("modules"))),
         detailed=True,
-        document=job,
+        document=_object(document),
         message=job.get("message"),
         reason=job.get("reason"),
         revision=job.get("revision"),
@@ -104,7 +105,7 @@ def plain_job(document: object, tenant: str, served_at: float | None = None) -> 
     Raises:
         BadAnswer: it is none.
     """
-    job = _object(document)
+    job = _object(visible_document(document))
     modules = tuple(_module(m) for m in _list(job.get("modules")))
     complete = job.get("complete") is True
     failed = next((m.message for m in modules if m.message), None)
@@ -117,7 +118,7 @@ def plain_job(document: object, tenant: str, served_at: float | None = None) -> 
         complete=complete,
         modules=modules,
         detailed=False,
-        document=job,
+        document=_object(document),
         message=failed,
         started=started,
         seconds=ended - started if started is not None and ended is not None else None,

@@ -8,23 +8,30 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
+from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.jobs import Parameter, Problem
 
-MOST_PROBLEMS = 100
-MOST_CHARACTERS = 10_000
+MOST_PROBLEMS = 50
+"""Of one list that a module sends."""
+MOST_PARAMETERS = 20
+"""Of one problem."""
+_MOST_OF_A_PART = 500
+"""Characters of a type, a code, and a parameter's key and value."""
+_MOST_OF_A_LIST = 40_000
+"""Characters of all problems of one list together."""
 
 
 def problem(document: object) -> Problem | None:
     """One entry of an `errors` or `warnings` list; a bare text is taken as its message. None if it says nothing."""
     if isinstance(document, str):
-        return Problem(message=_cut(document)) if document else None
+        return Problem(message=bounded(document)) if document else None
     if not isinstance(document, Mapping):
         return None
     text = document.get("message")
     if text is None:
-        return Problem(message=_cut(json.dumps(document, ensure_ascii=False))) if document else None
+        return Problem(message=bounded(document)) if document else None
     return Problem(
-        message=_cut(str(text)),
+        message=bounded(text),
         type=_text(document.get("type")),
         code=_text(document.get("code")),
         parameters=_parameters(document.get("parameters")),
@@ -32,10 +39,24 @@ def problem(document: object) -> Problem | None:
 
 
 def problems(listing: object) -> tuple[Problem, ...]:
-    """The problems in a list, in their order, 100 at the most; empty if it is no list."""
+    """The problems in a list, in their order; empty if it is no list. What is too much is left out, and counted."""
     if not isinstance(listing, list):
         return ()
-    return tuple(found for found in map(problem, listing[:MOST_PROBLEMS]) if found is not None)
+    kept: list[Problem] = []
+    size = 0
+    for number, found in enumerate(map(problem, listing)):
+        if found is None:
+            continue
+        size += _size(found)
+        if len(kept) == MOST_PROBLEMS or (kept and size > _MOST_OF_A_LIST):
+            left = Problem(message=f"{len(listing) - number} more were left out", code="left_out")
+            return (*kept, left)
+        kept.append(found)
+    return tuple(kept)
+
+
+def _size(found: Problem) -> int:
+    return len(found.message) + sum(len(one.key) + len(one.value) for one in found.parameters)
 
 
 def parse_object(body: str) -> Mapping[str, object] | None:
@@ -55,10 +76,7 @@ def errors_of_body(body: str) -> tuple[Problem, ...]:
 
 def messages_of(document: Mapping[str, object]) -> list[str]:
     """A tenant job's `messages`: texts."""
-    listing = document.get("messages")
-    if not isinstance(listing, list):
-        return []
-    return [_cut(str(item)) for item in listing[:MOST_PROBLEMS]]
+    return [found.message for found in problems(document.get("messages"))]
 
 
 def merge(*groups: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -82,16 +100,15 @@ def _parameters(listing: object) -> tuple[Parameter, ...]:
     if not isinstance(listing, list):
         return ()
     return tuple(
-        Parameter(key=_cut(str(item.get("key", ""))), value=_cut(str(item.get("value", ""))))
-        for item in listing[:MOST_PROBLEMS]
+        Parameter(key=_part(item.get("key", "")), value=_part(item.get("value", "")))
+        for item in listing[:MOST_PARAMETERS]
         if isinstance(item, Mapping)
     )
 
 
 def _text(value: object) -> str | None:
-    return None if value is None else _cut(str(value))
+    return None if value is None else _part(value)
 
 
-def _cut(text: str) -> str:
-    """PostgreSQL cannot hold NUL in a text; nobody reads more than some pages."""
-    return text.replace("\x00", "\ufffd")[:MOST_CHARACTERS]
+def _part(value: object) -> str:
+    return bounded(value, _MOST_OF_A_PART)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from okapi_install.domain.jobs import Change, InstallOptions, Job, JobStatus, Step, StepStatus
+from okapi_install.domain.foreign_text import one_line
+from okapi_install.domain.jobs import Change, InstallOptions, Job, JobStatus, Problem, Step, StepStatus
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.problems import to_json
 from okapi_install.domain.timestamps import iso
@@ -12,6 +14,9 @@ from okapi_install.domain.workers import worker_name
 from okapi_install.service.ports import Durations
 
 Document = dict[str, object]
+
+_MOST_LISTED = 5
+"""Errors, and warnings, of a module in a list of jobs."""
 
 
 def change_view(change: Change) -> Document:
@@ -61,6 +66,22 @@ def okapi_job_view(job: Job) -> Document:
     return document | {"modules": modules, "status": okapi_status(job)}
 
 
+def okapi_listed_view(job: Job) -> Document:
+    """The same in a list: of what modules said, the first line."""
+    return okapi_job_view(replace(job, steps=tuple(map(_brief, job.steps))))
+
+
+def _brief(step: Step) -> Step:
+    if step.message is None and not step.errors and not step.warnings:
+        return step
+    said = None if step.message is None else one_line(step.message)
+    return replace(step, message=said, errors=_brief_problems(step.errors), warnings=_brief_problems(step.warnings))
+
+
+def _brief_problems(found: Sequence[Problem]) -> tuple[Problem, ...]:
+    return tuple(replace(one, message=one_line(one.message), parameters=()) for one in found[:_MOST_LISTED])
+
+
 def options_view(options: InstallOptions) -> Document:
     """The query parameters that differ from their defaults."""
     names = {
@@ -96,8 +117,13 @@ def job_view(job: Job, seen: Mapping[tuple[str, str], Durations], now: float) ->
     }
 
 
+def listed_view(job: Job, now: float) -> Document:
+    """A job in a list: its summary, with one line of its message."""
+    return summary_view(job, now) | {"message": None if job.message is None else one_line(job.message)}
+
+
 def summary_view(job: Job, now: float) -> Document:
-    """A job in a list: counts instead of modules."""
+    """A job with counts instead of modules."""
     path = f"/_/install/jobs/{job.id}"
     return {
         "id": job.id,

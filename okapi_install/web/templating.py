@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from okapi_install import __version__
+from okapi_install.domain.foreign_text import one_line, visible
 from okapi_install.web import words
 from okapi_install.web.states import CLOCK_ICON, WARNING_ICON
 
@@ -22,12 +23,14 @@ def page_templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        finalize=_shown,
     )
     found.filters.update(
         duration=words.duration,
         moment=words.moment,
         machine_moment=words.machine_moment,
         segment=words.segment,
+        one_line=one_line,
         milliseconds=_milliseconds,
     )
     found.globals.update(
@@ -37,6 +40,11 @@ def page_templates() -> Environment:
         name: f"/static/{name}?{_digest(name)}" for name in ("page.css", "page.js", "favicon.svg")
     }
     return found
+
+
+def _shown(value: object) -> object:
+    """Nothing of what others wrote turns the direction of the page around, or hides."""
+    return visible(value, lines=True) if type(value) is str else value
 
 
 def icon(path: str) -> Markup:

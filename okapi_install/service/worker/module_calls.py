@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from okapi_install.domain.errors import ModuleCallFailed
+from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import ModuleDescriptor, RoutingEntry
 from okapi_install.domain.modules.tenant_interface import ModuleCall
@@ -28,6 +29,8 @@ log = structlog.get_logger()
 
 _REQUEST_ID = "X-Okapi-Request-Id"
 _FIRST_PART = re.compile(r"[/_]*([^/]+)")
+_MOST_OF_A_PATH = 200
+"""Characters of a path in a message; the id of a tenant job is a part of it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,7 +163,7 @@ class ModuleCalls:
         raise self._failed(call, f"{answer.status}: {answer.body or 'null'}", answer)
 
     def _failed(self, call: ModuleCall, cause: str, answer: Answer | None = None) -> ModuleCallFailed:
-        text = message(11101, call.method, call.module.id, call.path, cause)
+        text = message(11101, call.method, call.module.id, bounded(call.path, _MOST_OF_A_PATH), bounded(cause))
         return ModuleCallFailed(text, status=answer.status if answer else None, body=answer.body if answer else "")
 
 

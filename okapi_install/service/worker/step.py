@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from okapi_install.domain.errors import ModuleCallFailed, UserError
+from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.invocation import InvokeRule
 from okapi_install.domain.jobs import OVER, InstallOptions, Problem, Step, TenantJob
 from okapi_install.domain.messages import message
@@ -231,8 +232,8 @@ def _named_job(calls: TenantCalls, answer: Answer, url: str, phase: str) -> tupl
     ident = document.get("id")
     if ident is None:
         raise ModuleCallFailed(message(10408, post.module.id, post.method, post.path), user=False)
-    if not isinstance(ident, str | int) or len(str(ident)) > MOST_JOB_ID:
-        text = f"a tenant job whose id is not a text of at most {MOST_JOB_ID} characters"
+    if not isinstance(ident, str | int) or bounded(str(ident), MOST_JOB_ID) != str(ident):
+        text = f"a tenant job whose id is not a text of at most {MOST_JOB_ID} valid characters"
         raise ModuleCallFailed(message(11101, post.method, post.module.id, post.path, text))
     return TenantJob(id=str(ident), base_url=url, phase=phase), document
 
@@ -252,8 +253,8 @@ def _take_result(module_id: str, document: Mapping[str, object], found: Findings
         found.errors = merge(found.errors, reported)
         found.warnings = merge(found.warnings, [Problem(message=t, type="message") for t in texts])
         return None
-    words = "\n".join([str(error if error is not None else "the module reports an error"), *texts])
-    own = [Problem(message=str(error), type="error", code="tenant_job_failed")] if error is not None else []
+    words = bounded("\n".join([bounded("the module reports an error" if error is None else error), *texts]))
+    own = [Problem(message=bounded(error), type="error", code="tenant_job_failed")] if error is not None else []
     found.errors = merge(found.errors, own, reported, [Problem(message=t, type="message") for t in texts])
     return ModuleCallFailed(message(10410, module_id, words), user=False)
 

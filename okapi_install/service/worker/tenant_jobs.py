@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from okapi_install.domain.errors import ModuleCallFailed
+from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.jobs import TenantJob
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.tenant_interface import ModuleCall, TenantCalls
@@ -72,7 +73,9 @@ class TenantJobs:
         document = parse_object(answer.body)
         if document is None or not isinstance(document.get("complete", False), bool):
             raise ModuleCallFailed(
-                message(11101, "GET", get.module.id, get.path, "a body that is no tenant job: " + answer.body[:200])
+                message(
+                    11101, "GET", get.module.id, get.path, "a body that is no tenant job: " + bounded(answer.body, 200)
+                )
             )
         return document, None
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from okapi_install.domain.errors import LostJob, OkapiInstallError, StoreNotWritable, StoreUnavailable
+from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.jobs import JobStatus
 from okapi_install.domain.passed_headers import passed_on
 from okapi_install.service.metrics import REPUBLISHED, TAKEN_OVER
@@ -122,7 +123,7 @@ class Runner:
             self._fail(running, problem.message)
         except Exception as problem:
             log.exception("job failed unexpectedly")
-            self._fail(running, f"Internal error: {type(problem).__name__}: {problem}")
+            self._fail(running, f"Internal error: {type(problem).__name__}: {bounded(str(problem))}")
         except BaseException:
             self._tasks.background(lambda: self._settle(running))
             raise

@@ -19,7 +19,7 @@ from okapi_install.web.http.order_parsing import change_list, install_options
 from okapi_install.web.http.paging import with_links
 from okapi_install.web.http.requests import json_body, parameter, whole_number
 from okapi_install.web.http.responses import json_answer
-from okapi_install.web.job_views import change_view, job_view, summary_view
+from okapi_install.web.job_views import change_view, job_view, listed_view
 
 MOST_JOBS = 500
 LONGEST_WAIT = 60_000
@@ -54,7 +54,7 @@ class JobHandlers:
         which = JobFilter(tenant=parameter("tenant"), status=_status(), limit=limit, offset=offset)
         page = self._installs.find(which)
         now = self._history.now()
-        answer = json_answer({"jobs": [summary_view(job, now) for job in page.jobs], "total": page.total})
+        answer = json_answer({"jobs": [listed_view(job, now) for job in page.jobs], "total": page.total})
         return with_links(answer, limit=limit, offset=offset, total=page.total)
 
     def job(self, job_id: str) -> Response:

@@ -18,7 +18,7 @@ from okapi_install.web.http.order_parsing import change, change_list, install_op
 from okapi_install.web.http.requests import body, json_body, request_context, whole_number
 from okapi_install.web.http.responses import created, json_answer, no_content, text_answer, written_answer
 from okapi_install.web.job_bodies import JobBodies
-from okapi_install.web.job_views import change_view, okapi_job_view, step_result_view
+from okapi_install.web.job_views import change_view, okapi_listed_view, step_result_view
 from okapi_install.web.okapi.order_headers import asked_async, order_extras, told_of_replay
 
 UPGRADE_BODY = (
@@ -96,7 +96,7 @@ class InstallHandlers:
     def jobs(self, tenant: str) -> Response:
         """GET …/install"""
         self._tenants.get(tenant)
-        return json_answer([okapi_job_view(job) for job in self._installs.jobs_of(tenant)])
+        return json_answer([okapi_listed_view(job) for job in self._installs.jobs_of(tenant)])
 
     def job(self, tenant: str, job_id: str) -> Response:
         """GET …/install/{id}"""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from markupsafe import Markup, escape
 
+from okapi_install.domain.foreign_text import visible
+
 
 def element(tag: str, *children: str, **attributes: object) -> Markup:
     """An element. `class_` stands for `class`, other underscores for hyphens; None leaves an attribute out."""
@@ -12,7 +14,7 @@ def element(tag: str, *children: str, **attributes: object) -> Markup:
         for name, value in attributes.items()
         if value is not None
     )
-    inside = "".join(escape(child) for child in children)
+    inside = "".join(child if isinstance(child, Markup) else escape(visible(child)) for child in children)
     return Markup(f"<{tag}{written}>{inside}</{tag}>")  # noqa: S704 - both parts are escaped above
 
 

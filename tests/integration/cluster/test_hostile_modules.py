@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -107,6 +108,16 @@ def test_every_job_of_a_hostile_module_ends_as_it_should(outcome: Outcome) -> No
     assert {way for way in ERRORS if ended[way] != "error"} == set()
     internal = {way: job["message"] for way, job in outcome.jobs.items() if "Internal error" in str(job["message"])}
     assert internal == {}
+
+
+def test_what_hostile_modules_say_stays_small_and_is_not_obeyed(scene: Scene, outcome: Outcome) -> None:
+    sizes = {way: len(json.dumps(job)) for way, job in outcome.jobs.items()}
+    assert {way: size for way, size in sizes.items() if size > MOST_OF_A_JOB} == {}
+    assert len(scene.house.call("GET", "/_/install/jobs?limit=500").content) < 2000 * len(outcome.jobs) * 2
+    log = scene.house.server.process.output
+    assert max(map(len, log.splitlines())) < 12_000
+    assert not any(line.startswith("2026-01-01T00:00:00Z") for line in log.splitlines())
+    assert not set(log) & set("\x1b\u202e")
 
 
 def test_workers_beat_and_other_tenants_jobs_go_on_meanwhile(outcome: Outcome) -> None:

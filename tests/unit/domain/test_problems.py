@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -44,3 +46,22 @@ def test_any_list_of_a_module_can_be_read_and_written_again(document: object) ->
 @given(st.dictionaries(st.text(), JSON))
 def test_any_messages_of_a_tenant_job_are_texts(document: dict[str, object]) -> None:
     assert all(isinstance(text, str) for text in messages_of({"messages": list(document.values())}))
+
+
+def test_a_list_without_end_is_kept_in_part_and_says_how_many_were_left_out() -> None:
+    found = problems([{"message": f"{number}"} for number in range(80)])
+    assert len(found) == 51
+    assert (found[-1].message, found[-1].code) == ("30 more were left out", "left_out")
+
+
+def test_a_list_of_long_problems_is_bounded_as_a_whole() -> None:
+    long = {"message": "w" * 10_000, "parameters": [{"key": "k" * 9000, "value": "v" * 9000}] * 100}
+    found = problems([long] * 80)
+    assert found[-1].code == "left_out"
+    assert sum(len(json.dumps(to_json(one))) for one in found) < 100_000
+
+
+def test_words_that_are_not_texts_are_shown_as_json() -> None:
+    (found,) = problems([{"message": {"x": 1}, "code": [2], "parameters": [{"key": True, "value": None}]}])
+    assert (found.message, found.code) == ('{"x": 1}', "[2]")
+    assert found.parameters == (Parameter(key="true", value="null"),)
