@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -169,7 +170,9 @@ def _status_from_stage(module: Mapping[str, Any]) -> str | None:
 
 
 def _problem(document: object) -> Mapping[str, Any]:
-    return document if isinstance(document, dict) else {"message": str(document)}
+    if isinstance(document, dict):
+        return document
+    return {"message": document if isinstance(document, str) else json.dumps(document, ensure_ascii=False)}
 
 
 def _object(document: object) -> Mapping[str, Any]:

@@ -83,6 +83,12 @@ _TEXTS = {
     20702: "Another program listens on {0} already: stop it, or name another address with --listen",
     20703: "Cannot listen on {0}: {1}. Name another address with --listen",
     20704: "The embedded broker (Valkey) does not start: {0}. Set OKAPI_INSTALL_BROKER_URL to use another one",
+    20540: "the address {0} of an instance: it must be http://HOST:PORT or https://HOST:PORT, a path may follow; "
+    "printable ASCII without ? # \\. Register the instance again with such a url",
+    20541: "the path {0} of its descriptor: it must begin with / and have printable ASCII without ? # \\ and the "
+    "segments . and .. , or the call would leave the module's instance. Post a descriptor with such a path",
+    20543: "No call can be made with {0}",
+    20542: "a tenant job whose id cannot be part of a path: it must be 1 to {0} printable characters without a step ..",
     20520: "The request was not made by a page of this server, so nothing was changed. Open the page and try again",
     20521: "There is no such page, job or tenant. A job may have been removed since",
 }

@@ -37,9 +37,11 @@ class FakeModules:
     scripts: dict[str, Script] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     timeouts: list[float | None] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
 
     def call(self, method: str, url: str, headers: Mapping[str, str], body: str, timeout: float | None) -> Answer:
         """Records the call and answers it."""
+        self.urls.append(url)
         target = urlsplit(url)
         _, module, rest = target.path.split("/", 2)
         path = f"/{rest}?{target.query}" if target.query else f"/{rest}"

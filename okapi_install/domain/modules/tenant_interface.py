@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from okapi_install.domain.errors import ModuleCallFailed
 from okapi_install.domain.messages import message
@@ -27,11 +28,11 @@ class ModuleCall:
     retry: bool = False
 
     def at(self, job_id: str) -> ModuleCall:
-        """The same call for a tenant job's id."""
+        """The same call for a tenant job's id, which is quoted: it is one segment of the path, whatever is in it."""
         return ModuleCall(
             module=self.module,
             method=self.method,
-            path=self.path.replace("{id}", job_id),
+            path=self.path.replace("{id}", quote(job_id, safe="", errors="replace")),
             entry=self.entry,
             retry=self.retry,
         )

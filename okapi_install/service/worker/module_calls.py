@@ -11,12 +11,14 @@ import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from urllib.parse import quote
 
 import structlog
 
 from okapi_install.domain.errors import ModuleCallFailed
 from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.messages import message
+from okapi_install.domain.modules.call_urls import UnusableUrl, call_url
 from okapi_install.domain.modules.descriptors import ModuleDescriptor, RoutingEntry
 from okapi_install.domain.modules.tenant_interface import ModuleCall
 from okapi_install.domain.passed_headers import can_be_sent
@@ -95,7 +97,7 @@ class ModuleCalls:
         for attempt in range(retries + 1):
             url = base_url or self._instance(call.module.id, call.path, fresh=attempt > 0)
             try:
-                return self._once(caller, call, body, url + call.path + query, url, timeout), url
+                return self._once(caller, call, body, self._url(call, url) + query, url, timeout), url
             except ModuleUnreachable as problem:
                 if attempt == retries or not self._again(caller, problem):
                     raise self._failed(call, self._after_retries(problem, attempt, began)) from problem
@@ -123,6 +125,13 @@ class ModuleCalls:
             raise ModuleCallFailed(message(11100, module_id, path))
         return url
 
+    def _url(self, call: ModuleCall, instance: str) -> str:
+        try:
+            return call_url(instance, call.path)
+        except UnusableUrl as problem:
+            named = replace(call, path=quote(call.path[:200], errors="replace"))
+            raise self._failed(named, problem.message) from problem
+
     def _once(self, caller: Caller, call: ModuleCall, body: str, full: str, url: str, timeout: float | None) -> Answer:
         headers = caller.base_headers(call.path)
         guard = caller.auth or call.module
@@ -144,7 +153,7 @@ class ModuleCalls:
             headers["X-Okapi-Module-Permissions"] = _compact(_module_permissions(call, expand=caller.expand))
         timeout = shorter(self._policy.poll_timeout, caller.deadline.left(self._clock.monotonic()))
         asked = replace(call, module=guard)
-        answer = self._checked(asked, self._api.call(call.method, url + call.path, headers, "", timeout))
+        answer = self._checked(asked, self._api.call(call.method, self._url(asked, url), headers, "", timeout))
         found = {}
         tokens = parse_object(answer.headers.get("x-okapi-module-tokens", "")) or {}
         token = tokens.get(call.module.id, answer.headers.get("x-okapi-token"))

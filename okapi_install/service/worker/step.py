@@ -17,6 +17,7 @@ from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.invocation import InvokeRule
 from okapi_install.domain.jobs import OVER, InstallOptions, Problem, Step, TenantJob
 from okapi_install.domain.messages import message
+from okapi_install.domain.modules.call_urls import is_segment
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.domain.modules.permissions import permission_list
 from okapi_install.domain.modules.tenant_interface import ModuleCall, TenantCalls, tenant_calls
@@ -232,10 +233,11 @@ def _named_job(calls: TenantCalls, answer: Answer, url: str, phase: str) -> tupl
     ident = document.get("id")
     if ident is None:
         raise ModuleCallFailed(message(10408, post.module.id, post.method, post.path), user=False)
-    if not isinstance(ident, str | int) or bounded(str(ident), MOST_JOB_ID) != str(ident):
-        text = f"a tenant job whose id is not a text of at most {MOST_JOB_ID} valid characters"
-        raise ModuleCallFailed(message(11101, post.method, post.module.id, post.path, text))
-    return TenantJob(id=str(ident), base_url=url, phase=phase), document
+    ident = ident if isinstance(ident, str) else json.dumps(ident)
+    if len(ident) > MOST_JOB_ID or not is_segment(ident):
+        cause = message(20542, MOST_JOB_ID)
+        raise ModuleCallFailed(message(11101, post.method, post.module.id, post.path, cause))
+    return TenantJob(id=ident, base_url=url, phase=phase), document
 
 
 def _take_warnings(answer: Answer, found: Findings) -> None:

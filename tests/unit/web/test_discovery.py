@@ -115,3 +115,13 @@ def test_the_environment_is_kept(api: Api) -> None:
     gone = api.delete(f"{path}/DB_HOST")
     assert (gone.status_code, gone.text) == (404, "DB_HOST")
     assert api.get(f"{path}/DB_HOST").text == "DB_HOST"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1", "ftp://h/", "h:9130", "http://h?x=", "http://h/a/../b", "http://h\\@evil"]
+)
+def test_an_address_that_no_call_can_be_made_with_is_refused(api: Api, url: str) -> None:
+    answer = api.post("/_/discovery/modules", {"srvcId": "mod-a-1.0.0", "instId": "i", "url": url})
+    assert answer.status_code == 400
+    assert "it must be http://HOST:PORT" in answer.text
+    assert api.get("/_/discovery/modules").json == []
