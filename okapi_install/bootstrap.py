@@ -27,9 +27,10 @@ from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Store
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
+from okapi_install.service.snapshots import SnapshotService
 from okapi_install.service.spans import NoTracer, Tracer
 from okapi_install.service.tenants import TenantService
-from okapi_install.service.timings import HistoryService
+from okapi_install.service.timings import TimingsService
 from okapi_install.service.worker.call_policy import CallPolicy
 from okapi_install.service.worker.catalog import Catalog
 from okapi_install.service.worker.context import Workshop
@@ -84,7 +85,7 @@ class Services:
     environment: EnvironmentService
     pull: PullService
     installs: InstallService
-    history: HistoryService
+    snapshots: SnapshotService
     meters: Meters
     metering: Metering
 
@@ -122,7 +123,7 @@ def build_services(settings: Settings) -> Services:
         environment=EnvironmentService(store),
         pull=PullService(registry, RequestsRemoteRegistry()),
         installs=installs,
-        history=HistoryService(store, SystemClock()),
+        snapshots=SnapshotService(TimingsService(store, SystemClock())),
         meters=meters,
         metering=Metering(store, meters),
     )

@@ -217,12 +217,6 @@ class Job:
     """Pairs of step positions (before, after): why a step waits for another; for the graph."""
 
     @property
-    def step_counts(self) -> dict[str, int]:
-        """How many steps there are (`total`), and how many have each status."""
-        counts = {status.value: sum(step.status is status for step in self.steps) for status in StepStatus}
-        return {"total": len(self.steps), **counts}
-
-    @property
     def complete(self) -> bool:
         """Okapi's `complete`: nothing more will happen unless it is retried."""
         return self.status in COMPLETE

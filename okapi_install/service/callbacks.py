@@ -20,6 +20,7 @@ from okapi_install.domain.jobs import Job
 from okapi_install.domain.timestamps import iso
 from okapi_install.service.metrics import CALLBACKS, Meters
 from okapi_install.service.ports import JobStore, Tasks
+from okapi_install.service.snapshots import ModuleCounts
 
 log = structlog.get_logger()
 
@@ -97,7 +98,7 @@ def callback_document(job: Job, public_url: str) -> dict[str, object]:
         "endDate": iso(job.ended),
         "retries": job.retries,
         "requestedBy": job.requested_by,
-        "modules": job.step_counts,
+        "modules": ModuleCounts.of_job(job).by_status,
         "link": f"{public_url}/jobs/{job.id}",
         "self": f"{public_url}/_/install/jobs/{job.id}",
     }

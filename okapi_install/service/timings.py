@@ -1,39 +1,48 @@
-"""How long modules took before, for estimates; read through a short cache, since pages ask often."""
+"""How long modules usually take, from earlier jobs. Read through a short cache, because pages ask often."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
-from okapi_install.domain.jobs import Job
+from okapi_install.domain.jobs import Change, Job
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.service.ports import Clock, Durations, JobStore
 
 KEPT_SECONDS = 30.0
+MOST_KEPT = 1000
+
+TimingKey = tuple[str, str]
+"""Product and action: durations are kept by these, over all versions and tenants."""
 
 
-class HistoryService:
-    """Durations seen before, by product and action."""
+class TimingsService:
+    """Durations of earlier jobs. For many threads."""
 
     def __init__(self, store: JobStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._kept: dict[frozenset[str], tuple[float, Mapping[tuple[str, str], Durations]]] = {}
+        self._kept: dict[frozenset[str], tuple[float, Mapping[TimingKey, Durations]]] = {}
 
-    def durations(self, job: Job) -> Mapping[tuple[str, str], Durations]:
-        """Those of the products in the job's plan."""
-        products = frozenset(ModuleId.parse(step.change.id).product for step in job.steps)
+    def usual(self, job: Job) -> dict[int, Durations]:
+        """What is known of the job's steps, by their position."""
+        keys = {step.pos: timing_key(step.change) for step in job.steps}
+        known = self._of_products(frozenset(product for product, _ in keys.values()))
+        return {pos: known[key] for pos, key in keys.items() if key in known}
+
+    def _of_products(self, products: frozenset[str]) -> Mapping[TimingKey, Durations]:
+        """Kept only once every product is known: the first duration of a product is shown at once."""
         now = self._clock.monotonic()
         kept = self._kept.get(products)
         if kept is not None and now - kept[0] < KEPT_SECONDS:
             return kept[1]
-        if len(self._kept) > 1000:
-            self._kept.clear()
         found = self._store.durations(products)
         if products == {product for product, _ in found}:
+            if len(self._kept) >= MOST_KEPT:
+                self._kept.clear()
             self._kept[products] = now, found
         return found
 
-    def now(self) -> float:
-        """Seconds since 1970, for ages that are shown."""
-        return time.time()
+
+def timing_key(change: Change) -> TimingKey:
+    """Under which key the duration of a step with that change is kept."""
+    return ModuleId.parse(change.id).product, change.action.value

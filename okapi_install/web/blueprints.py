@@ -35,9 +35,9 @@ def blueprints(services: Services) -> Sequence[Blueprint]:
         environment.blueprint(services.environment),
         system.blueprint(services.discovery),
         installs.blueprint(services.installs, services.tenants, strict_delete=services.settings.strict_delete),
-        api_jobs.blueprint(services.installs, services.history),
+        api_jobs.blueprint(services.installs, services.snapshots),
         openapi.blueprint(),
-        page_routes.blueprint(services.installs, services.history, services.tenants, sign_in),
+        page_routes.blueprint(services.installs, services.snapshots, services.tenants, sign_in),
     )
     if not services.settings.metrics:
         return found

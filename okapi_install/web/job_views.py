@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from okapi_install.domain.foreign_text import one_line
-from okapi_install.domain.jobs import Change, InstallOptions, Job, JobStatus, Problem, Step, StepStatus
-from okapi_install.domain.modules.versions import ModuleId
+from okapi_install.domain.jobs import Change, InstallOptions, Job, JobStatus, Problem, Step
 from okapi_install.domain.problems import to_json
 from okapi_install.domain.timestamps import iso
-from okapi_install.domain.workers import worker_name
-from okapi_install.service.ports import Durations
+from okapi_install.service.snapshots import JobSnapshot, JobSummary, StepSnapshot
 
 Document = dict[str, object]
 
@@ -101,29 +99,27 @@ def options_view(options: InstallOptions) -> Document:
     }
 
 
-def job_view(job: Job, seen: Mapping[tuple[str, str], Durations], now: float) -> Document:
-    """All there is to know of a job: see docs/api.md."""
-    expected = {step.pos: _expected(step, seen) for step in job.steps}
-    after: dict[int, list[int]] = {}
-    for before, later in job.edges:
-        after.setdefault(later, []).append(before)
-    modules = [step_view(step, expected[step.pos], after.get(step.pos, []), seen, now) for step in job.steps]
-    return summary_view(job, now) | {
+def job_view(snapshot: JobSnapshot, since: int = -1) -> Document:
+    """Everything about a job (see docs/api.md), with the modules that have changed since that revision."""
+    job = snapshot.job
+    return summary_view(snapshot.summary) | {
         "options": options_view(job.options),
         "attempts": job.epoch,
-        "expectedSeconds": _sum(expected.values()),
-        "remainingSeconds": None if job.complete else _remaining(job, expected, now),
-        "modules": modules,
+        "expectedSeconds": _rounded(snapshot.expected),
+        "remainingSeconds": _rounded(snapshot.remaining),
+        "modules": [step_view(it) for it in snapshot.steps if it.step.revision > since],
     }
 
 
-def listed_view(job: Job, now: float) -> Document:
+def listed_view(summary: JobSummary) -> Document:
     """A job in a list: its summary, with one line of its message."""
-    return summary_view(job, now) | {"message": None if job.message is None else one_line(job.message)}
+    message = summary.job.message
+    return summary_view(summary) | {"message": None if message is None else one_line(message)}
 
 
-def summary_view(job: Job, now: float) -> Document:
+def summary_view(summary: JobSummary) -> Document:
     """A job with counts instead of modules."""
+    job = summary.job
     path = f"/_/install/jobs/{job.id}"
     return {
         "id": job.id,
@@ -134,14 +130,14 @@ def summary_view(job: Job, now: float) -> Document:
         "created": iso(job.created),
         "startDate": iso(job.started),
         "endDate": iso(job.ended),
-        "seconds": _between(job.started, job.ended, now),
+        "seconds": _rounded(summary.elapsed),
         "message": job.message,
         "reason": job.reason,
         "requestedBy": job.requested_by,
-        "worker": job.owner and worker_name(job.owner),
+        "worker": summary.worker,
         "retries": job.retries,
         "revision": job.revision,
-        "modules": job.step_counts,
+        "modules": summary.counts.by_status,
         "links": {
             "self": path,
             "events": f"{path}/events",
@@ -152,11 +148,9 @@ def summary_view(job: Job, now: float) -> Document:
     }
 
 
-def step_view(
-    step: Step, expected: float | None, after: Sequence[int], seen: Mapping[tuple[str, str], Durations], now: float
-) -> Document:
-    """One module of our fuller view. `slow` marks a module that runs longer than it ever did."""
-    seconds = _between(step.started, step.ended, now)
+def step_view(it: StepSnapshot) -> Document:
+    """One module of our fuller view."""
+    step = it.step
     return {
         "pos": step.pos,
         **change_view(step.change),
@@ -168,56 +162,13 @@ def step_view(
         "attempts": step.attempts,
         "startDate": iso(step.started),
         "endDate": iso(step.ended),
-        "seconds": seconds,
-        "expectedSeconds": expected,
-        "slow": is_slow(step, seen, seconds),
+        "seconds": _rounded(it.elapsed),
+        "expectedSeconds": _rounded(it.expected),
+        "slow": it.slow,
         "tenantJob": step.tenant_job.id if step.tenant_job else None,
-        "after": sorted(after),
+        "after": list(it.after),
     }
 
 
-def is_slow(step: Step, seen: Mapping[tuple[str, str], Durations], seconds: float | None) -> bool:
-    """Whether a running step takes longer than its module ever did."""
-    known = seen.get(step_key(step))
-    if known is None or seconds is None or step.status is not StepStatus.RUNNING:
-        return False
-    return seconds > known.slow_after
-
-
-def step_key(step: Step) -> tuple[str, str]:
-    """How durations are kept: by product and action."""
-    return ModuleId.parse(step.change.id).product, step.change.action.value
-
-
-def _expected(step: Step, seen: Mapping[tuple[str, str], Durations]) -> float | None:
-    known = seen.get(step_key(step))
-    return None if known is None else round(known.mean, 3)
-
-
-def _sum(values: object) -> float | None:
-    known = [v for v in values if v is not None]  # type: ignore[attr-defined]
-    return round(sum(known), 3) if known else None
-
-
-def _remaining(job: Job, expected: Mapping[int, float | None], now: float) -> float | None:
-    """The longest chain that is left, or the sum shared by those that run side by side; None if nothing is known."""
-    if not any(expected.values()):
-        return None
-    left = {step.pos: _left(step, expected[step.pos], now) for step in job.steps}
-    shared = sum(left.values()) / min(job.options.parallel, max(len(left), 1))
-    chains = dict(left)
-    for before, after in sorted(job.edges, key=lambda edge: edge[1]):
-        chains[after] = max(chains[after], chains[before] + left[after])
-    return round(max(shared, *chains.values()), 3)
-
-
-def _left(step: Step, expected: float | None, now: float) -> float:
-    if expected is None or step.status in (StepStatus.DONE, StepStatus.ERROR):
-        return 0.0
-    return max(expected - (_between(step.started, None, now) or 0.0), 0.0)
-
-
-def _between(start: float | None, end: float | None, now: float) -> float | None:
-    if start is None:
-        return None
-    return round(max((end if end is not None else now) - start, 0.0), 3)
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)

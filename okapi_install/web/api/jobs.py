@@ -12,7 +12,7 @@ from okapi_install.domain.errors import NotFound, Unresolvable, UserError
 from okapi_install.domain.jobs import COMPLETE, Job, JobKind, JobStatus
 from okapi_install.service.installs import InstallService, Order
 from okapi_install.service.ports import JobFilter
-from okapi_install.service.timings import HistoryService
+from okapi_install.service.snapshots import SnapshotService
 from okapi_install.web.http.conditional import with_etag
 from okapi_install.web.http.module_headers import module_headers
 from okapi_install.web.http.order_parsing import change_list, install_options
@@ -26,10 +26,10 @@ LONGEST_WAIT = 60_000
 KEEP_ALIVE = 15.0
 
 
-def blueprint(installs: InstallService, history: HistoryService) -> Blueprint:
+def blueprint(installs: InstallService, snapshots: SnapshotService) -> Blueprint:
     """The paths below /_/install."""
     found = Blueprint("jobs_api", __name__, url_prefix="/_/install")
-    handlers = JobHandlers(installs, history)
+    handlers = JobHandlers(installs, snapshots)
     found.get("/jobs")(handlers.jobs)
     found.get("/jobs/<job_id>")(handlers.job)
     found.get("/jobs/<job_id>/events")(handlers.events)
@@ -42,9 +42,9 @@ def blueprint(installs: InstallService, history: HistoryService) -> Blueprint:
 class JobHandlers:
     """One method for each path and method."""
 
-    def __init__(self, installs: InstallService, history: HistoryService) -> None:
+    def __init__(self, installs: InstallService, snapshots: SnapshotService) -> None:
         self._installs = installs
-        self._history = history
+        self._snapshots = snapshots
 
     def jobs(self) -> Response:
         """GET /_/install/jobs"""
@@ -53,8 +53,8 @@ class JobHandlers:
             raise UserError(f"limit must be 0 to {MOST_JOBS}, and offset 0 or more")
         which = JobFilter(tenant=parameter("tenant"), status=_status(), limit=limit, offset=offset)
         page = self._installs.find(which)
-        now = self._history.now()
-        answer = json_answer({"jobs": [listed_view(job, now) for job in page.jobs], "total": page.total})
+        summaries = [listed_view(self._snapshots.summary(job)) for job in page.jobs]
+        answer = json_answer({"jobs": summaries, "total": page.total})
         return with_links(answer, limit=limit, offset=offset, total=page.total)
 
     def job(self, job_id: str) -> Response:
@@ -67,8 +67,8 @@ class JobHandlers:
             found = self._installs.job(job_id)
         return with_etag(json_answer(self._view(found)), found)
 
-    def _view(self, job: Job) -> dict[str, object]:
-        return job_view(job, self._history.durations(job), self._history.now())
+    def _view(self, job: Job, since: int = -1) -> dict[str, object]:
+        return job_view(self._snapshots.of(job), since)
 
     def events(self, job_id: str) -> Response:
         """GET …/events: server-sent events. The id of an event is the job's revision; see docs/api.md."""
@@ -85,7 +85,7 @@ class JobHandlers:
         told = since
         while True:
             if job.revision > told:
-                yield _event("job", job.revision, self._changes(job, told))
+                yield _event("job", job.revision, self._view(job, told))
                 told = job.revision
             if job.complete:
                 yield _event("end", job.revision, {"id": job.id, "status": job.status.value})
@@ -99,15 +99,6 @@ class JobHandlers:
                 return
             if job.revision == told and time.monotonic() - began >= KEEP_ALIVE - 1:
                 yield b": still here\n\n"
-
-    def _changes(self, job: Job, told: int) -> dict[str, object]:
-        """The whole job, with those modules only that have changed since; all of them for a new reader."""
-        view = self._view(job)
-        if told >= 0:
-            changed = {step.pos for step in job.steps if step.revision > told}
-            modules = view["modules"]
-            view["modules"] = [m for m in modules if m["pos"] in changed] if isinstance(modules, list) else []
-        return view
 
     def abort(self, job_id: str) -> Response:
         """POST …/abort: as DELETE, but the info is kept."""

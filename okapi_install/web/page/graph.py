@@ -7,10 +7,11 @@ from functools import lru_cache
 
 from markupsafe import Markup
 
-from okapi_install.domain.jobs import Job, Step
+from okapi_install.domain.jobs import Step
+from okapi_install.service.snapshots import JobSummary, State
 from okapi_install.web.page.layering import Edge, Layout, Place, layered
 from okapi_install.web.page.svg import drawing, element, joined, shortened
-from okapi_install.web.states import step_state
+from okapi_install.web.states import STEP_STYLES
 from okapi_install.web.words import counted
 
 _WIDTH, _HEIGHT = 232.0, 28.0
@@ -24,13 +25,15 @@ def _layout(nodes: tuple[int, ...], edges: tuple[Edge, ...]) -> Layout:
     return layered(nodes, edges)
 
 
-def graph_svg(job: Job) -> Markup:
+def graph_svg(summary: JobSummary) -> Markup:
     """The picture. In it, a group with `data-pos` for each module."""
+    job = summary.job
     layout = _layout(tuple(step.pos for step in job.steps), job.edges)
     width = 2 * _MARGIN + max(layout.layers, 1) * (_WIDTH + _GAP_X) - _GAP_X
     height = 2 * _MARGIN + max(layout.breadth, 1.0) * _PITCH_Y
     edges = [_edge(edge, route) for edge, route in layout.routes.items()]
-    nodes = [_node(step, layout.places[step.pos], job) for step in job.steps]
+    states = zip(job.steps, summary.step_states, strict=True)
+    nodes = [_node(step, state, layout.places[step.pos]) for step, state in states]
     modules, waits = counted(len(job.steps), "module"), counted(len(layout.routes), "dependency", "dependencies")
     return drawing(
         "graph",
@@ -65,20 +68,20 @@ def _edge(edge: Edge, route: Sequence[Place]) -> Markup:
     return element("path", d="".join(path), data_from=edge[0], data_to=edge[1])
 
 
-def _node(step: Step, place: Place, job: Job) -> Markup:
-    state = step_state(step, job)
+def _node(step: Step, state: State, place: Place) -> Markup:
+    style = STEP_STYLES[state]
     x, y = _x(place.layer), _y(place) - _HEIGHT / 2
     label = shortened(step.change.id, _MOST_CHARACTERS)
     return element(
         "g",
-        element("title", f"{step.change.id}: {step.change.action.value}, {state.word}"),
-        element("rect", width=_WIDTH, height=_HEIGHT, rx=6, fill="#fff", stroke=state.tint, class_="box"),
+        element("title", f"{step.change.id}: {step.change.action.value}, {style.word}"),
+        element("rect", width=_WIDTH, height=_HEIGHT, rx=6, fill="#fff", stroke=style.tint, class_="box"),
         joined(
-            element("path", d="M6 0H28V28H6A6 6 0 0 1 0 22V6A6 6 0 0 1 6 0Z", fill=state.tint, class_="badge"),
-            element("path", d=state.icon, transform="translate(6 6)", class_="sign", **_SIGN),
+            element("path", d="M6 0H28V28H6A6 6 0 0 1 0 22V6A6 6 0 0 1 6 0Z", fill=style.tint, class_="badge"),
+            element("path", d=style.icon, transform="translate(6 6)", class_="sign", **_SIGN),
         ),
         element("text", label, x=36, y=18, fill="#1d1d1d"),
-        class_=f"node is-{state.key}",
+        class_=f"node is-{style.key}",
         data_pos=step.pos,
         transform=f"translate({x:.0f} {y:.1f})",
     )

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from okapi_install.domain.jobs import Job, JobStatus
 from okapi_install.service.installs import InstallService
 from okapi_install.service.ports import JobFilter
+from okapi_install.service.snapshots import SnapshotService
 from okapi_install.web.page.views import JobLine
 
 PER_PAGE = 25
@@ -54,11 +55,15 @@ class Listing:
     """Looks at the list, one at a time."""
 
     def __init__(
-        self, installs: InstallService, templates: Environment, now: Callable[[], float], monotonic: Callable[[], float]
+        self,
+        installs: InstallService,
+        snapshots: SnapshotService,
+        templates: Environment,
+        monotonic: Callable[[], float],
     ) -> None:
         self._installs = installs
         self._template = templates.get_template("jobs_table.html")
-        self._now = now
+        self._snapshots = snapshots
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._kept: dict[Part, tuple[float, Look]] = {}
@@ -66,8 +71,7 @@ class Listing:
     def fresh(self, part: Part) -> Look:
         """That part as it is now."""
         found = self._installs.find(part.filter)
-        now = self._now()
-        lines = [JobLine.of(job, now) for job in found.jobs]
+        lines = [JobLine.of(self._snapshots.summary(job)) for job in found.jobs]
         html = Markup(self._template.render(jobs=lines, part=part))  # noqa: S704 - a template that escapes
         active = any(not job.complete for job in found.jobs)
         return Look((found.total, *map(_mark, found.jobs)), html, found.total, active)

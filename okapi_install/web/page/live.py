@@ -15,9 +15,9 @@ from jinja2 import Environment
 from okapi_install.domain.errors import NotFound, StoreUnavailable
 from okapi_install.domain.jobs import Job
 from okapi_install.service.installs import InstallService
-from okapi_install.service.timings import HistoryService
+from okapi_install.service.snapshots import SnapshotService
 from okapi_install.web.page.listing import Listing, Part
-from okapi_install.web.page.views import JobPageView, job_page_view
+from okapi_install.web.page.views import JobPageView
 
 KEEP_ALIVE = 15.0
 PACE = 0.5
@@ -33,13 +33,13 @@ class Live:
     def __init__(
         self,
         installs: InstallService,
-        history: HistoryService,
+        snapshots: SnapshotService,
         listing: Listing,
         templates: Environment,
         sleep: Sleep = time.sleep,
     ) -> None:
         self._installs = installs
-        self._history = history
+        self._snapshots = snapshots
         self._listing = listing
         self._head = templates.get_template("job_head.html")
         self._rows = templates.get_template("module_rows.html")
@@ -88,7 +88,7 @@ class Live:
             self._installs.wait_changed(job_id, told, KEEP_ALIVE)
 
     def _parts(self, job: Job, told: int) -> Mapping[str, object]:
-        view = job_page_view(job, self._history.durations(job), self._history.now())
+        view = JobPageView.of(self._snapshots.of(job))
         changed = [row for row in view.rows if row.revision > told]
         # A job that ends, or is planned again, changes how modules look that have not changed themselves.
         rows = view.rows if job.complete or told < 0 or len(changed) == len(view.rows) else changed

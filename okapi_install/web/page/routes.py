@@ -16,8 +16,8 @@ from okapi_install.domain.jobs import Job, JobStatus
 from okapi_install.domain.messages import message
 from okapi_install.service.installs import InstallService
 from okapi_install.service.ports import JobFilter
+from okapi_install.service.snapshots import SnapshotService
 from okapi_install.service.tenants import TenantService
-from okapi_install.service.timings import HistoryService
 from okapi_install.web.http.errors import refusal, status_of
 from okapi_install.web.http.module_headers import module_headers
 from okapi_install.web.login import COOKIE, PageLogin, safe_target
@@ -27,8 +27,8 @@ from okapi_install.web.page.graph import graph_svg
 from okapi_install.web.page.listing import Listing, Part
 from okapi_install.web.page.live import Live
 from okapi_install.web.page.timeline import timeline_svg
-from okapi_install.web.page.views import dependencies, job_page_view
-from okapi_install.web.states import state_words
+from okapi_install.web.page.views import JobPageView, dependencies
+from okapi_install.web.states import status_words
 from okapi_install.web.templating import page_templates
 from okapi_install.web.words import segment
 
@@ -40,11 +40,11 @@ _MOST_ACTIVE = 200
 
 
 def blueprint(
-    installs: InstallService, history: HistoryService, tenants: TenantService, login: PageLogin | None = None
+    installs: InstallService, snapshots: SnapshotService, tenants: TenantService, login: PageLogin | None = None
 ) -> Blueprint:
     """The paths of the page. `login` knows the API key, if there is one."""
     found = Blueprint("page", __name__)
-    page = Page(installs, history, tenants, login or PageLogin(None))
+    page = Page(installs, snapshots, tenants, login or PageLogin(None))
     found.before_request(page.check_origin)
     found.get("/")(page.jobs)
     found.get("/page/events")(page.job_events)
@@ -69,15 +69,15 @@ class Page:
     """One method for each path and method."""
 
     def __init__(
-        self, installs: InstallService, history: HistoryService, tenants: TenantService, login: PageLogin
+        self, installs: InstallService, snapshots: SnapshotService, tenants: TenantService, login: PageLogin
     ) -> None:
         self._installs = installs
-        self._history = history
+        self._snapshots = snapshots
         self._tenants = tenants
         self._login = login
         self._templates = page_templates()
-        self._listing = Listing(installs, self._templates, history.now, time.monotonic)
-        self._live = Live(installs, history, self._listing, self._templates)
+        self._listing = Listing(installs, snapshots, self._templates, time.monotonic)
+        self._live = Live(installs, snapshots, self._listing, self._templates)
 
     def check_origin(self) -> Response | None:
         """403 for what would change something and does not come from a page of ours."""
@@ -89,7 +89,9 @@ class Page:
         """GET /"""
         part = _part()
         names = [tenant.id for tenant in self._tenants.all()]
-        return self._html("jobs.html", look=self._listing.fresh(part), part=part, tenants=names, statuses=state_words())
+        return self._html(
+            "jobs.html", look=self._listing.fresh(part), part=part, tenants=names, statuses=status_words()
+        )
 
     def job_events(self) -> Response:
         """GET /page/events, with the parameters of the list."""
@@ -98,12 +100,12 @@ class Page:
     def job(self, job_id: str) -> Response:
         """GET /jobs/{id}"""
         job = self._installs.job(job_id)
-        seen, now = self._history.durations(job), self._history.now()
+        snapshot = self._snapshots.of(job)
         return self._html(
             "job.html",
-            job=job_page_view(job, seen, now),
-            graph=graph_svg(job),
-            timeline=timeline_svg(job, seen, now),
+            job=JobPageView.of(snapshot),
+            graph=graph_svg(snapshot.summary),
+            timeline=timeline_svg(snapshot),
             dependencies=dependencies(job),
             commands=curl_commands(job, request.host_url.rstrip("/")),
         )
@@ -116,12 +118,11 @@ class Page:
 
     def graph(self, job_id: str) -> Response:
         """GET /jobs/{id}/graph.svg"""
-        return _picture(graph_svg(self._installs.job(job_id)))
+        return _picture(graph_svg(self._snapshots.summary(self._installs.job(job_id))))
 
     def timeline(self, job_id: str) -> Response:
         """GET /jobs/{id}/timeline.svg"""
-        job = self._installs.job(job_id)
-        return _picture(timeline_svg(job, self._history.durations(job), self._history.now()))
+        return _picture(timeline_svg(self._snapshots.of(self._installs.job(job_id))))
 
     def confirm_abort(self, job_id: str) -> Response:
         """GET /jobs/{id}/abort"""
@@ -189,13 +190,12 @@ class Page:
     def _missing(self) -> Response:
         return self._html("problem.html", 404, title="Not found", text=message(20521))
 
-    def _view(self, job_id: str) -> object:
-        job = self._installs.job(job_id)
-        return job_page_view(job, self._history.durations(job), self._history.now())
+    def _view(self, job_id: str) -> JobPageView:
+        return JobPageView.of(self._snapshots.of(self._installs.job(job_id)))
 
     def _html(self, template: str, status: int = 200, **values: object) -> Response:
         text = self._templates.get_template(template).render(
-            path=request.path, now=self._history.now(), signed_in=self._login.needed, **values
+            path=request.path, now=self._snapshots.now(), signed_in=self._login.needed, **values
         )
         answer = Response(text, status, mimetype="text/html")
         answer.headers["Content-Security-Policy"] = POLICY

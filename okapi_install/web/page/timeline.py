@@ -1,17 +1,15 @@
-"""The timeline of a job (Gantt): when each module began and ended, and how long it usually takes."""
+"""The timeline of a job (Gantt): when each module started and ended, and how long it usually takes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from okapi_install.domain.jobs import Job, Step, StepStatus
-from okapi_install.service.ports import Durations
-from okapi_install.web.job_views import step_key
+from okapi_install.service.snapshots import JobSnapshot, State, StepSnapshot
 from okapi_install.web.page.svg import drawing, element, shortened
-from okapi_install.web.states import step_state
+from okapi_install.web.states import STEP_STYLES
 from okapi_install.web.words import counted, duration
 
 _LABEL, _CHART, _RIGHT = 200.0, 440.0, 70.0
@@ -31,57 +29,62 @@ class _Scale:
         return _LABEL + min(max((moment - self.begin) / self.span, 0.0), 1.0) * _CHART
 
 
-def timeline_svg(job: Job, seen: Mapping[tuple[str, str], Durations], now: float) -> Markup:
-    """The picture of the job's last run; modules in the order in which they began. Times in seconds since 1970."""
-    steps = shown_steps(job)
-    begin = min((step.started for step in steps if step.started is not None), default=now)
-    end = max((_end(step, now) for step in steps), default=now)
+def timeline_svg(snapshot: JobSnapshot) -> Markup:
+    """The picture of the job's last run, with the modules in the order in which they started."""
+    bars, now = _bars(snapshot), snapshot.summary.at
+    begin = min((bar.start for bar in bars), default=now)
+    end = max((bar.end for bar in bars), default=now)
     scale = _Scale(begin, max(end - begin, 0.1))
-    height = _TOP + max(len(steps), 1) * _ROW + 8
-    rows = [_row(step, number, job, scale, _usual(step, seen), now) for number, step in enumerate(steps)]
+    height = _TOP + max(len(bars), 1) * _ROW + 8
+    rows = [_row(bar, number, scale) for number, bar in enumerate(bars)]
     return drawing(
         "timeline",
         element("g", *_ticks(scale, height), class_="ticks", stroke="#d3d6da", fill="#5b6168", font_size=11),
-        *(rows or [element("text", "No module has begun yet.", x=8, y=_TOP + 15, fill="#5b6168", class_="muted")]),
+        *(rows or [element("text", "No module has started yet.", x=8, y=_TOP + 15, fill="#5b6168", class_="muted")]),
         width=_LABEL + _CHART + _RIGHT,
         height=height,
-        title=f"Timeline of the job: {counted(len(steps), 'module')} over {duration(end - begin)}",
-        description="A bar for each module from its begin to its end. The table of modules has the same times.",
+        title=f"Timeline of the job: {counted(len(bars), 'module')} over {duration(end - begin)}",
+        description="A bar for each module from its start to its end. The table of modules has the same times.",
     )
 
 
-def shown_steps(job: Job) -> list[Step]:
-    """The steps that have begun, oldest first; not those that a run before a retry was done with."""
-    since = job.started or 0.0
-    begun = [step for step in job.steps if step.started is not None and (step.ended is None or step.ended >= since)]
-    return sorted(begun, key=lambda step: (step.started or 0.0, step.pos))
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """A module that has started, from when to when, in seconds since 1970."""
+
+    it: StepSnapshot
+    start: float
+    end: float
 
 
-def _end(step: Step, now: float) -> float:
-    return max(step.ended if step.ended is not None else now, step.started or 0.0)
+def _bars(snapshot: JobSnapshot) -> list[_Bar]:
+    """The modules that have started, oldest first; without those that were done in a run before a retry."""
+    since = snapshot.job.started or 0.0
+    bars = [
+        _Bar(it, it.step.started, it.step.started + it.elapsed)
+        for it in snapshot.steps
+        if it.step.started is not None and it.elapsed is not None and (it.step.ended is None or it.step.ended >= since)
+    ]
+    return sorted(bars, key=lambda bar: (bar.start, bar.it.step.pos))
 
 
-def _usual(step: Step, seen: Mapping[tuple[str, str], Durations]) -> float | None:
-    known = seen.get(step_key(step))
-    return known.mean if known else None
-
-
-def _row(step: Step, number: int, job: Job, scale: _Scale, usual: float | None, now: float) -> Markup:
-    state, began, ended = step_state(step, job), step.started or 0.0, _end(step, now)
-    x, y = scale.x(began), _TOP + number * _ROW
-    width = max(scale.x(ended) - x, 2.0)
-    words = f"{step.change.id}: {state.word}, {duration(ended - began)}"
-    known = [] if usual is None else [_usual_bar(scale, began, usual, y)]
+def _row(bar: _Bar, number: int, scale: _Scale) -> Markup:
+    it, step, style = bar.it, bar.it.step, STEP_STYLES[bar.it.state]
+    x, y = scale.x(bar.start), _TOP + number * _ROW
+    width = max(scale.x(bar.end) - x, 2.0)
+    took = duration(it.elapsed)
+    words = f"{step.change.id}: {style.word}, {took}"
+    known = [] if it.expected is None else [_usual_bar(scale, bar.start, it.expected, y)]
     return element(
         "g",
-        element("title", words + (f", usually {duration(usual)}" if usual is not None else "")),
+        element("title", words + ("" if it.expected is None else f", usually {duration(it.expected)}")),
         element("rect", x=0, y=y, width=_LABEL + _CHART + _RIGHT, height=_ROW, fill="transparent", class_="field"),
         element("text", shortened(step.change.id, _MOST_CHARACTERS), x=8, y=y + 14, fill="#1d1d1d"),
         *known,
-        element("rect", x=x, y=y + 4, width=width, height=_BAR, rx=2, fill=state.tint, class_="span"),
-        *_mark(step, x + width + 5, y, state.tint),
-        element("text", duration(ended - began), x=x + width + (20 if _marked(step) else 5), y=y + 14, **_SMALL),
-        class_=f"row is-{state.key}",
+        element("rect", x=x, y=y + 4, width=width, height=_BAR, rx=2, fill=style.tint, class_="span"),
+        *_mark(it, x + width + 5, y, style.tint),
+        element("text", took, x=x + width + (20 if _marked(it) else 5), y=y + 14, **_SMALL),
+        class_=f"row is-{style.key}",
         data_pos=step.pos,
     )
 
@@ -89,20 +92,20 @@ def _row(step: Step, number: int, job: Job, scale: _Scale, usual: float | None, 
 _SMALL = {"font_size": 11, "fill": "#5b6168", "class_": "muted"}
 
 
-def _usual_bar(scale: _Scale, began: float, usual: float, y: float) -> Markup:
-    width = max(scale.x(began + usual) - scale.x(began), 1.0)
+def _usual_bar(scale: _Scale, start: float, usual: float, y: float) -> Markup:
+    width = max(scale.x(start + usual) - scale.x(start), 1.0)
     return element(
-        "rect", x=scale.x(began), y=y + 5 + _BAR, width=width, height=3, rx=1, fill="#858b92", class_="usual"
+        "rect", x=scale.x(start), y=y + 5 + _BAR, width=width, height=3, rx=1, fill="#858b92", class_="usual"
     )
 
 
-def _marked(step: Step) -> bool:
+def _marked(it: StepSnapshot) -> bool:
     """Whether it did not end well: a cross stands beside its bar, so that colour does not say it alone."""
-    return step.status is StepStatus.ERROR
+    return it.state in (State.FAILED, State.STOPPED)
 
 
-def _mark(step: Step, x: float, y: float, tint: str) -> Sequence[Markup]:
-    if not _marked(step):
+def _mark(it: StepSnapshot, x: float, y: float, tint: str) -> Sequence[Markup]:
+    if not _marked(it):
         return ()
     cross = element(
         "path",

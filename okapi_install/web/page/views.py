@@ -1,19 +1,15 @@
-"""What the templates show, worked out from jobs: no HTML here, and no Jinja knows of jobs."""
+"""What the templates show of a snapshot, in the page's words: no HTML here, and nothing is computed but words."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from okapi_install.domain.jobs import Job, JobStatus, Problem, Step, StepStatus
-from okapi_install.domain.workers import worker_name
-from okapi_install.service.ports import Durations
-from okapi_install.web.job_views import job_view, options_view, step_key
-from okapi_install.web.states import State, job_state, step_state
+from okapi_install.domain.jobs import Job, Problem
+from okapi_install.service.snapshots import JobSnapshot, JobSummary, State, StepSnapshot
+from okapi_install.web.job_views import options_view
+from okapi_install.web.states import JOB_STYLES, STEP_STYLES, StateStyle
 from okapi_install.web.words import counted, rough
-
-Seen = Mapping[tuple[str, str], Durations]
 
 REASONS = {
     "failed": "a module failed",
@@ -29,11 +25,12 @@ class JobLine:
 
     id: str
     tenant: str
-    state: State
+    state: StateStyle
     what: str
     total: int
     done: int
     failed: int
+    running: int
     created: float
     started: float | None
     seconds: float | None
@@ -44,21 +41,22 @@ class JobLine:
     revision: int
 
     @classmethod
-    def of(cls, job: Job, now: float) -> JobLine:
-        """From a job, at a moment."""
-        states = [step_state(step, job).key for step in job.steps]
+    def of(cls, summary: JobSummary) -> JobLine:
+        """The summary of a job as a line."""
+        job, counts = summary.job, summary.counts
         return cls(
             id=job.id,
             tenant=job.tenant,
-            state=job_state(job),
+            state=JOB_STYLES[summary.state],
             what=what(job),
-            total=len(job.steps),
-            done=states.count("done"),
-            failed=states.count("error"),
+            total=counts.total,
+            done=counts.count(State.DONE),
+            failed=counts.count(State.FAILED),
+            running=counts.count(State.RUNNING),
             created=job.created,
             started=job.started,
-            seconds=_seconds(job.started, job.ended, now),
-            ticking=_ticking(job),
+            seconds=summary.elapsed,
+            ticking=summary.ticking,
             requested_by=job.requested_by,
             message=job.message,
             revision=job.revision,
@@ -73,7 +71,7 @@ class ModuleRow:
     id: str
     action: str
     from_id: str | None
-    state: State
+    state: StateStyle
     stage: str
     seconds: float | None
     started: float | None
@@ -87,6 +85,30 @@ class ModuleRow:
     errors: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     revision: int
+
+    @classmethod
+    def of(cls, it: StepSnapshot) -> ModuleRow:
+        """The snapshot of a module as a row."""
+        step = it.step
+        return cls(
+            pos=step.pos,
+            id=step.change.id,
+            action=step.change.action.value,
+            from_id=step.change.from_id,
+            state=STEP_STYLES[it.state],
+            stage=step.stage.value,
+            seconds=it.elapsed,
+            started=step.started,
+            ticking=it.state is State.RUNNING,
+            expected=it.expected,
+            slow=it.slow,
+            slow_after=None if it.usual is None else it.usual.slow_after,
+            attempts=step.attempts,
+            message=step.message,
+            errors=step.errors,
+            warnings=step.warnings,
+            revision=step.revision,
+        )
 
     @property
     def has_problems(self) -> bool:
@@ -115,17 +137,31 @@ class JobPageView:
     may_abort: bool
     may_retry: bool
     rows: tuple[ModuleRow, ...]
+    failed: tuple[tuple[int, str], ...]
+    """Position and id of the modules that failed."""
     announcement: str
 
-    @property
-    def failed(self) -> tuple[ModuleRow, ...]:
-        """The modules that failed."""
-        return tuple(row for row in self.rows if row.state.key == "error")
-
-    @property
-    def running(self) -> int:
-        """How many modules run now."""
-        return sum(row.state.key == "running" for row in self.rows)
+    @classmethod
+    def of(cls, snapshot: JobSnapshot) -> JobPageView:
+        """The snapshot of a job as a page."""
+        summary, job = snapshot.summary, snapshot.job
+        left = snapshot.remaining if summary.state is State.RUNNING else None
+        return cls(
+            line=JobLine.of(summary),
+            ended=job.ended,
+            reason=None if job.reason is None else REASONS.get(job.reason, job.reason),
+            attempts=job.epoch,
+            retries=job.retries,
+            worker=summary.worker,
+            options=options_view(job.options),
+            remaining=None if left is None else rough(left),
+            complete=job.complete,
+            may_abort=summary.can_abort,
+            may_retry=summary.can_retry,
+            rows=tuple(ModuleRow.of(it) for it in snapshot.steps),
+            failed=tuple((it.step.pos, it.step.change.id) for it in snapshot.steps if it.state is State.FAILED),
+            announcement=_announcement(summary),
+        )
 
 
 def what(job: Job) -> str:
@@ -134,52 +170,6 @@ def what(job: Job) -> str:
         change = job.steps[0].change
         return f"{change.action.value} {change.id}"
     return f"{job.kind.value}: {counted(len(job.steps), 'module')}"
-
-
-def job_page_view(job: Job, seen: Seen, now: float) -> JobPageView:
-    """The view of a job at a moment, with the durations known of its modules."""
-    document = job_view(job, seen, now)
-    modules: Any = document["modules"]
-    rows = tuple(_row(step, shown, job, seen) for step, shown in zip(job.steps, modules, strict=True))
-    remaining: Any = document["remainingSeconds"]
-    return JobPageView(
-        line=JobLine.of(job, now),
-        ended=job.ended,
-        reason=None if job.reason is None else REASONS.get(job.reason, job.reason),
-        attempts=job.epoch,
-        retries=job.retries,
-        worker=job.owner and worker_name(job.owner),
-        options=options_view(job.options),
-        remaining=rough(remaining) if remaining is not None and job.status is JobStatus.RUNNING else None,
-        complete=job.complete,
-        may_abort=not job.complete and job.status is not JobStatus.ABORTING,
-        may_retry=job.status is JobStatus.ERROR and any(step.status is not StepStatus.DONE for step in job.steps),
-        rows=rows,
-        announcement=_announcement(job),
-    )
-
-
-def _row(step: Step, shown: Mapping[str, Any], job: Job, seen: Seen) -> ModuleRow:
-    known = seen.get(step_key(step))
-    return ModuleRow(
-        pos=step.pos,
-        id=step.change.id,
-        action=step.change.action.value,
-        from_id=step.change.from_id,
-        state=step_state(step, job),
-        stage=step.stage.value,
-        seconds=shown["seconds"],
-        started=step.started,
-        ticking=step.status is StepStatus.RUNNING,
-        expected=shown["expectedSeconds"],
-        slow=shown["slow"],
-        slow_after=None if known is None else known.slow_after,
-        attempts=step.attempts,
-        message=step.message,
-        errors=step.errors,
-        warnings=step.warnings,
-        revision=step.revision,
-    )
 
 
 def dependencies(job: Job) -> list[tuple[str, list[str]]]:
@@ -192,16 +182,8 @@ def dependencies(job: Job) -> list[tuple[str, list[str]]]:
     return [(names[pos], before) for pos, before in waits.items() if before]
 
 
-def _announcement(job: Job) -> str:
+def _announcement(summary: JobSummary) -> str:
     """What a screen reader is told when it changes: the state, and failures, but not every module."""
-    failed = sum(step_state(step, job).key == "error" for step in job.steps)
-    words = f"Job {job_state(job).word.lower()}"
+    failed = summary.counts.count(State.FAILED)
+    words = f"Job {JOB_STYLES[summary.state].word.lower()}"
     return f"{words}, {counted(failed, 'module')} failed" if failed else words
-
-
-def _ticking(job: Job) -> bool:
-    return job.started is not None and not job.complete
-
-
-def _seconds(start: float | None, end: float | None, now: float) -> float | None:
-    return None if start is None else max((end if end is not None else now) - start, 0.0)

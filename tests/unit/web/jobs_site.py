@@ -13,8 +13,9 @@ from okapi_install.service.metrics_store import Metering
 from okapi_install.service.ports import Tenant
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
+from okapi_install.service.snapshots import SnapshotService
 from okapi_install.service.tenants import SUPERTENANT, TenantService
-from okapi_install.service.timings import HistoryService
+from okapi_install.service.timings import TimingsService
 from okapi_install.web import request_meters
 from okapi_install.web.app import create_app
 from okapi_install.web.blueprints import blueprints
@@ -49,7 +50,7 @@ class JobsSite:
             environment=EnvironmentService(store),
             pull=PullService(registry, self.remote),
             installs=self.house.installs,
-            history=HistoryService(store, self.house.clock),
+            snapshots=SnapshotService(TimingsService(store, self.house.clock)),
             meters=self.house.meters,
             metering=Metering(store, self.house.meters),
         )

@@ -13,8 +13,9 @@ from okapi_install.domain.jobs import Change, Job, JobStatus, Problem, Stage, St
 from okapi_install.service.installs import InstallService, Limits
 from okapi_install.service.ports import Claim, Ending, Progress, Tenant
 from okapi_install.service.registry import RegistryService
+from okapi_install.service.snapshots import SnapshotService
 from okapi_install.service.tenants import TenantService
-from okapi_install.service.timings import HistoryService
+from okapi_install.service.timings import TimingsService
 from okapi_install.web.app import create_app
 from okapi_install.web.login import PageLogin
 from okapi_install.web.page import routes
@@ -38,13 +39,13 @@ class Site:
     def __post_init__(self) -> None:
         registry = RegistryService(self.store)
         self.installs = InstallService(self.store, registry, self.queue, SilentNotifier(), self.clock, Limits())
-        self.history = HistoryService(self.store, self.clock)
+        self.snapshots = SnapshotService(TimingsService(self.store, self.clock))
         self.tenants = TenantService(self.store, registry, self.installs.stop_all)
         self.app = self._app()
         self.client: FlaskClient = self.app.test_client()
 
     def _app(self) -> Flask:
-        pages = routes.blueprint(self.installs, self.history, self.tenants, PageLogin(self.key))
+        pages = routes.blueprint(self.installs, self.snapshots, self.tenants, PageLogin(self.key))
         return create_app(Settings(api_key=self.key), [pages], self.tenants)
 
     def job(

@@ -10,6 +10,7 @@ import pytest
 
 from okapi_install.domain.jobs import JobKind, Problem, Stage, StepStatus
 from okapi_install.service.ports import Durations
+from okapi_install.service.snapshots import snapshot_of
 from okapi_install.web.page.curl import curl_commands
 from okapi_install.web.page.graph import graph_svg
 from okapi_install.web.page.timeline import timeline_svg
@@ -98,7 +99,7 @@ def test_a_job_whose_id_is_no_plain_word_has_links_that_work(site: Site) -> None
 
 
 def test_the_graph_has_every_module_with_its_state_in_words_and_as_a_class(site: Site) -> None:
-    root = parsed(graph_svg(site.failed_job()))
+    root = parsed(graph_svg(site.snapshots.summary(site.failed_job())))
     nodes = {node.get("data-pos"): node for node in root.iter(f"{SVG}g") if node.get("data-pos")}
     assert [nodes[pos].get("class") for pos in "012"] == ["node is-done", "node is-error", "node is-never"]
     assert nodes["1"].findtext(f"{SVG}title") == "mod-b-1.0.0: enable, Failed"
@@ -108,9 +109,9 @@ def test_the_graph_has_every_module_with_its_state_in_words_and_as_a_class(site:
 
 
 def test_the_timeline_shows_what_has_begun_and_what_is_usual(site: Site) -> None:
-    seen = {("mod-a", "enable"): Durations(count=1, mean=1.0, longest=1.0)}
+    usual = {0: Durations(count=1, mean=1.0, longest=1.0)}
     job = site.failed_job()
-    root = parsed(timeline_svg(job, seen, job.created + 10))
+    root = parsed(timeline_svg(snapshot_of(job, usual, job.created + 10)))
     rows = [group for group in root.iter(f"{SVG}g") if group.get("data-pos")]
     assert [row.findtext(f"{SVG}title") for row in rows] == [
         "mod-a-1.0.0: Done, 2.00 s, usually 1.00 s",
@@ -123,13 +124,13 @@ def test_the_timeline_shows_what_has_begun_and_what_is_usual(site: Site) -> None
 def test_the_timeline_after_a_retry_leaves_out_the_time_between(site: Site) -> None:
     job = site.failed_job()
     again = replace(job, started=job.created + 90_000, steps=job.steps)
-    assert "over 0.00 s" in timeline_svg(again, {}, job.created + 90_000)
+    assert "over 0.00 s" in timeline_svg(snapshot_of(again, {}, job.created + 90_000))
 
 
 def test_a_job_that_has_not_begun_has_pictures_too(site: Site) -> None:
     job = site.job()
-    assert "No module has begun yet" in timeline_svg(job, {}, job.created)
-    assert parsed(graph_svg(replace(job, steps=(), edges=()))).tag == f"{SVG}svg"
+    assert "No module has started yet" in timeline_svg(snapshot_of(job, {}, job.created))
+    assert parsed(graph_svg(site.snapshots.summary(replace(job, steps=(), edges=())))).tag == f"{SVG}svg"
 
 
 def test_the_curl_commands_start_the_same_job_and_hold_no_token(site: Site) -> None:

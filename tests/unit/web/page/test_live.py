@@ -24,8 +24,8 @@ def site() -> Site:
 @pytest.fixture
 def live(site: Site) -> Live:
     templates = page_templates()
-    listing = Listing(site.installs, templates, site.history.now, site.clock.monotonic)
-    return Live(site.installs, site.history, listing, templates, sleep=site.clock.sleep)
+    listing = Listing(site.installs, site.snapshots, templates, site.clock.monotonic)
+    return Live(site.installs, site.snapshots, listing, templates, sleep=site.clock.sleep)
 
 
 def next_event(stream: Iterator[bytes]) -> tuple[str, dict[str, Any]]:

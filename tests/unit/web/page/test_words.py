@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from okapi_install.domain.jobs import JobStatus, StepStatus
+from okapi_install.service.snapshots import State
 from okapi_install.web import states
 from okapi_install.web.page.svg import element, shortened
 from okapi_install.web.words import DASH, counted, duration, moment, rough
@@ -52,8 +52,13 @@ def test_an_element_escapes_attributes_and_text() -> None:
     assert element("text", "<b>", class_='"x"', x=1.0, y=None) == '<text class="&#34;x&#34;" x="1">&lt;b&gt;</text>'
 
 
-def test_every_state_has_a_word_and_an_icon_of_its_own() -> None:
-    jobs = [states._JOBS[status] for status in JobStatus]
-    steps = [states._STEPS[status] for status in (None, *StepStatus)]
-    assert len({state.word for state in jobs}) == len({state.icon for state in jobs}) == len(jobs)
-    assert len({state.word for state in steps}) == len({state.icon for state in steps}) == len(steps)
+def test_every_state_has_a_word_of_its_own_and_an_icon_that_tells_it_without_colour() -> None:
+    for styles in (states.JOB_STYLES, states.STEP_STYLES):
+        assert len({style.word for style in styles.values()}) == len(styles)
+        apart = [style for state, style in styles.items() if state is not State.ABORTING]  # which becomes STOPPED
+        assert len({style.icon for style in apart}) == len(apart)
+
+
+def test_every_state_of_a_job_and_of_a_module_can_be_shown() -> None:
+    assert set(states.JOB_STYLES) == set(State) - {State.NOT_RUN}
+    assert set(states.STEP_STYLES) == set(State) - {State.ABORTING}

@@ -1,0 +1,228 @@
+"""A job at one moment, computed once for all who show it: states, counts, times, what is slow, an estimate.
+
+The API and the page render these values and compute nothing of their own. How a state is called and drawn is theirs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from okapi_install.domain.jobs import Job, JobStatus, Step, StepStatus
+from okapi_install.domain.workers import worker_name
+from okapi_install.service.estimates import seconds_left
+from okapi_install.service.ports import Durations
+from okapi_install.service.timings import TimingsService
+
+
+class State(StrEnum):
+    """Where a job or one of its modules stands. Readers are told more than the store has to know."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    ABORTING = "aborting"
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    """It ended because someone aborted or revoked the job. Nothing has failed."""
+    NOT_RUN = "not run"
+    """A module whose turn had not come when the job ended."""
+
+
+_OF_JOB = {
+    JobStatus.QUEUED: State.WAITING,
+    JobStatus.RUNNING: State.RUNNING,
+    JobStatus.ABORTING: State.ABORTING,
+    JobStatus.DONE: State.DONE,
+    JobStatus.ERROR: State.FAILED,
+}
+_OF_STEP = {StepStatus.RUNNING: State.RUNNING, StepStatus.DONE: State.DONE, StepStatus.ERROR: State.FAILED}
+_STOPS = frozenset({"aborted", "revoked"})
+"""Reasons of a job's end that are no failure."""
+_CUT_SHORT = frozenset({"aborted", "cut_short"})
+"""Codes of the last error of a step that was running when its job was aborted or revoked."""
+
+
+def job_state(job: Job) -> State:
+    """The state of a job. One that was aborted or revoked is stored as an error, but nothing has failed."""
+    return State.STOPPED if _was_stopped(job) else _OF_JOB[job.status]
+
+
+def step_state(step: Step, job: Job) -> State:
+    """The state of one of the job's modules."""
+    if step.status is None:
+        return State.NOT_RUN if job.complete else State.WAITING
+    if step.status is StepStatus.ERROR and _was_stopped(job) and step.errors and step.errors[-1].code in _CUT_SHORT:
+        return State.STOPPED
+    return _OF_STEP[step.status]
+
+
+def _was_stopped(job: Job) -> bool:
+    return job.status is JobStatus.ERROR and job.reason in _STOPS
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModuleCounts:
+    """How many modules a job has, and how many are in each state. A state without any may be missing."""
+
+    total: int
+    by_state: Mapping[State, int]
+
+    @classmethod
+    def of_job(cls, job: Job) -> ModuleCounts:
+        """The counts of a job."""
+        return cls.of_states([step_state(step, job) for step in job.steps])
+
+    @classmethod
+    def of_states(cls, states: Collection[State]) -> ModuleCounts:
+        """The counts of modules in these states."""
+        return cls(total=len(states), by_state=Counter(states))
+
+    def count(self, *states: State) -> int:
+        """How many are in one of these states."""
+        return sum(self.by_state.get(state, 0) for state in states)
+
+    @property
+    def by_status(self) -> dict[str, int]:
+        """For a document: `total`, and how many have each status of OKAPI-874."""
+        return {
+            "total": self.total,
+            StepStatus.RUNNING.value: self.count(State.RUNNING),
+            StepStatus.DONE.value: self.count(State.DONE),
+            StepStatus.ERROR.value: self.count(State.FAILED, State.STOPPED),
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobSummary:
+    """A job in a list."""
+
+    job: Job
+    at: float
+    """The moment, in seconds since 1970."""
+    state: State
+    step_states: tuple[State, ...]
+    """In the order of the job's steps."""
+    counts: ModuleCounts
+    elapsed: float | None
+    """Seconds since the job was started, up to its end; None if it has not started."""
+
+    @property
+    def ticking(self) -> bool:
+        """Whether `elapsed` grows."""
+        return self.job.started is not None and not self.job.complete
+
+    @property
+    def worker(self) -> str | None:
+        """The name of the worker that has the job, or had it last."""
+        return self.job.owner and worker_name(self.job.owner)
+
+    @property
+    def can_abort(self) -> bool:
+        """Whether an abort would change anything."""
+        return not self.job.complete and self.job.status is not JobStatus.ABORTING
+
+    @property
+    def can_retry(self) -> bool:
+        """Whether the job may be retried: it ended as an error, and not every module is done."""
+        all_done = 0 < self.counts.total == self.counts.count(State.DONE)
+        return self.job.status is JobStatus.ERROR and not all_done
+
+
+class StepSnapshot(NamedTuple):
+    """One module of a job. A tuple and not a dataclass: it is made twice as fast, and a large job has 140 of them."""
+
+    step: Step
+    state: State
+    elapsed: float | None
+    """Seconds since its first attempt in this run, up to its end; None if it has not started."""
+    usual: Durations | None
+    """How long its product took in earlier jobs, if it ever did."""
+    slow: bool
+    """Whether it runs, and longer than its product ever did."""
+    after: tuple[int, ...]
+    """The positions of the modules that it waits for."""
+
+    @property
+    def expected(self) -> float | None:
+        """How many seconds it usually takes."""
+        return None if self.usual is None else self.usual.mean
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobSnapshot:
+    """A job with its modules and its estimate."""
+
+    summary: JobSummary
+    steps: tuple[StepSnapshot, ...]
+    expected: float | None
+    """How many seconds its modules usually take one after the other; None if nothing is known."""
+    remaining: float | None
+    """How many seconds it still takes, as far as one can tell; None if it is complete or nothing is known."""
+
+    @property
+    def job(self) -> Job:
+        """The job itself."""
+        return self.summary.job
+
+
+def summary_of(job: Job, now: float) -> JobSummary:
+    """The job at that moment, in seconds since 1970."""
+    states = tuple(step_state(step, job) for step in job.steps)
+    return JobSummary(
+        job=job,
+        at=now,
+        state=job_state(job),
+        step_states=states,
+        counts=ModuleCounts.of_states(states),
+        elapsed=_elapsed(job.started, job.ended, now),
+    )
+
+
+def snapshot_of(job: Job, usual: Mapping[int, Durations], now: float) -> JobSnapshot:
+    """The job at that moment; `usual` has the durations of earlier jobs by the position of the step."""
+    summary = summary_of(job, now)
+    after: dict[int, list[int]] = {}
+    for before, later in sorted(job.edges):
+        after.setdefault(later, []).append(before)
+    steps = tuple(
+        _step(step, state, usual.get(step.pos), after.get(step.pos, ()), now)
+        for step, state in zip(job.steps, summary.step_states, strict=True)
+    )
+    return JobSnapshot(
+        summary=summary,
+        steps=steps,
+        expected=sum(durations.mean for durations in usual.values()) if usual else None,
+        remaining=seconds_left(job, usual, now),
+    )
+
+
+def _step(step: Step, state: State, usual: Durations | None, after: Iterable[int], now: float) -> StepSnapshot:
+    elapsed = _elapsed(step.started, step.ended, now)
+    overdue = elapsed is not None and usual is not None and elapsed > usual.slow_after
+    return StepSnapshot(step, state, elapsed, usual, overdue and state is State.RUNNING, tuple(after))
+
+
+def _elapsed(started: float | None, ended: float | None, now: float) -> float | None:
+    return None if started is None else max((now if ended is None else ended) - started, 0.0)
+
+
+class SnapshotService:
+    """Snapshots of jobs as they are now, with what else has to be read for them."""
+
+    def __init__(self, timings: TimingsService, now: Callable[[], float] = time.time) -> None:
+        self._timings = timings
+        self.now = now
+        """Seconds since 1970."""
+
+    def summary(self, job: Job) -> JobSummary:
+        """For a list: nothing is read."""
+        return summary_of(job, self.now())
+
+    def of(self, job: Job) -> JobSnapshot:
+        """With modules, their usual durations, and the estimate."""
+        return snapshot_of(job, self._timings.usual(job), self.now())
