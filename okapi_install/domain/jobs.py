@@ -7,11 +7,12 @@ store under the epoch of the worker that owns the job.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
-from okapi_install.domain.errors import InvalidTransition
+from okapi_install.domain.errors import InvalidTransition, UserError
+from okapi_install.domain.messages import message
 
 
 class JobStatus(StrEnum):
@@ -54,6 +55,12 @@ def check_transition(origin: JobStatus, target: JobStatus) -> None:
     """Raises InvalidTransition unless the table has that arrow."""
     if target not in TRANSITIONS.get(origin, {}):
         raise InvalidTransition(f"a job that is {origin} cannot become {target}")
+
+
+def check_retry(job_id: str, status: JobStatus) -> None:
+    """Raises UserError unless a client may have a job in that state run again."""
+    if status not in COMPLETE or JobStatus.QUEUED not in TRANSITIONS.get(status, {}):
+        raise UserError(message(20502, job_id, status))
 
 
 class JobKind(StrEnum):
@@ -174,6 +181,12 @@ class Step:
     tenant_job: TenantJob | None = None
     revision: int = 0
     """The job's revision at which this step changed last; set by the store."""
+
+    def aborted(self, now: float) -> Step:
+        """This step as it ends that was running when its job was aborted."""
+        words = message(20504)
+        problem = Problem(message=words, type="error", code="aborted")
+        return replace(self, status=StepStatus.ERROR, message=words, errors=(*self.errors, problem), ended=now)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, event, exc, text
 
 from okapi_install.adapters.store import SqlStore, migrate, open_store
 from okapi_install.adapters.store.engine import make_engine
-from okapi_install.adapters.store.faults import fault
 from okapi_install.adapters.store.tables import Row
+from okapi_install.adapters.store.transactions import fault
 from okapi_install.domain.errors import InternalError, StoreNotWritable, StoreUnavailable
 from okapi_install.domain.jobs import JobStatus, Parameter, Problem
 from okapi_install.service.ports import Ending, Progress, Tenant

@@ -160,13 +160,6 @@ def test_many_jobs_with_many_steps_are_read_at_once(store: Store) -> None:
     assert store.jobs_of("a") == jobs
 
 
-def test_a_published_job_has_the_task_of_its_message(store: Store) -> None:
-    job = submit(store, task_id="t1")
-    store.published(job.id, "t2")
-    assert store.job(job.id).task_id == "t2"
-    store.published("none", "t3")
-
-
 def test_a_step_may_hold_a_replacement_or_a_removal(store: Store) -> None:
     steps = (
         Step(pos=0, change=Change(id="mod-a-2.0.0", from_id="mod-a-1.0.0")),

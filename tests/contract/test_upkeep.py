@@ -53,13 +53,6 @@ def test_a_message_that_nobody_took_is_sent_again_at_growing_intervals(store: St
         assert _swept(store) == [job.id]
 
 
-def test_a_message_just_sent_is_not_sent_again(store: Store, pass_time: PassTime) -> None:
-    job = submit(store)
-    pass_time(_AFTER + 1)
-    store.published(job.id, "t2")
-    assert _swept(store) == []
-
-
 def test_only_a_job_whose_turn_it_is_is_sent_again(store: Store, pass_time: PassTime) -> None:
     first, second = submit(store, "a"), submit(store, "a")
     running, behind = submit(store, "b"), submit(store, "b")

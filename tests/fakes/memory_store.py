@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from okapi_install.adapters.store.endings import ABORTED, aborted_step, check_retry, leftover_warning
 from okapi_install.domain.errors import KeyReused, LostJob, NotFound, TooManyJobs
-from okapi_install.domain.jobs import ACTIVE, Job, JobKind, JobStatus, Step, StepStatus, check_transition
+from okapi_install.domain.jobs import ACTIVE, Job, JobKind, JobStatus, Step, StepStatus, check_retry, check_transition
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.service.ports import (
+    ABORTED,
     Aborted,
     Claim,
     Durations,
@@ -92,12 +92,6 @@ class MemoryStore(MemoryUpkeep):
             ]
             return JobPage(jobs=tuple(wanted[which.offset : which.offset + which.limit]), total=len(wanted))
 
-    def published(self, job_id: str, task_id: str) -> None:
-        with self._lock:
-            one = self._records.get(job_id)
-            if one is not None:
-                one.job, one.published_at = replace(one.job, task_id=task_id), self.now()
-
     def claim(self, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
         with self._lock:
             one = self._records.get(job_id)
@@ -152,13 +146,13 @@ class MemoryStore(MemoryUpkeep):
         with self._lock:
             one = self._owned(claim, JobStatus.ABORTING)
             tenant, now = one.job.tenant, self.now()
-            self._leftovers.setdefault(tenant, {}).update({name: leftover_warning(name) for name in warning_modules})
+            self._leftovers.setdefault(tenant, {}).update({name: message(20505, name) for name in warning_modules})
             if not one.job.keep_on_abort:
                 del self._records[one.job.id]
                 return self._next_job(tenant)
             one.end(ABORTED, now)
             running = [step for step in one.job.steps if step.status is StepStatus.RUNNING]
-            one.put_steps([aborted_step(step, now) for step in running])
+            one.put_steps([step.aborted(now) for step in running])
             return self._next_job(tenant)
 
     def standing(self, claim: Claim) -> JobStatus | None:

@@ -5,7 +5,42 @@ It decides nothing about plans and sends no messages.
 
 from __future__ import annotations
 
-from okapi_install.adapters.store.schema import check_schema, migrate
-from okapi_install.adapters.store.store import SqlStore, ensure_builtin, open_store
+from contextlib import suppress
 
-__all__ = ["SqlStore", "check_schema", "ensure_builtin", "migrate", "open_store"]
+from okapi_install.adapters.store.engine import make_engine
+from okapi_install.adapters.store.postgresql import PostgresStore
+from okapi_install.adapters.store.schema import check_schema, migrate
+from okapi_install.adapters.store.store import SqlStore
+from okapi_install.domain.errors import NotFound, UserError
+from okapi_install.domain.modules.descriptors import ModuleDescriptor
+from okapi_install.service.metrics import Meters
+from okapi_install.service.ports import Store, Tenant
+
+__all__ = ["PostgresStore", "SqlStore", "check_schema", "ensure_builtin", "migrate", "open_store"]
+
+_SUPERTENANT = Tenant(id="supertenant", name="supertenant", description="Okapi built-in super tenant")
+
+
+def open_store(url: str, *, pool_size: int = 6, meters: Meters | None = None) -> SqlStore:
+    """The store of that database, without looking into it. For greenlets, monkey-patch before this is imported.
+
+    Raises:
+        InternalError: the URL is not usable.
+    """
+    engine = make_engine(url, pool_size=pool_size)
+    return (SqlStore if engine.dialect.name == "sqlite" else PostgresStore)(engine, meters)
+
+
+def ensure_builtin(store: Store, okapi: ModuleDescriptor) -> None:
+    """Sees to it that the module of the service itself is there, and the super tenant that has it enabled.
+
+    May be called by several processes at once, any number of times. Where all is there it only reads, so that a
+    process can start while the store takes no changes.
+    """
+    if store.descriptors([okapi.id]).get(okapi.id) != okapi:
+        store.add_modules([okapi])
+    with suppress(NotFound):
+        store.tenant(_SUPERTENANT.id)
+        return
+    with suppress(UserError):  # another process was faster
+        store.add_tenant(_SUPERTENANT, [okapi.id])

@@ -1,57 +1,76 @@
-"""What a worker writes about a job that it owns. Every write names owner, epoch and status: a stale one does nothing.
+"""What a worker does with a job that it owns. Every write names owner, epoch and status: a stale one does nothing.
 
 The races of claim, save, end and abort are decided by the row of the job: see docs/decisions/0001.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeAlias
 
-import orjson
-from sqlalchemy import Connection, Update, bindparam, case, delete, null, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Update, bindparam, case, delete, func, null, select, update
 
-from okapi_install.adapters.store import claiming, swift
-from okapi_install.adapters.store.clock import db_now
-from okapi_install.adapters.store.documents import dump_edges, storable
-from okapi_install.adapters.store.endings import ABORTED, aborted_step, leftover_warning
-from okapi_install.adapters.store.history import Done, clear_leftovers, done_in_this_run, done_of, note_leftovers
-from okapi_install.adapters.store.rows import REF_COLUMNS, AnyRow, ref_from, steps_of
-from okapi_install.adapters.store.steps import replace_steps, update_steps
-from okapi_install.adapters.store.tables import ENABLED, JOBS
-from okapi_install.adapters.store.transactions import StorePart, glance, write
-from okapi_install.adapters.store.turns import OWNED, has_status, is_active
-from okapi_install.adapters.store.upserts import ignoring
+from okapi_install.adapters.store.expressions import OWNED, db_now, has_status, is_active, replacing, turn_has_come
+from okapi_install.adapters.store.metrics import Timing, product_of, succeeded_since
+from okapi_install.adapters.store.rows import (
+    JOB_COLUMNS,
+    REF_COLUMNS,
+    AnyRow,
+    dump_edges,
+    job_of,
+    load_headers,
+    ref_from,
+    replace_steps,
+    steps_of,
+    storable,
+    update_steps,
+)
+from okapi_install.adapters.store.tables import JOBS, LEFTOVERS, STEPS
+from okapi_install.adapters.store.tenants import disable, enable, enabled_of
 from okapi_install.domain.errors import LostJob
-from okapi_install.domain.jobs import JobStatus, Step, StepStatus, check_transition
-from okapi_install.service.ports import Claim, Ending, JobRef, Progress
+from okapi_install.domain.jobs import Job, JobStatus, Step, StepStatus
+from okapi_install.domain.messages import message
+from okapi_install.service.ports import ABORTED, Claim, Ending, JobRef, Progress
 
-Finished: TypeAlias = tuple[JobRef | None, list[Done]]
-"""The tenant's next job, and the steps that were done."""
+Finished: TypeAlias = tuple[JobRef | None, list[Timing]]
+"""The tenant's next job, and how long the steps took that succeeded."""
 
-_j = JOBS.c
+_j, _l = JOBS.c, LEFTOVERS.c
 
-_RUNNING = update(JOBS).where(OWNED, has_status(JobStatus.RUNNING))
-_SAVE = _RUNNING.values(revision=_j.revision + 1).returning(_j.seq, _j.revision)
-_REPLAN = _RUNNING.values(
-    revision=_j.revision + 1, edges=bindparam("new_edges"), assumed=bindparam("new_assumed")
-).returning(_j.seq, _j.revision)
-_RELEASE = _RUNNING.values(
+_TAKE = (
+    update(JOBS)
+    .where(_j.id == bindparam("job_id"))
+    .values(
+        owner=bindparam("worker"),
+        epoch=_j.epoch + 1,
+        revision=_j.revision + 1,
+        lease_until=db_now() + bindparam("lease"),
+        started=func.coalesce(_j.started, db_now()),
+        task_id=func.coalesce(bindparam("new_task"), _j.task_id),
+        swept_at=null(),
+        publish_count=0,
+    )
+    .returning(*JOB_COLUMNS, _j.headers)
+)
+TAKE_QUEUED = _TAKE.where(has_status(JobStatus.QUEUED), turn_has_come(JOBS)).values(status=JobStatus.RUNNING.value)
+"""Takes a queued job whose turn has come. Its parameters are those of `wanted`."""
+_TAKE_OVER = _TAKE.where(is_active(), _j.lease_until < db_now())
+
+RUNNING = update(JOBS).where(OWNED, has_status(JobStatus.RUNNING))
+"""Changes a running job under its claim. Its parameters are those of `holding`."""
+SAVE = RUNNING.values(revision=_j.revision + 1)
+_SAVE = SAVE.returning(_j.seq, _j.revision)
+_REPLAN = SAVE.values(edges=bindparam("new_edges"), assumed=bindparam("new_assumed")).returning(_j.seq, _j.revision)
+_RELEASE = SAVE.values(
     status=JobStatus.QUEUED.value,
     owner=null(),
     lease_until=null(),
-    revision=_j.revision + 1,
     published_at=0.0,
     publish_count=0,
 )
-
 _STANDING = select(_j.status).where(OWNED, is_active())
 
-_ENABLE = ignoring(ENABLED)
-_DISABLE = delete(ENABLED).where(
-    ENABLED.c.tenant_id == bindparam("of_tenant"), ENABLED.c.module_id == bindparam("of_module")
-)
 _DELETE = delete(JOBS).where(_j.seq == bindparam("at_seq"))
 _NEXT = (
     select(*REF_COLUMNS)
@@ -59,10 +78,19 @@ _NEXT = (
     .order_by(_j.seq)
     .limit(1)
 )
+_SUCCEEDED = select(STEPS.c.module_id, STEPS.c.action, STEPS.c.started, STEPS.c.ended).where(
+    STEPS.c.job_seq == bindparam("at_seq"), succeeded_since(STEPS, bindparam("since"))
+)
+
+_NOTE = replacing(LEFTOVERS)
+_CLEAR = delete(LEFTOVERS).where(
+    _l.tenant_id == bindparam("of_tenant"), _l.product.in_(bindparam("products", expanding=True))
+)
+_LEFT = select(_l.module_id, _l.text).where(_l.tenant_id == bindparam("of_tenant"))
 
 
 def ending(statement: Update) -> Update:
-    """The statement, so that it ends the job: with the parameters of `ending_values`, and without its secrets."""
+    """The statement, so that it ends the job: with the parameters of `ending_values`, and without its headers."""
     with_url = _j.callback_url.is_not(None)
     return statement.values(
         status=bindparam("end_status"),
@@ -75,12 +103,12 @@ def ending(statement: Update) -> Update:
         lease_until=null(),
         headers=null(),
         callback_attempts=0,
-        callback_state=case((with_url, "due")),
         callback_due=case((with_url, db_now())),
     )
 
 
-_FINISH = ending(_RUNNING).returning(_j.seq, _j.revision, _j.started)
+FINISH = ending(RUNNING)
+_FINISH = FINISH.returning(_j.seq, _j.revision, _j.started)
 _END_ABORT = ending(update(JOBS).where(OWNED, has_status(JobStatus.ABORTING))).returning(
     _j.seq, _j.revision, _j.keep_on_abort, _j.ended
 )
@@ -96,134 +124,147 @@ def ending_values(how: Ending) -> dict[str, object]:
     }
 
 
-class ClaimPart(StorePart):
-    """Claiming a job, and all that needs the claim."""
-
-    def claim(self, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
-        """See JobStore.claim."""
-        once = self._claim_at_once if self.database.at_once else self._claim
-        try:
-            return once(job_id, worker, task_id, lease)
-        except IntegrityError:  # another job of the tenant became active between the check and the write
-            return None
-
-    def save(self, claim: Claim, progress: Progress) -> int:
-        """See JobStore.save."""
-        once = self._save_at_once if self.database.at_once else self._save
-        try:
-            return once(claim, progress)
-        except IntegrityError:
-            raise LostJob(claim.job.id) from None  # the tenant was removed meanwhile
-
-    def finish(self, claim: Claim, ending: Ending, progress: Progress) -> JobRef | None:
-        """See JobStore.finish."""
-        check_transition(JobStatus.RUNNING, ending.status)
-        once = self._finish_at_once if self.database.at_once else self._finish
-        try:
-            following, done = once(claim, ending, progress)
-        except IntegrityError:
-            raise LostJob(claim.job.id) from None  # the tenant was removed meanwhile
-        self.learned.add(((one.product, one.action), one.seconds) for one in done)
-        return following
-
-    @write
-    def replan(
-        self,
-        connection: Connection,
-        claim: Claim,
-        steps: Sequence[Step],
-        edges: Sequence[tuple[int, int]],
-        assumed: str,
-    ) -> None:
-        """See JobStore.replan. All steps are stamped with the new revision."""
-        row = _guarded(connection, _REPLAN, claim, {"new_edges": dump_edges(edges), "new_assumed": assumed})
-        replace_steps(connection, row.seq, steps, row.revision)
-
-    @write
-    def end_abort(self, connection: Connection, claim: Claim, warning_modules: Sequence[str]) -> JobRef | None:
-        """See JobStore.end_abort."""
-        tenant = claim.job.tenant
-        row = _guarded(connection, _END_ABORT, claim, ending_values(ABORTED))
-        if row.keep_on_abort:
-            running = [step for step in steps_of(connection, row.seq) if step.status is StepStatus.RUNNING]
-            update_steps(connection, row.seq, [aborted_step(step, row.ended) for step in running], row.revision)
-        else:
-            connection.execute(_DELETE, {"at_seq": row.seq})
-        note_leftovers(connection, tenant, {module: leftover_warning(module) for module in warning_modules}, row.ended)
-        return _next_job(connection, tenant)
-
-    @glance
-    def standing(self, connection: Connection, claim: Claim) -> JobStatus | None:
-        """See JobStore.standing."""
-        status = connection.scalar(_STANDING, _holding(claim))
-        return None if status is None else JobStatus(status)
-
-    @write
-    def release(self, connection: Connection, claim: Claim) -> None:
-        """See JobStore.release."""
-        connection.execute(_RELEASE, _holding(claim))
-
-    @write
-    def _claim(
-        self, connection: Connection, job_id: str, worker: str, task_id: str | None, lease: float
-    ) -> Claim | None:
-        return claiming.claim(connection, job_id, worker, task_id, lease)
-
-    @glance
-    def _claim_at_once(
-        self, connection: Connection, job_id: str, worker: str, task_id: str | None, lease: float
-    ) -> Claim | None:
-        return claiming.claim_at_once(connection, job_id, worker, task_id, lease)
-
-    @glance
-    def _save_at_once(self, connection: Connection, claim: Claim, progress: Progress) -> int:
-        return int(_guarded(connection, swift.SAVE, claim, swift.progress_values(progress)).revision)
-
-    @write
-    def _save(self, connection: Connection, claim: Claim, progress: Progress) -> int:
-        seq, revision = _guarded(connection, _SAVE, claim)
-        _apply(connection, claim.job.tenant, seq, revision, progress)
-        return int(revision)
-
-    @write
-    def _finish(self, connection: Connection, claim: Claim, how: Ending, progress: Progress) -> Finished:
-        seq, revision, started = _guarded(connection, _FINISH, claim, ending_values(how))
-        _apply(connection, claim.job.tenant, seq, revision, progress)
-        return _finished(connection, claim, seq, started)
-
-    @glance
-    def _finish_at_once(self, connection: Connection, claim: Claim, how: Ending, progress: Progress) -> Finished:
-        values = {**ending_values(how), **swift.progress_values(progress)}
-        row = _guarded(connection, swift.FINISH, claim, values)
-        done = done_of(orjson.loads(row.done or "[]"))
-        if row.unfinished_work:
-            clear_leftovers(connection, claim.job.tenant, done)
-        return _next_job(connection, claim.job.tenant), done
+def wanted(job_id: str, worker: str, task_id: str | None, lease: float) -> dict[str, Any]:
+    """The parameters of a statement that takes a job."""
+    return {"job_id": job_id, "worker": worker, "new_task": task_id, "lease": lease}
 
 
-def _finished(connection: Connection, claim: Claim, seq: int, started: float) -> Finished:
-    done = done_in_this_run(connection, seq, started)
-    clear_leftovers(connection, claim.job.tenant, done)
-    return _next_job(connection, claim.job.tenant), done
+def claim(connection: Connection, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
+    """The claim of a queued job, or of one whose lease has run out; None if it cannot be had.
+
+    Raises IntegrityError if another job of the tenant became active between the check and the write.
+    """
+    values = wanted(job_id, worker, task_id, lease)
+    queued = connection.execute(TAKE_QUEUED, values).one_or_none()
+    return take_over(connection, values) if queued is None else _claim_with_all(connection, queued, values)
 
 
-def _holding(claim: Claim) -> dict[str, object]:
+def take_over(connection: Connection, values: Mapping[str, Any]) -> Claim | None:
+    """The claim of a job whose lease has run out. It is read after it was taken: the worker that lost it may commit a
+    step while this one waits for the row.
+    """
+    row = connection.execute(_TAKE_OVER, values).one_or_none()
+    return None if row is None else replace(_claim_with_all(connection, row, values), taken_over=True)
+
+
+def _claim_with_all(connection: Connection, row: AnyRow, values: Mapping[str, Any]) -> Claim:
+    left = connection.execute(_LEFT, {"of_tenant": row.tenant_id})
+    return claim_from(
+        row,
+        job_of(connection, row),
+        values,
+        enabled=enabled_of(connection, row.tenant_id),
+        unfinished_work={module.module_id: module.text for module in left},
+    )
+
+
+def claim_from(
+    row: AnyRow,
+    job: Job,
+    values: Mapping[str, Any],
+    *,
+    enabled: Iterable[str],
+    unfinished_work: Mapping[str, str],
+    registry_seq: int | None = None,
+) -> Claim:
+    """The claim of the row of a job that was just taken with those parameters."""
+    return Claim(
+        job=job,
+        worker=values["worker"],
+        epoch=row.epoch,
+        now=row.lease_until - values["lease"],
+        enabled=frozenset(enabled),
+        headers=load_headers(row.headers),
+        aborting=row.status == JobStatus.ABORTING.value,
+        unfinished_work=unfinished_work,
+        registry_seq=registry_seq,
+    )
+
+
+def save(connection: Connection, claim: Claim, progress: Progress) -> int:
+    """Writes progress; the new revision. Raises LostJob."""
+    row = guarded(connection, _SAVE, claim)
+    _write_progress(connection, claim, row, progress)
+    return int(row.revision)
+
+
+def replan(
+    connection: Connection, claim: Claim, steps: Sequence[Step], edges: Sequence[tuple[int, int]], assumed: str
+) -> None:
+    """Replaces all steps, stamped with the new revision. Raises LostJob."""
+    row = guarded(connection, _REPLAN, claim, {"new_edges": dump_edges(edges), "new_assumed": assumed})
+    replace_steps(connection, row.seq, steps, row.revision)
+
+
+def finish(connection: Connection, claim: Claim, how: Ending, progress: Progress) -> Finished:
+    """Writes progress and ends the job. Raises LostJob."""
+    row = guarded(connection, _FINISH, claim, ending_values(how))
+    _write_progress(connection, claim, row, progress)
+    steps = connection.execute(_SUCCEEDED, {"at_seq": row.seq, "since": row.started})
+    timings = sorted(Timing.of(step.module_id, step.action, step.started, step.ended) for step in steps)
+    clear_leftovers(connection, claim.job.tenant, timings)
+    return next_job(connection, claim.job.tenant), timings
+
+
+def end_abort(connection: Connection, claim: Claim, warning_modules: Sequence[str]) -> JobRef | None:
+    """Removes an aborted job, or ends it if its info is kept; the tenant's next job. Raises LostJob."""
+    tenant = claim.job.tenant
+    row = guarded(connection, _END_ABORT, claim, ending_values(ABORTED))
+    if row.keep_on_abort:
+        running = [step for step in steps_of(connection, row.seq) if step.status is StepStatus.RUNNING]
+        update_steps(connection, row.seq, [step.aborted(row.ended) for step in running], row.revision)
+    else:
+        connection.execute(_DELETE, {"at_seq": row.seq})
+    _note_leftovers(connection, tenant, warning_modules)
+    return next_job(connection, tenant)
+
+
+def standing(connection: Connection, claim: Claim) -> JobStatus | None:
+    """The job's status while the claim holds; None when it does not."""
+    status = connection.scalar(_STANDING, holding(claim))
+    return None if status is None else JobStatus(status)
+
+
+def release(connection: Connection, claim: Claim) -> None:
+    """Gives a running job back, for another worker."""
+    connection.execute(_RELEASE, holding(claim))
+
+
+def holding(claim: Claim) -> dict[str, object]:
+    """The parameters of OWNED."""
     return {"job_id": claim.job.id, "worker": claim.worker, "held": claim.epoch}
 
 
-def _guarded(connection: Connection, statement: Any, claim: Claim, values: dict[str, object] | None = None) -> AnyRow:
-    row: AnyRow | None = connection.execute(statement, {**_holding(claim), **(values or {})}).one_or_none()
+def guarded(connection: Connection, statement: Any, claim: Claim, values: dict[str, object] | None = None) -> AnyRow:
+    """The row of a statement that changes the job under its claim. Raises LostJob if it found none."""
+    row: AnyRow | None = connection.execute(statement, {**holding(claim), **(values or {})}).one_or_none()
     if row is None:
         raise LostJob(claim.job.id)
     return row
 
 
-def _apply(connection: Connection, tenant: str, seq: int, revision: int, progress: Progress) -> None:
-    update_steps(connection, seq, progress.steps, revision)
-    if progress.disable:
-        connection.execute(_DISABLE, [{"of_tenant": tenant, "of_module": module} for module in progress.disable])
-    _ENABLE.run(connection, [{"tenant_id": tenant, "module_id": module} for module in progress.enable])
+def next_job(connection: Connection, tenant: str) -> JobRef | None:
+    """The tenant's next queued job, if any."""
+    row = connection.execute(_NEXT, {"of_tenant": tenant}).one_or_none()
+    return None if row is None else ref_from(row)
 
 
-def _next_job(connection: Connection, tenant: str) -> JobRef | None:
-    return ref_from(connection.execute(_NEXT, {"of_tenant": tenant}).one_or_none())
+def clear_leftovers(connection: Connection, tenant: str, timings: Sequence[Timing]) -> None:
+    """Forgets the warnings about modules that a later job is done with."""
+    if timings:
+        connection.execute(_CLEAR, {"of_tenant": tenant, "products": sorted({one.product for one in timings})})
+
+
+def _note_leftovers(connection: Connection, tenant: str, modules: Sequence[str]) -> None:
+    """Remembers the modules that may still be at work, and what to warn the next job with."""
+    rows = [
+        {"tenant_id": tenant, "module_id": module, "product": product_of(module), "text": message(20505, module)}
+        for module in modules
+    ]
+    _NOTE.run(connection, rows)
+
+
+def _write_progress(connection: Connection, claim: Claim, row: AnyRow, progress: Progress) -> None:
+    update_steps(connection, row.seq, progress.steps, row.revision)
+    disable(connection, claim.job.tenant, progress.disable)
+    enable(connection, claim.job.tenant, progress.enable)

@@ -1,4 +1,4 @@
-"""Module descriptors, and the log that tells other processes what changed in the registry."""
+"""Module descriptors, the log that tells other processes what changed, and where modules run in which environment."""
 
 from __future__ import annotations
 
@@ -7,22 +7,18 @@ from itertools import islice
 from typing import Any
 
 import orjson
-from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select, text
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select
 
-from okapi_install.adapters.store.tables import ENABLED, MODULES, REGISTRY_LOG
-from okapi_install.adapters.store.transactions import StorePart, glance, snapshot, write
+from okapi_install.adapters.store.expressions import replacing
+from okapi_install.adapters.store.rows import AnyRow
+from okapi_install.adapters.store.tables import ENABLED, ENV, INSTANCES, MODULES, REGISTRY_LOG
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import ModuleDescriptor, ModuleSummary
-from okapi_install.service.ports import RegistryChange, RegistryDelta
+from okapi_install.service.ports import EnvEntry, Instance, RegistryChange, RegistryDelta
 
 _m, _l = MODULES.c, REGISTRY_LOG.c
 _MOST_AT_ONCE = 1000
-_REGISTRY_LOCK = 874_001
-"""The advisory lock on PostgreSQL that makes the log's numbers come in the order of the commits: a reader that has
-seen a number must not find a lower one later."""
-
-_LOCK = text(f"SELECT pg_advisory_xact_lock({_REGISTRY_LOCK})")
 _IDS: BindParameter[str] = bindparam("ids", expanding=True)
 _DOCUMENTS = select(_m.id, _m.document).where(_m.id.in_(_IDS))
 HEAD = select(func.coalesce(func.max(_l.seq), 0).label("head"))
@@ -35,8 +31,10 @@ _LAST = (
     .subquery()
 )
 _CHANGED = (
-    select(_LAST.c.module_id, _m.summary).join_from(_LAST, MODULES, _m.id == _LAST.c.module_id, isouter=True)
-).order_by(_LAST.c.seq)
+    select(_LAST.c.module_id.label("id"), _m.summary)
+    .join_from(_LAST, MODULES, _m.id == _LAST.c.module_id, isouter=True)
+    .order_by(_LAST.c.seq)
+)
 _USER = (
     select(ENABLED.c.tenant_id)
     .where(ENABLED.c.module_id == bindparam("module_id"))
@@ -45,73 +43,110 @@ _USER = (
 )
 _REMOVE = delete(MODULES).where(_m.id == bindparam("module_id"))
 
-
-class RegistryPart(StorePart):
-    """The registry of modules."""
-
-    def registry_since(self, seq: int) -> RegistryDelta:
-        """See RegistryStore.registry_since. Mostly nothing has changed, and one statement tells so."""
-        if seq > 0 and self._head() == seq:
-            return RegistryDelta(seq=seq, changes=())
-        return self._registry_since(seq)
-
-    @glance
-    def _head(self, connection: Connection) -> int:
-        return connection.scalar(HEAD) or 0
-
-    @snapshot
-    def _registry_since(self, connection: Connection, seq: int) -> RegistryDelta:
-        head = connection.scalar(HEAD) or 0
-        if head == seq:
-            return RegistryDelta(seq=seq, changes=())
-        whole = seq <= 0 or seq > head
-        rows = connection.execute(_EVERYTHING) if whole else connection.execute(_CHANGED, {"seq": seq, "head": head})
-        changes = tuple(RegistryChange(module_id=row[0], summary=_summary(row[1])) for row in rows)
-        return RegistryDelta(seq=head, changes=changes)
-
-    @write
-    def add_modules(self, connection: Connection, modules: Sequence[ModuleDescriptor]) -> None:
-        """See RegistryStore.add_modules."""
-        _lock_registry(connection)
-        new = _not_there_yet(modules, _documents(connection, [module.id for module in modules]))
-        if not new:
-            return
-        rows = [
-            {"id": module.id, "document": _dump(module.document), "summary": _dump(module.summary().to_json())}
-            for module in new
-        ]
-        connection.execute(insert(MODULES), rows)
-        connection.execute(insert(REGISTRY_LOG), [{"module_id": module.id, "removed": False} for module in new])
-
-    @write
-    def remove_module(self, connection: Connection, module_id: str) -> bool:
-        """See RegistryStore.remove_module."""
-        _lock_registry(connection)
-        user = connection.scalar(_USER, {"module_id": module_id})
-        if user is not None:
-            raise UserError(message(10206, module_id, user))
-        if connection.execute(_REMOVE, {"module_id": module_id}).rowcount == 0:
-            return False
-        connection.execute(insert(REGISTRY_LOG), {"module_id": module_id, "removed": True})
-        return True
-
-    @snapshot
-    def descriptors(self, connection: Connection, ids: Iterable[str]) -> dict[str, ModuleDescriptor]:
-        """See RegistryStore.descriptors."""
-        found = _documents(connection, ids)
-        return {module_id: ModuleDescriptor.stored(document) for module_id, document in found.items()}
+_i = INSTANCES.c
+_INSTANCES = select(_i.inst_id, _i.srvc_id, _i.url, _i.document).order_by(_i.seq)
+_INSTANCES_OF = _INSTANCES.where(_i.srvc_id == bindparam("module"))
+_PUT_ENV = replacing(ENV)
+_ENV = select(ENV.c.name, ENV.c.value, ENV.c.description)
+_REMOVE_ENV = delete(ENV).where(ENV.c.name == bindparam("entry"))
 
 
-def _lock_registry(connection: Connection) -> None:
-    if connection.dialect.name == "postgresql":
-        connection.execute(_LOCK)
+def head(connection: Connection) -> int:
+    """The number of the newest change in the registry, 0 if there is none."""
+    return connection.scalar(HEAD) or 0
+
+
+def changes_since(connection: Connection, seq: int) -> RegistryDelta:
+    """What changed after that number; everything if that is 0 or not known."""
+    newest = head(connection)
+    if newest == seq:
+        return RegistryDelta(seq=seq, changes=())
+    whole = seq <= 0 or seq > newest
+    rows = connection.execute(_EVERYTHING) if whole else connection.execute(_CHANGED, {"seq": seq, "head": newest})
+    changes = tuple(RegistryChange(module_id=row.id, summary=_summary(row.summary)) for row in rows)
+    return RegistryDelta(seq=newest, changes=changes)
+
+
+def add_modules(connection: Connection, modules: Sequence[ModuleDescriptor]) -> None:
+    """Adds all that are not there yet. Raises UserError if one is there with another document."""
+    new = _not_there_yet(modules, _documents(connection, [module.id for module in modules]))
+    if not new:
+        return
+    rows = [
+        {"id": module.id, "document": _dump(module.document), "summary": _dump(module.summary().to_json())}
+        for module in new
+    ]
+    connection.execute(insert(MODULES), rows)
+    connection.execute(insert(REGISTRY_LOG), [{"module_id": module.id} for module in new])
+
+
+def remove_module(connection: Connection, module_id: str) -> bool:
+    """Whether it was there. Raises UserError if a tenant has it enabled."""
+    user = connection.scalar(_USER, {"module_id": module_id})
+    if user is not None:
+        raise UserError(message(10206, module_id, user))
+    if connection.execute(_REMOVE, {"module_id": module_id}).rowcount == 0:
+        return False
+    connection.execute(insert(REGISTRY_LOG), {"module_id": module_id})
+    return True
+
+
+def descriptors(connection: Connection, ids: Iterable[str]) -> dict[str, ModuleDescriptor]:
+    """The descriptors of those ids that exist."""
+    found = _documents(connection, ids)
+    return {module_id: ModuleDescriptor.stored(document) for module_id, document in found.items()}
+
+
+def add_instance(connection: Connection, instance: Instance) -> None:
+    """Raises IntegrityError if there is an instance of that id."""
+    row = {
+        "inst_id": instance.inst_id,
+        "srvc_id": instance.srvc_id,
+        "url": instance.url,
+        "document": _dump(dict(instance.document)),
+    }
+    connection.execute(insert(INSTANCES), row)
+
+
+def instances(connection: Connection, srvc_id: str | None = None) -> list[Instance]:
+    """Those of a module, or all, in the order in which they came."""
+    if srvc_id is None:
+        return [_instance(row) for row in connection.execute(_INSTANCES)]
+    return [_instance(row) for row in connection.execute(_INSTANCES_OF, {"module": srvc_id})]
+
+
+def remove_instances(connection: Connection, srvc_id: str | None = None, inst_id: str | None = None) -> int:
+    """How many were removed. Both given: that instance of that module; none: all."""
+    statement = delete(INSTANCES)
+    if srvc_id is not None:
+        statement = statement.where(INSTANCES.c.srvc_id == srvc_id)
+    if inst_id is not None:
+        statement = statement.where(INSTANCES.c.inst_id == inst_id)
+    return connection.execute(statement).rowcount
+
+
+def put_env(connection: Connection, entry: EnvEntry) -> None:
+    """Adds or replaces it."""
+    _PUT_ENV.run(connection, [{"name": entry.name, "value": entry.value, "description": entry.description}])
+
+
+def env(connection: Connection) -> list[EnvEntry]:
+    """All, by name."""
+    rows = connection.execute(_ENV)
+    entries = [EnvEntry(name=row.name, value=row.value, description=row.description) for row in rows]
+    return sorted(entries, key=lambda entry: entry.name)
+
+
+def remove_env(connection: Connection, name: str) -> bool:
+    """Whether it was there."""
+    return connection.execute(_REMOVE_ENV, {"entry": name}).rowcount > 0
 
 
 def _documents(connection: Connection, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     return {
-        module_id: orjson.loads(document)
+        row.id: orjson.loads(row.document)
         for some in _batches(ids)
-        for module_id, document in connection.execute(_DOCUMENTS, {"ids": some})
+        for row in connection.execute(_DOCUMENTS, {"ids": some})
     }
 
 
@@ -139,3 +174,7 @@ def _dump(value: object) -> str:
 
 def _summary(value: str | None) -> ModuleSummary | None:
     return None if value is None else ModuleSummary.from_json(orjson.loads(value))
+
+
+def _instance(row: AnyRow) -> Instance:
+    return Instance(inst_id=row.inst_id, srvc_id=row.srvc_id, url=row.url, document=orjson.loads(row.document))

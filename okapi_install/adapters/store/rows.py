@@ -1,47 +1,163 @@
-"""Jobs and steps, to and from rows. A long plan is read on every poll, so rows are unpacked by position."""
+"""Jobs and steps, to and from rows. The long parts of a job are JSON text.
+
+A long plan is read on every poll, so a row becomes a named tuple, which costs next to nothing, and not an object.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields, replace
 from functools import lru_cache
-from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import orjson
-from sqlalchemy import Connection, FromClause, Row, ScalarSelect, Text, bindparam, cast, func, select
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
-from okapi_install.adapters.store.documents import (
-    dump_problems,
-    load_edges,
-    load_options,
-    load_problems,
-    load_request,
-    storable,
-)
 from okapi_install.adapters.store.tables import JOBS, STEPS
-from okapi_install.domain.jobs import Action, Change, Job, JobKind, JobStatus, Stage, Step, StepStatus, TenantJob
+from okapi_install.domain.jobs import (
+    Action,
+    Change,
+    InstallOptions,
+    Job,
+    JobKind,
+    JobStatus,
+    Parameter,
+    Problem,
+    Stage,
+    Step,
+    StepStatus,
+    TenantJob,
+)
 from okapi_install.service.ports import JobRef
 
-_j, _s = JOBS.c, STEPS.c
+_s = STEPS.c
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 """A row of whatever columns."""
 
-JOB_COLUMNS = (
-    *(_j.seq, _j.id, _j.tenant_id, _j.kind, _j.status, _j.options, _j.request, _j.created, _j.started, _j.ended),
-    *(_j.message, _j.error_status, _j.reason, _j.assumed, _j.requested_by, _j.owner, _j.epoch, _j.revision),
-    *(_j.task_id, _j.lease_until, _j.keep_on_abort, _j.retries, _j.callback_url, _j.edges),
-    _j.callback_attempts,
-)
-REF_COLUMNS = (_j.id, _j.tenant_id, _j.kind, _j.task_id)
-STEP_COLUMNS = (
-    *(_s.job_seq, _s.pos, _s.module_id, _s.action, _s.from_id, _s.stage, _s.status, _s.message, _s.errors),
-    *(_s.warnings, _s.attempts, _s.started, _s.ended, _s.tenant_job_id, _s.tenant_job_url, _s.tenant_job_phase),
-    _s.revision,
-)
+
+class JobRecord(NamedTuple):
+    """What is read of a job: a column for each field."""
+
+    seq: int
+    id: str
+    tenant_id: str
+    kind: str
+    status: str
+    options: str
+    request: str | None
+    created: float
+    started: float | None
+    ended: float | None
+    message: str | None
+    error_status: int | None
+    reason: str | None
+    assumed: str
+    requested_by: str | None
+    owner: str | None
+    epoch: int
+    revision: int
+    task_id: str | None
+    lease_until: float | None
+    keep_on_abort: bool
+    retries: int
+    callback_url: str | None
+    callback_attempts: int
+    edges: str | None
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> JobRecord:
+        """The record of a row that begins with JOB_COLUMNS."""
+        return cls._make(row[:_JOB_LENGTH])
+
+
+class StepRecord(NamedTuple):
+    """What is read of a step: a column for each field."""
+
+    job_seq: int
+    pos: int
+    module_id: str
+    action: str
+    from_id: str | None
+    stage: str
+    status: str | None
+    message: str | None
+    errors: str | None
+    warnings: str | None
+    attempts: int
+    started: float | None
+    ended: float | None
+    tenant_job_id: str | None
+    tenant_job_url: str | None
+    tenant_job_phase: str | None
+    revision: int
+
+
+JOB_COLUMNS = tuple(JOBS.c[name] for name in JobRecord._fields)
+STEP_COLUMNS = tuple(STEPS.c[name] for name in StepRecord._fields)
+REF_COLUMNS = (JOBS.c.id, JOBS.c.tenant_id, JOBS.c.kind, JOBS.c.task_id)
+_JOB_LENGTH = len(JobRecord._fields)
 _STAGES = {stage.value: stage for stage in Stage}
 _STATUSES: dict[str | None, StepStatus | None] = {None: None, **{status.value: status for status in StepStatus}}
+
+_STEPS_OF_ONE = select(*STEP_COLUMNS).where(_s.job_seq == bindparam("seq")).order_by(_s.pos)
+_STEPS_OF_MANY = (
+    select(*STEP_COLUMNS).where(_s.job_seq.in_(bindparam("seqs", expanding=True))).order_by(_s.job_seq, _s.pos)
+)
+_MOST_AT_ONCE = 500
+_INSERT_STEPS = insert(STEPS)
+_UPDATE_STEP = update(STEPS).where(_s.job_seq == bindparam("at_seq"), _s.pos == bindparam("at_pos"))
+_DELETE_STEPS = delete(STEPS).where(_s.job_seq == bindparam("at_seq"))
+
+
+def job_from(job: JobRecord, steps: tuple[Step, ...]) -> Job:
+    """The job of a record, with its steps."""
+    return Job(
+        id=job.id,
+        tenant=job.tenant_id,
+        kind=JobKind(job.kind),
+        status=JobStatus(job.status),
+        options=load_options(job.options),
+        request=load_request(job.request),
+        steps=steps,
+        created=job.created,
+        started=job.started,
+        ended=job.ended,
+        message=job.message,
+        error_status=job.error_status,
+        reason=job.reason,
+        assumed=job.assumed,
+        requested_by=job.requested_by,
+        owner=job.owner,
+        epoch=job.epoch,
+        revision=job.revision,
+        task_id=job.task_id,
+        lease_until=job.lease_until,
+        keep_on_abort=job.keep_on_abort,
+        retries=job.retries,
+        callback_url=job.callback_url,
+        callback_attempts=job.callback_attempts,
+        edges=load_edges(job.edges),
+    )
+
+
+def step_from(step: StepRecord) -> Step:
+    """The step of a record."""
+    return Step(
+        pos=step.pos,
+        change=_change(step.module_id, step.action, step.from_id),
+        stage=_STAGES[step.stage],
+        status=_STATUSES[step.status],
+        message=step.message,
+        errors=load_problems(step.errors) if step.errors else (),
+        warnings=load_problems(step.warnings) if step.warnings else (),
+        attempts=step.attempts,
+        started=step.started,
+        ended=step.ended,
+        tenant_job=None if step.tenant_job_id is None else _tenant_job(step),
+        revision=step.revision,
+    )
 
 
 @lru_cache(4096)
@@ -49,68 +165,18 @@ def _change(module_id: str, action: str, from_id: str | None) -> Change:
     return Change(id=module_id, action=Action(action), from_id=from_id)
 
 
-_STEPS_OF_ONE = select(*STEP_COLUMNS).where(_s.job_seq == bindparam("seq")).order_by(_s.pos)
-_STEPS_OF_MANY = (
-    select(*STEP_COLUMNS).where(_s.job_seq.in_(bindparam("seqs", expanding=True))).order_by(_s.job_seq, _s.pos)
-)
-_MOST_AT_ONCE = 500
+def _tenant_job(step: StepRecord) -> TenantJob:
+    return TenantJob(id=step.tenant_job_id or "", base_url=step.tenant_job_url or "", phase=step.tenant_job_phase or "")
 
 
-def _step(row: Sequence[Any]) -> Step:
-    (_, pos, module_id, action, from_id, stage, status, message, errors, warnings, *rest) = row
-    attempts, started, ended, job_id, job_url, job_phase, revision = rest
-    return Step(
-        pos=pos,
-        change=_change(module_id, action, from_id),
-        stage=_STAGES[stage],
-        status=_STATUSES[status],
-        message=message,
-        errors=load_problems(errors) if errors else (),
-        warnings=load_problems(warnings) if warnings else (),
-        attempts=attempts,
-        started=started,
-        ended=ended,
-        tenant_job=TenantJob(id=job_id, base_url=job_url, phase=job_phase) if job_id is not None else None,
-        revision=revision,
-    )
-
-
-def _job(row: AnyRow, steps: tuple[Step, ...]) -> Job:
-    (_, job_id, tenant, kind, status, options, request, created, started, ended, message, *rest) = row
-    (error_status, reason, assumed, requested_by, owner, epoch, revision, *rest) = rest
-    task_id, lease_until, keep_on_abort, retries, callback_url, edges, callback_attempts, *_ = rest
-    return Job(
-        id=job_id,
-        tenant=tenant,
-        kind=JobKind(kind),
-        status=JobStatus(status),
-        options=load_options(options),
-        request=load_request(request),
-        steps=steps,
-        created=created,
-        started=started,
-        ended=ended,
-        message=message,
-        error_status=error_status,
-        reason=reason,
-        assumed=assumed,
-        requested_by=requested_by,
-        owner=owner,
-        epoch=epoch,
-        revision=revision,
-        task_id=task_id,
-        lease_until=lease_until,
-        keep_on_abort=keep_on_abort,
-        retries=retries,
-        callback_url=callback_url,
-        edges=load_edges(edges),
-        callback_attempts=callback_attempts,
-    )
+def ref_from(row: AnyRow) -> JobRef:
+    """The reference of a row of REF_COLUMNS."""
+    return JobRef(id=row.id, tenant=row.tenant_id, kind=JobKind(row.kind), task_id=row.task_id)
 
 
 def steps_of(connection: Connection, seq: int) -> tuple[Step, ...]:
     """The steps of the job with that `seq`, in plan order."""
-    return tuple(map(_step, connection.execute(_STEPS_OF_ONE, {"seq": seq})))
+    return tuple(step_from(StepRecord._make(row)) for row in connection.execute(_STEPS_OF_ONE, {"seq": seq}))
 
 
 def steps_by_job(connection: Connection, seqs: Sequence[int]) -> dict[int, tuple[Step, ...]]:
@@ -118,44 +184,54 @@ def steps_by_job(connection: Connection, seqs: Sequence[int]) -> dict[int, tuple
     found: dict[int, list[Step]] = defaultdict(list)
     for start in range(0, len(seqs), _MOST_AT_ONCE):
         for row in connection.execute(_STEPS_OF_MANY, {"seqs": seqs[start : start + _MOST_AT_ONCE]}):
-            found[row[0]].append(_step(row))
+            record = StepRecord._make(row)
+            found[record.job_seq].append(step_from(record))
     return {seq: tuple(steps) for seq, steps in found.items()}
 
 
 def job_of(connection: Connection, row: AnyRow) -> Job:
-    """The job of a row of JOB_COLUMNS, with its steps."""
-    return _job(row, steps_of(connection, row[0]))
+    """The job of a row that begins with JOB_COLUMNS; its steps are read."""
+    job = JobRecord.of(row)
+    return job_from(job, steps_of(connection, job.seq))
 
 
-def steps_as_json(jobs: FromClause) -> ScalarSelect[str]:
-    """All steps of a job, as a column of a statement of PostgreSQL. `job_with` reads it."""
-    rows = func.json_agg(func.json_build_array(*STEP_COLUMNS))
-    return select(cast(rows, Text)).where(_s.job_seq == jobs.c.seq).scalar_subquery()
+def jobs_of_rows(connection: Connection, rows: Iterable[AnyRow]) -> list[Job]:
+    """The jobs of rows of JOB_COLUMNS, in the order of the rows; their steps are read."""
+    jobs = [JobRecord.of(row) for row in rows]
+    steps = steps_by_job(connection, [job.seq for job in jobs])
+    return [job_from(job, steps.get(job.seq, ())) for job in jobs]
 
 
-def job_with(row: AnyRow, steps: str | None) -> Job:
-    """The job of a row that begins with JOB_COLUMNS, and its steps."""
-    found: list[list[Any]] = orjson.loads(steps or "[]")
-    return _job(row, tuple(map(_step, sorted(found, key=itemgetter(1)))))
+def insert_steps(connection: Connection, seq: int, steps: Sequence[Step]) -> None:
+    """Adds the steps of the job with that `seq`, with the revision that each has."""
+    if steps:
+        connection.execute(_INSERT_STEPS, [{"job_seq": seq, **row} for row in step_rows(steps)])
 
 
-def jobs_from(connection: Connection, rows: Iterable[AnyRow]) -> list[Job]:
-    """The jobs of rows of JOB_COLUMNS, with their steps, in the order of the rows."""
-    rows = list(rows)
-    steps = steps_by_job(connection, [row[0] for row in rows])
-    return [_job(row, steps.get(row[0], ())) for row in rows]
+def replace_steps(connection: Connection, seq: int, steps: Sequence[Step], revision: int) -> None:
+    """Puts those in the place of all steps of the job, stamped with the revision."""
+    connection.execute(_DELETE_STEPS, {"at_seq": seq})
+    insert_steps(connection, seq, [replace(step, revision=revision) for step in steps])
 
 
-def ref_from(row: AnyRow | None) -> JobRef | None:
-    """The reference of a row of REF_COLUMNS, None for None."""
-    if row is None:
-        return None
-    job_id, tenant, kind, task_id = row
-    return JobRef(id=job_id, tenant=tenant, kind=JobKind(kind), task_id=task_id)
+def update_steps(connection: Connection, seq: int, steps: Sequence[Step], revision: int) -> None:
+    """Writes what changes of those steps, and stamps them with the revision."""
+    if steps:
+        keys = [{"at_seq": seq, "at_pos": step.pos, "revision": revision, **step_changes(step)} for step in steps]
+        connection.execute(_UPDATE_STEP, keys)
 
 
-def step_values(step: Step, revision: int) -> dict[str, object]:
-    """The columns of a step that change while it is carried out."""
+def step_rows(steps: Sequence[Step]) -> list[dict[str, object]]:
+    """All columns of those steps but the job's `seq`, with the revision that each has."""
+    return [{**_identity(step), "revision": step.revision, **step_changes(step)} for step in steps]
+
+
+def _identity(step: Step) -> dict[str, object]:
+    return {"pos": step.pos, "module_id": step.change.id, "action": step.change.action.value}
+
+
+def step_changes(step: Step) -> dict[str, object]:
+    """The columns of a step that change while it runs, but its revision."""
     tenant_job = step.tenant_job
     return {
         "from_id": step.change.from_id,
@@ -170,5 +246,90 @@ def step_values(step: Step, revision: int) -> dict[str, object]:
         "tenant_job_id": tenant_job and tenant_job.id,
         "tenant_job_url": tenant_job and tenant_job.base_url,
         "tenant_job_phase": tenant_job and tenant_job.phase,
-        "revision": revision,
     }
+
+
+_RECENT = 64
+"""How many texts are remembered: a job that runs is read again and again, and its request does not change."""
+
+_OPTION_NAMES = frozenset(field.name for field in fields(InstallOptions))
+
+
+def dump_options(options: InstallOptions) -> str:
+    """A JSON object of all options."""
+    return orjson.dumps(options).decode()
+
+
+@lru_cache(_RECENT)
+def load_options(text: str) -> InstallOptions:
+    """Options that this version does not know are passed over; those that are missing get their defaults."""
+    return InstallOptions(**{name: value for name, value in orjson.loads(text).items() if name in _OPTION_NAMES})
+
+
+def dump_request(request: Sequence[Change] | None) -> str | None:
+    """A JSON array of changes, None for an upgrade."""
+    return None if request is None else orjson.dumps(tuple(request)).decode()
+
+
+@lru_cache(_RECENT)
+def load_request(text: str | None) -> tuple[Change, ...] | None:
+    """The reverse of `dump_request`."""
+    if text is None:
+        return None
+    return tuple(
+        Change(id=entry["id"], action=Action(entry["action"]), from_id=entry["from_id"]) for entry in orjson.loads(text)
+    )
+
+
+def dump_edges(edges: Sequence[tuple[int, int]]) -> str | None:
+    """A JSON array of pairs, None if there are none."""
+    return orjson.dumps(tuple(edges)).decode() if edges else None
+
+
+@lru_cache(_RECENT)
+def load_edges(text: str | None) -> tuple[tuple[int, int], ...]:
+    """The reverse of `dump_edges`."""
+    return tuple((before, after) for before, after in orjson.loads(text)) if text else ()
+
+
+def dump_headers(headers: Mapping[str, str]) -> str | None:
+    """A JSON object, None if there are none."""
+    return orjson.dumps(dict(headers)).decode() if headers else None
+
+
+def load_headers(text: str | None) -> dict[str, str]:
+    """The reverse of `dump_headers`."""
+    return dict(orjson.loads(text)) if text else {}
+
+
+def dump_problems(problems: Sequence[Problem]) -> str | None:
+    """A JSON array of errors or warnings, None if there are none."""
+    if not problems:
+        return None
+    try:
+        return orjson.dumps(tuple(problems)).decode()
+    except TypeError:  # half a surrogate pair
+        return orjson.dumps(tuple(map(_storable_problem, problems))).decode()
+
+
+def storable(text: str | None) -> str | None:
+    """The words of a module without what a database refuses: NUL (PostgreSQL), half a surrogate pair (both)."""
+    return None if text is None else text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _storable_problem(problem: Problem) -> Problem:
+    parameters = tuple(
+        Parameter(key=storable(one.key) or "", value=storable(one.value) or "") for one in problem.parameters
+    )
+    words, kind, code = storable(problem.message), storable(problem.type), storable(problem.code)
+    return Problem(message=words or "", type=kind, code=code, parameters=parameters)
+
+
+def load_problems(text: str | None) -> tuple[Problem, ...]:
+    """The reverse of `dump_problems`."""
+    return tuple(_problem(entry) for entry in orjson.loads(text)) if text else ()
+
+
+def _problem(entry: dict[str, Any]) -> Problem:
+    parameters = tuple(Parameter(**parameter) for parameter in entry["parameters"])
+    return Problem(message=entry["message"], type=entry["type"], code=entry["code"], parameters=parameters)

@@ -1,97 +1,201 @@
-"""The store, put together from its parts, and what is in it from the start."""
+"""The store on any SQL database: which operation each method of the port is, and which kind of transaction it takes."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import IntegrityError
 
-from okapi_install.adapters.store.claims import ClaimPart
-from okapi_install.adapters.store.counters import CounterPart
-from okapi_install.adapters.store.discovery import DiscoveryPart
-from okapi_install.adapters.store.engine import check_file, make_engine
-from okapi_install.adapters.store.history import HistoryPart
-from okapi_install.adapters.store.jobs import JobPart
-from okapi_install.adapters.store.queries import QueryPart
-from okapi_install.adapters.store.registry import RegistryPart
+from okapi_install.adapters.store import claims, jobs, metrics, queries, registry, upkeep
+from okapi_install.adapters.store import tenants as tenancy
+from okapi_install.adapters.store.engine import check_file
+from okapi_install.adapters.store.metrics import UnwrittenTimings
 from okapi_install.adapters.store.tables import TENANTS
-from okapi_install.adapters.store.tenants import TenantPart
-from okapi_install.adapters.store.transactions import Database, glance
-from okapi_install.adapters.store.upkeep import UpkeepPart
-from okapi_install.domain.errors import NotFound, StoreUnavailable, UserError
-from okapi_install.domain.modules.descriptors import ModuleDescriptor
+from okapi_install.adapters.store.transactions import Database, OnDatabase, glance, snapshot, write
+from okapi_install.domain.errors import LostJob, StoreUnavailable, UserError
+from okapi_install.domain.jobs import Job, JobStatus, check_transition
+from okapi_install.domain.messages import message
 from okapi_install.service.metrics import Meters
-from okapi_install.service.ports import Beat, Census, Claim, Ending, JobRef, Progress, Store, Tenant
+from okapi_install.service.ports import (
+    Beat,
+    Census,
+    Claim,
+    Durations,
+    Ending,
+    Instance,
+    JobRef,
+    NewJob,
+    Progress,
+    RegistryDelta,
+    Tenant,
+)
 
 _ANY_TENANT = select(TENANTS.c.id).limit(1)
-SUPERTENANT = Tenant(id="supertenant", name="supertenant", description="Okapi built-in super tenant")
 
 
-class SqlStore(
-    RegistryPart, TenantPart, DiscoveryPart, JobPart, ClaimPart, QueryPart, HistoryPart, UpkeepPart, CounterPart
-):
-    """The Store of ports.py on an SQL database whose tables are there (see schema.py)."""
+def _look(connection: Connection) -> None:
+    connection.execute(_ANY_TENANT)
+
+
+class SqlStore(OnDatabase):
+    """A Store (see service/ports) on a database whose tables are there, by what SQLite and PostgreSQL both can do."""
 
     def __init__(self, engine: Engine, meters: Meters | None = None) -> None:
         super().__init__(Database(engine, meters))
         self.engine = engine
+        self._timings = UnwrittenTimings()
 
-    def check(self) -> None:
-        """See Store.check. It reads a table, so that a server without our tables does not pass."""
-        self._look()
-        if self.engine.dialect.name == "sqlite":
-            check_file(self.engine)
+    add_modules = write(registry.add_modules)
+    remove_module = write(registry.remove_module)
+    descriptors = snapshot(registry.descriptors)
+    instances = glance(registry.instances)
+    remove_instances = write(registry.remove_instances)
+    put_env = write(registry.put_env)
+    env = glance(registry.env)
+    remove_env = write(registry.remove_env)
+    _head = glance(registry.head)
+    _changes_since = snapshot(registry.changes_since)
+    _add_instance = write(registry.add_instance)
 
-    @glance
-    def _look(self, connection: Connection) -> None:
-        connection.execute(_ANY_TENANT)
+    put_tenant = write(tenancy.put_tenant)
+    tenant = glance(tenancy.one_tenant)
+    tenants = glance(tenancy.all_tenants)
+    remove_tenant = write(tenancy.remove_tenant)
+    enabled = snapshot(tenancy.enabled)
+    users_of = glance(tenancy.users_of)
+    enabled_anywhere = glance(tenancy.enabled_anywhere)
+    _add_tenant = write(tenancy.add_tenant)
 
-    def beat(self, worker: str, lease: float) -> list[Beat]:
-        """See JobStore.beat. With it goes what was learned since the last one."""
-        beats = super().beat(worker, lease)
-        self.write_durations()
-        return beats
+    tenant_state = glance(queries.tenant_state)
+    job_of_key = snapshot(queries.job_of_key)
+    revision = glance(queries.revision)
+    jobs_of = snapshot(queries.jobs_of)
+    find_jobs = snapshot(queries.find_jobs)
+    abort = write(jobs.abort)
+    end_queued = write(jobs.end_queued)
+    retry = write(jobs.retry)
+    _add_job = write(jobs.add)
+    _glimpse = glance(queries.job)
+    _job = snapshot(queries.job)
+
+    replan = write(claims.replan)
+    end_abort = write(claims.end_abort)
+    standing = glance(claims.standing)
+    release = write(claims.release)
+    _claim = write(claims.claim)
+    _save = write(claims.save)
+    _finish = write(claims.finish)
+
+    leave = write(upkeep.leave)
+    disown = write(upkeep.disown)
+    sweep = write(upkeep.sweep)
+    due_callbacks = write(upkeep.due_callbacks)
+    callback_done = write(upkeep.callback_done)
+    purge_complete = write(upkeep.purge_complete)
+    add_counts = write(metrics.add_counts)
+    counts = glance(metrics.counts)
+    _beat = write(upkeep.beat)
+    _census = snapshot(metrics.census)
+    _durations = glance(metrics.durations)
+    _record_timings = write(metrics.record_timings)
+    _look = glance(_look)
+
+    def registry_since(self, seq: int) -> RegistryDelta:
+        """What changed. Mostly nothing has, and one statement tells so."""
+        if seq > 0 and self._head() == seq:
+            return RegistryDelta(seq=seq, changes=())
+        return self._changes_since(seq)
+
+    def add_instance(self, instance: Instance) -> None:
+        """Raises UserError if there is an instance of that id."""
+        try:
+            self._add_instance(instance)
+        except IntegrityError:
+            raise UserError(message(10809, instance.inst_id)) from None
+
+    def add_tenant(self, tenant: Tenant, enabled: Sequence[str] = ()) -> None:
+        """Raises UserError if there is one of that id."""
+        try:
+            self._add_tenant(tenant, enabled)
+        except IntegrityError:
+            raise UserError(message(10400, tenant.id)) from None
+
+    def add_job(self, job: NewJob, *, most_waiting: int) -> Job:
+        """Adds it as queued, or gives the one of its key. Raises as `jobs.add`."""
+        return self._add_job(job, most_waiting)
+
+    def job(self, job_id: str, tenant_id: str | None = None) -> Job:
+        """One job with its steps. Mostly two statements read it; a transaction is for when it changes between them."""
+        seen = self._glimpse(job_id, tenant_id)
+        if seen.steps and all(step.revision <= seen.revision for step in seen.steps):
+            return seen
+        return self._job(job_id, tenant_id)
+
+    def claim(self, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
+        """The claim of a queued job, or of one whose lease has run out; None if it cannot be had."""
+        try:
+            return self._claim(job_id, worker, task_id, lease)
+        except IntegrityError:  # another job of the tenant became active between the check and the write
+            return None
+
+    def save(self, claim: Claim, progress: Progress) -> int:
+        """Writes progress of a running job; the new revision. Raises LostJob."""
+        try:
+            return self._save(claim, progress)
+        except IntegrityError:
+            raise LostJob(claim.job.id) from None  # the tenant was removed meanwhile
 
     def finish(self, claim: Claim, ending: Ending, progress: Progress) -> JobRef | None:
-        """See JobStore.finish. What was learned is written at once, unless that was done a moment ago."""
-        following = super().finish(claim, ending, progress)
-        if self.learned.due(time.monotonic()):
+        """Ends a running job; the tenant's next one. Timings are written at once, unless that was done a moment ago.
+        Raises LostJob.
+        """
+        check_transition(JobStatus.RUNNING, ending.status)
+        try:
+            following, timings = self._finish(claim, ending, progress)
+        except IntegrityError:
+            raise LostJob(claim.job.id) from None  # the tenant was removed meanwhile
+        self._timings.add(timings)
+        if self._timings.due(time.monotonic()):
             with suppress(StoreUnavailable):
-                self.write_durations()
+                self._write_timings()
         return following
 
+    def beat(self, worker: str, lease: float) -> list[Beat]:
+        """Renews the leases of the worker's jobs. With it go the timings since the last one."""
+        beats = self._beat(worker, lease)
+        self._write_timings()
+        return beats
+
+    def durations(self, products: Collection[str]) -> dict[tuple[str, str], Durations]:
+        """How long steps took before, those of this process included."""
+        self._write_timings()
+        return self._durations(products)
+
     def census(self) -> Census:
-        """See JobStore.census."""
-        self.write_durations()
-        return super().census()
+        """Numbers for the metrics."""
+        self._write_timings()
+        return self._census()
+
+    def check(self) -> None:
+        """Raises StoreUnavailable unless it answers. A table is read: a database without our tables does not pass."""
+        self._look()
+        check_file(self.engine)
 
     def dispose(self) -> None:
-        """See Store.dispose."""
+        """Writes what is left to write, and closes the connections."""
         with suppress(StoreUnavailable):
-            self.write_durations()
+            self._write_timings()
         self.engine.dispose()
 
-
-def open_store(url: str, *, pool_size: int = 6, meters: Meters | None = None) -> SqlStore:
-    """The store of that database, without looking into it. For greenlets, monkey-patch before this is imported.
-
-    Raises:
-        InternalError: the URL is not usable.
-    """
-    return SqlStore(make_engine(url, pool_size=pool_size), meters)
-
-
-def ensure_builtin(store: Store, okapi: ModuleDescriptor) -> None:
-    """Sees to it that the module of the service itself is there, and the super tenant that has it enabled.
-
-    May be called by several processes at once, any number of times. Where all is there it only reads, so that a
-    process can start while the store takes no changes.
-    """
-    if store.descriptors([okapi.id]).get(okapi.id) != okapi:
-        store.add_modules([okapi])
-    with suppress(NotFound):
-        store.tenant(SUPERTENANT.id)
-        return
-    with suppress(UserError):  # another process was faster
-        store.add_tenant(SUPERTENANT, [okapi.id])
+    def _write_timings(self) -> None:
+        timings = self._timings.take()
+        if not timings:
+            return
+        try:
+            self._record_timings(timings)
+        except StoreUnavailable:
+            self._timings.merge(timings.items())
+            raise

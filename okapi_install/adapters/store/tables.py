@@ -64,7 +64,6 @@ class RegistryLogRow(Row):
     __table_args__ = ({"sqlite_autoincrement": True},)
     seq: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=True)
     module_id: Mapped[str] = mapped_column(Text)
-    removed: Mapped[bool]
 
 
 class TenantRow(Row):
@@ -149,7 +148,6 @@ class JobRow(Row):
     idempotency_key: Mapped[str | None] = mapped_column(Text)
     request_digest: Mapped[str | None] = mapped_column(Text)
     callback_url: Mapped[str | None] = mapped_column(Text)
-    callback_state: Mapped[str | None] = mapped_column(String(16))
     callback_attempts: Mapped[int] = mapped_column(default=0)
     callback_due: Mapped[float | None] = mapped_column(Double, index=True)
     assumed: Mapped[str] = mapped_column(Text, default="")
@@ -206,7 +204,6 @@ class LeftoverRow(Row):
     module_id: Mapped[str] = mapped_column(Text, primary_key=True)
     product: Mapped[str] = mapped_column(Text)
     text: Mapped[str] = mapped_column(Text)
-    at: Mapped[float] = mapped_column(Double)
 
 
 class WorkerRow(Row):

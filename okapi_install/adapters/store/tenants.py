@@ -5,86 +5,92 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select
-from sqlalchemy.exc import IntegrityError
 
+from okapi_install.adapters.store.expressions import ignoring, replacing
+from okapi_install.adapters.store.rows import AnyRow
 from okapi_install.adapters.store.tables import ENABLED, JOBS, TENANTS
-from okapi_install.adapters.store.transactions import StorePart, glance, snapshot, write
-from okapi_install.adapters.store.upserts import ignoring, replacing
-from okapi_install.domain.errors import NotFound, UserError
-from okapi_install.domain.messages import message
+from okapi_install.domain.errors import NotFound
 from okapi_install.service.ports import Tenant
 
 _t, _e = TENANTS.c, ENABLED.c
 _ALL = select(_t.id, _t.name, _t.description).order_by(_t.id)
 _ONE = _ALL.where(_t.id == bindparam("tenant"))
 _PUT, _ENABLE = replacing(TENANTS), ignoring(ENABLED)
+_DISABLE = delete(ENABLED).where(_e.tenant_id == bindparam("of_tenant"), _e.module_id == bindparam("of_module"))
 _LOCK_JOBS = select(JOBS.c.seq).where(JOBS.c.tenant_id == bindparam("tenant")).order_by(JOBS.c.seq).with_for_update()
 _REMOVE = delete(TENANTS).where(_t.id == bindparam("tenant"))
 _ENABLED_OF = select(_e.module_id).where(_e.tenant_id == bindparam("tenant"))
 _USERS_OF = select(_e.tenant_id).where(_e.module_id == bindparam("module"))
-_ANYWHERE = select(_e.module_id, func.min(_e.tenant_id)).group_by(_e.module_id)
+_ANYWHERE = select(_e.module_id, func.min(_e.tenant_id).label("tenant_id")).group_by(_e.module_id)
 
 
-class TenantPart(StorePart):
-    """Tenants."""
+def add_tenant(connection: Connection, tenant: Tenant, modules: Sequence[str] = ()) -> None:
+    """Adds it with those modules enabled. Raises IntegrityError if there is one of that id."""
+    connection.execute(insert(TENANTS), _columns(tenant))
+    enable(connection, tenant.id, modules)
 
-    def add_tenant(self, tenant: Tenant, enabled: Sequence[str] = ()) -> None:
-        """See RegistryStore.add_tenant."""
-        try:
-            self._add_tenant(tenant, enabled)
-        except IntegrityError:
-            raise UserError(message(10400, tenant.id)) from None
 
-    @write
-    def put_tenant(self, connection: Connection, tenant: Tenant) -> None:
-        """See RegistryStore.put_tenant."""
-        _PUT.run(connection, [_columns(tenant)])
+def put_tenant(connection: Connection, tenant: Tenant) -> None:
+    """Adds it, or replaces name and description."""
+    _PUT.run(connection, [_columns(tenant)])
 
-    @glance
-    def tenant(self, connection: Connection, tenant_id: str) -> Tenant:
-        """See RegistryStore.tenant."""
-        row = connection.execute(_ONE, {"tenant": tenant_id}).one_or_none()
-        if row is None:
-            raise NotFound(tenant_id)
-        return Tenant(id=row.id, name=row.name, description=row.description)
 
-    @glance
-    def tenants(self, connection: Connection) -> list[Tenant]:
-        """See RegistryStore.tenants."""
-        return sorted(
-            (Tenant(id=row.id, name=row.name, description=row.description) for row in connection.execute(_ALL)),
-            key=lambda tenant: tenant.id,
-        )
+def one_tenant(connection: Connection, tenant_id: str) -> Tenant:
+    """Raises NotFound."""
+    row = connection.execute(_ONE, {"tenant": tenant_id}).one_or_none()
+    if row is None:
+        raise NotFound(tenant_id)
+    return _tenant(row)
 
-    @write
-    def remove_tenant(self, connection: Connection, tenant_id: str) -> None:
-        """See RegistryStore.remove_tenant. Its jobs are locked first, in the order in which their workers lock."""
-        connection.execute(_LOCK_JOBS, {"tenant": tenant_id}).all()
-        if connection.execute(_REMOVE, {"tenant": tenant_id}).rowcount == 0:
-            raise NotFound(tenant_id)
 
-    @snapshot
-    def enabled(self, connection: Connection, tenant_id: str) -> list[str]:
-        """See RegistryStore.enabled."""
-        modules = sorted(connection.scalars(_ENABLED_OF, {"tenant": tenant_id}))
-        if not modules and connection.execute(_ONE, {"tenant": tenant_id}).one_or_none() is None:
-            raise NotFound(tenant_id)
-        return modules
+def all_tenants(connection: Connection) -> list[Tenant]:
+    """All, by id as Python sorts them: databases differ."""
+    return sorted(map(_tenant, connection.execute(_ALL)), key=lambda tenant: tenant.id)
 
-    @glance
-    def users_of(self, connection: Connection, module_id: str) -> list[str]:
-        """See RegistryStore.users_of."""
-        return sorted(connection.scalars(_USERS_OF, {"module": module_id}))
 
-    @glance
-    def enabled_anywhere(self, connection: Connection) -> dict[str, str]:
-        """See RegistryStore.enabled_anywhere."""
-        return dict(connection.execute(_ANYWHERE).all())
+def remove_tenant(connection: Connection, tenant_id: str) -> None:
+    """Raises NotFound. The tenant's jobs are locked first, in the order in which their workers lock."""
+    connection.execute(_LOCK_JOBS, {"tenant": tenant_id}).all()
+    if connection.execute(_REMOVE, {"tenant": tenant_id}).rowcount == 0:
+        raise NotFound(tenant_id)
 
-    @write
-    def _add_tenant(self, connection: Connection, tenant: Tenant, enabled: Sequence[str]) -> None:
-        connection.execute(insert(TENANTS), _columns(tenant))
-        _ENABLE.run(connection, [{"tenant_id": tenant.id, "module_id": module} for module in enabled])
+
+def enabled(connection: Connection, tenant_id: str) -> list[str]:
+    """Ids of the enabled modules, sorted. Raises NotFound if there is no such tenant."""
+    modules = enabled_of(connection, tenant_id)
+    if not modules:
+        one_tenant(connection, tenant_id)
+    return modules
+
+
+def enabled_of(connection: Connection, tenant_id: str) -> list[str]:
+    """Ids of the enabled modules, sorted; none if there is no such tenant."""
+    return sorted(connection.scalars(_ENABLED_OF, {"tenant": tenant_id}))
+
+
+def users_of(connection: Connection, module_id: str) -> list[str]:
+    """Ids of the tenants that have it enabled, sorted."""
+    return sorted(connection.scalars(_USERS_OF, {"module": module_id}))
+
+
+def enabled_anywhere(connection: Connection) -> dict[str, str]:
+    """Every enabled module id and one tenant that has it."""
+    return {row.module_id: row.tenant_id for row in connection.execute(_ANYWHERE)}
+
+
+def enable(connection: Connection, tenant_id: str, modules: Sequence[str]) -> None:
+    """Enables them; those that are enabled already stay so."""
+    _ENABLE.run(connection, [{"tenant_id": tenant_id, "module_id": module} for module in modules])
+
+
+def disable(connection: Connection, tenant_id: str, modules: Sequence[str]) -> None:
+    """Disables them."""
+    if modules:
+        connection.execute(_DISABLE, [{"of_tenant": tenant_id, "of_module": module} for module in modules])
+
+
+def _tenant(row: AnyRow) -> Tenant:
+    return Tenant(id=row.id, name=row.name, description=row.description)
 
 
 def _columns(tenant: Tenant) -> dict[str, object]:

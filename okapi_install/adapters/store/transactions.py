@@ -1,25 +1,23 @@
-"""Runs each method of the store as one transaction, and again where that is safe.
+"""Runs operations on a connection as transactions, again where that is safe, and turns what the database library raises
+into this program's errors, without secrets or SQL.
 
 `write` is for changes; `snapshot` reads several statements from one moment; `glance` runs one statement.
 """
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import update_wrapper
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, exc
 from sqlalchemy.pool import QueuePool
 
 from okapi_install.adapters.store.engine import BEGIN_OPTION, POOL_WAIT, connected
-from okapi_install.adapters.store.faults import DatabaseFailure, fault, worth_repeating
-from okapi_install.adapters.store.learned import Learned
-from okapi_install.domain.errors import InternalError
+from okapi_install.domain.errors import InternalError, StoreNotWritable, StoreUnavailable
 from okapi_install.service.metrics import STORE_ERRORS, Meters
 from okapi_install.service.worker.fair_limit import FairLimit
 
@@ -41,10 +39,6 @@ class Database:
         self.engine = engine
         self._meters = meters or Meters()
         sqlite = engine.dialect.name == "sqlite"
-        self.at_once = not sqlite
-        """Whether one statement can change several tables. What follows such a statement stands alone: a read of what
-        only the owner of a claim changes, or a figure that may be lost.
-        """
         self._places = FairLimit(cast(QueuePool, engine.pool).size())
         self._guard: AbstractContextManager[object] = _sqlite_writer if sqlite else nullcontext()
         self._writes, self._snapshots, self._glances = _sqlite_ways(engine) if sqlite else _postgresql_ways(engine)
@@ -107,7 +101,7 @@ def _commit(connection: Connection) -> None:
     """A connection that breaks here leaves it open whether it was committed: that must not be done a second time."""
     try:
         connection.commit()
-    except DBAPIError as error:
+    except exc.DBAPIError as error:
         if error.connection_invalidated:
             raise fault(error) from error
         raise
@@ -131,44 +125,115 @@ def _last_time(once: Callable[[], T]) -> T:
         raise fault(error) from error
 
 
-class StorePart:
-    """A group of the store's methods. Each takes a connection, and `write` and its like make it a method without."""
+class OnDatabase:
+    """What has a database, and operations on it as its methods."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.learned = Learned()
 
 
-S = TypeVar("S", bound=StorePart)
+def write(operation: Callable[Concatenate[Connection, P], T]) -> Callable[Concatenate[OnDatabase, P], T]:
+    """The operation as a method: one transaction that may change something."""
+
+    def method(self: OnDatabase, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.database.write(lambda connection: operation(connection, *args, **kwargs))
+
+    return method
 
 
-def _named_after(method: Callable[..., object], transaction: Callable[P, T]) -> Callable[P, T]:
-    update_wrapper(transaction, method)
-    return transaction
+def snapshot(operation: Callable[Concatenate[Connection, P], T]) -> Callable[Concatenate[OnDatabase, P], T]:
+    """The operation as a method: one transaction that reads."""
+
+    def method(self: OnDatabase, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.database.snapshot(lambda connection: operation(connection, *args, **kwargs))
+
+    return method
 
 
-def write(method: Callable[Concatenate[S, Connection, P], T]) -> Callable[Concatenate[S, P], T]:
-    """The method as one transaction that may change something."""
+def glance(operation: Callable[Concatenate[Connection, P], T]) -> Callable[Concatenate[OnDatabase, P], T]:
+    """The operation as a method: each statement is a transaction of its own."""
 
-    def transaction(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.database.write(lambda connection: method(self, connection, *args, **kwargs))
+    def method(self: OnDatabase, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.database.glance(lambda connection: operation(connection, *args, **kwargs))
 
-    return _named_after(method, transaction)
-
-
-def snapshot(method: Callable[Concatenate[S, Connection, P], T]) -> Callable[Concatenate[S, P], T]:
-    """The method as one transaction that reads."""
-
-    def transaction(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.database.snapshot(lambda connection: method(self, connection, *args, **kwargs))
-
-    return _named_after(method, transaction)
+    return method
 
 
-def glance(method: Callable[Concatenate[S, Connection, P], T]) -> Callable[Concatenate[S, P], T]:
-    """The method as one statement."""
+DatabaseFailure = (exc.DBAPIError, exc.TimeoutError, TimeoutError)
+"""What a transaction may raise that `fault` can judge."""
 
-    def transaction(self: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return self.database.glance(lambda connection: method(self, connection, *args, **kwargs))
+_CONFLICTS = {"40001", "40P01", "55P03"}
+"""PostgreSQL's serialization failure, deadlock, and lock not available: everything was rolled back."""
 
-    return _named_after(method, transaction)
+_READ_ONLY = "25006"
+_NOT_WRITABLE = {"53100", _READ_ONLY}
+"""PostgreSQL's disk full, and a write in a read-only transaction: a server that is set so, recovers or stands by."""
+
+_NOT_WRITABLE_SQLITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR_WRITE}
+"""The last one is what a connection says that was there when its disk became read-only."""
+
+_TLS_CAUSES = {
+    "does not support SSL": "the database server has no TLS",
+    "does not match host name": "the TLS certificate of the database server is for another host name",
+    "certificate verify failed": "the TLS certificate of the database server is not signed by a trusted authority",
+    "root certificate file": "the file of trusted TLS authorities cannot be read",
+    "SSL error": "the TLS connection to the database server failed",
+}
+"""libpq's words, and ours. The first that fits is taken."""
+
+_GONE = (exc.OperationalError, exc.InterfaceError, exc.InternalError)
+
+
+def worth_repeating(error: Exception) -> bool:
+    """Whether the transaction was rolled back for a cause that may be gone at once: a stale connection, a conflict."""
+    if not isinstance(error, exc.DBAPIError):
+        return False
+    return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _CONFLICTS
+
+
+def fault(error: Exception) -> Exception:
+    """The error to raise instead. Violations of constraints stay as they are: the statement's author expects them."""
+    if isinstance(error, exc.IntegrityError):
+        return error
+    if isinstance(error, (exc.TimeoutError, TimeoutError)):
+        return StoreUnavailable("The store is not available: all connections are in use")
+    if isinstance(error, exc.DBAPIError) and _not_writable(error.orig):
+        return StoreNotWritable(f"The store takes no changes: {_cause(error)}")
+    if isinstance(error, exc.DBAPIError) and (error.connection_invalidated or isinstance(error, _GONE)):
+        return StoreUnavailable(f"The store is not available: {_cause(error)}")
+    return InternalError(f"The store failed: {_name(error)}")
+
+
+def _name(error: Exception) -> str:
+    """What kind of fault it is: what the server says of a bad statement may hold values of it."""
+    original = error.orig if isinstance(error, exc.DBAPIError) else error
+    return str(original) if isinstance(original, sqlite3.Error) else type(original).__name__
+
+
+def _not_writable(error: BaseException | None) -> bool:
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", 0)
+        return bool({code, code & 0xFF} & _NOT_WRITABLE_SQLITE)
+    return getattr(error, "sqlstate", None) in _NOT_WRITABLE
+
+
+def _cause(error: exc.DBAPIError) -> str:
+    if isinstance(error.orig, sqlite3.Error):
+        return _sqlite_cause(error.orig)
+    if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
+        return "the database is read-only"  # PostgreSQL names the statement: SELECT, for one that changes something
+    diagnosis = getattr(error.orig, "diag", None)
+    return getattr(diagnosis, "message_primary", None) or _tls_cause(error) or "the database server does not answer"
+
+
+def _tls_cause(error: exc.DBAPIError) -> str | None:
+    """Why no encrypted connection came about, if that was the cause. libpq's text also names hosts, ports and users."""
+    text = str(error.orig)
+    causes = [words for pattern, words in _TLS_CAUSES.items() if pattern in text]
+    return f"{causes[0]}. The TLS rules are sslmode and sslrootcert of the database URL" if causes else None
+
+
+def _sqlite_cause(error: sqlite3.Error) -> str:
+    """Its words, and which "disk I/O error" it was, for they are many."""
+    code, name = getattr(error, "sqlite_errorcode", 0), getattr(error, "sqlite_errorname", "")
+    return f"{error} ({name})" if code & 0xFF == sqlite3.SQLITE_IOERR else str(error)

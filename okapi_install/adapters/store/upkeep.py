@@ -7,12 +7,17 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, delete, null, or_, select, update
 
-from okapi_install.adapters.store.clock import db_now
-from okapi_install.adapters.store.rows import JOB_COLUMNS, REF_COLUMNS, jobs_from, ref_from
+from okapi_install.adapters.store.expressions import (
+    OWNED,
+    db_now,
+    has_status,
+    is_active,
+    is_complete,
+    turn_has_come,
+    upserting,
+)
+from okapi_install.adapters.store.rows import JOB_COLUMNS, REF_COLUMNS, jobs_of_rows, ref_from
 from okapi_install.adapters.store.tables import JOBS, WORKERS
-from okapi_install.adapters.store.transactions import StorePart, write
-from okapi_install.adapters.store.turns import has_status, is_active, is_complete, turn_has_come
-from okapi_install.adapters.store.upserts import upserting
 from okapi_install.domain.jobs import Job, JobStatus
 from okapi_install.service.ports import Beat, JobRef
 
@@ -35,16 +40,7 @@ _WORKER = upserting(
 )
 _FORGET_WORKERS = delete(WORKERS).where(WORKERS.c.beat_at < db_now() - _WORKER_FORGOTTEN)
 _LEAVE = delete(WORKERS).where(WORKERS.c.name == bindparam("worker"))
-_DISOWN = (
-    update(JOBS)
-    .where(
-        _j.id == bindparam("job_id"),
-        _j.owner == bindparam("worker"),
-        _j.epoch == bindparam("held"),
-        is_active(),
-    )
-    .values(lease_until=0.0)
-)
+_DISOWN = update(JOBS).where(OWNED, is_active()).values(lease_until=0.0)
 
 
 def _skipping_locked(statement: Select[tuple[int]]) -> Select[tuple[int]]:
@@ -80,57 +76,49 @@ _TAKE_CALLBACKS = (
 _CALLBACK_DONE = (
     update(JOBS)
     .where(_j.id == bindparam("job_id"), is_complete())
-    .values(callback_state=bindparam("state"), callback_due=db_now() + bindparam("retry_in"))
+    .values(callback_due=db_now() + bindparam("retry_in"))
 )
 _OLD = and_(is_complete(), _j.ended < db_now() - bindparam("older_than"), _j.callback_due.is_(null()))
 _PURGE = delete(JOBS).where(_OLD)
 
 
-class UpkeepPart(StorePart):
-    """Heartbeats, sweeps, callbacks, removal."""
+def beat(connection: Connection, worker: str, lease: float) -> list[Beat]:
+    """Renews the leases of the worker's jobs, and says that it is there."""
+    jobs = connection.execute(_BEAT, {"worker": worker, "lease": lease}).all()
+    _WORKER.run(connection, [{"name": worker, "jobs": len(jobs)}])
+    connection.execute(_FORGET_WORKERS)
+    return [Beat(job_id=job.id, epoch=job.epoch, status=JobStatus(job.status)) for job in jobs]
 
-    @write
-    def beat(self, connection: Connection, worker: str, lease: float) -> list[Beat]:
-        """See JobStore.beat."""
-        rows = connection.execute(_BEAT, {"worker": worker, "lease": lease}).all()
-        _WORKER.run(connection, [{"name": worker, "jobs": len(rows)}])
-        connection.execute(_FORGET_WORKERS)
-        return [Beat(job_id=job_id, epoch=epoch, status=JobStatus(status)) for job_id, epoch, status in rows]
 
-    @write
-    def leave(self, connection: Connection, worker: str) -> None:
-        """See JobStore.leave."""
-        connection.execute(_LEAVE, {"worker": worker})
+def leave(connection: Connection, worker: str) -> None:
+    """Forgets a worker that ends. One that ends without a word is forgotten after an hour."""
+    connection.execute(_LEAVE, {"worker": worker})
 
-    @write
-    def disown(self, connection: Connection, worker: str, beat: Beat) -> None:
-        """Lets the lease of a job run out at once that the worker owns, but does not carry out: its claim was
-        cut off between the commit and the answer. The next sweep hands it out.
-        """
-        connection.execute(_DISOWN, {"job_id": beat.job_id, "worker": worker, "held": beat.epoch})
 
-    @write
-    def sweep(self, connection: Connection, lease: float, republish_after: float) -> list[JobRef]:
-        """See JobStore.sweep."""
-        expired = connection.execute(_SWEEP_EXPIRED, {"lease": lease}).all()
-        unheard = connection.execute(_REPUBLISH, {"republish_after": republish_after}).all()
-        return [ref for row in (*expired, *unheard) if (ref := ref_from(row)) is not None]
+def disown(connection: Connection, worker: str, beat: Beat) -> None:
+    """Lets the lease of a job run out at once that the worker owns, but does not carry out: its claim was
+    cut off between the commit and the answer. The next sweep hands it out.
+    """
+    connection.execute(_DISOWN, {"job_id": beat.job_id, "worker": worker, "held": beat.epoch})
 
-    @write
-    def due_callbacks(self, connection: Connection, limit: int) -> list[Job]:
-        """See JobStore.due_callbacks."""
-        return jobs_from(connection, connection.execute(_TAKE_CALLBACKS, {"most": limit}))
 
-    @write
-    def callback_done(self, connection: Connection, job_id: str, *, delivered: bool, retry_in: float | None) -> None:
-        """See JobStore.callback_done."""
-        if delivered:
-            state, retry_in = "delivered", None
-        else:
-            state = "given up" if retry_in is None else "due"
-        connection.execute(_CALLBACK_DONE, {"job_id": job_id, "state": state, "retry_in": retry_in})
+def sweep(connection: Connection, lease: float, republish_after: float) -> list[JobRef]:
+    """Jobs to send messages about again: those of lost workers, and those of which nobody seems to have heard."""
+    expired = connection.execute(_SWEEP_EXPIRED, {"lease": lease}).all()
+    unheard = connection.execute(_REPUBLISH, {"republish_after": republish_after}).all()
+    return [ref_from(row) for row in (*expired, *unheard)]
 
-    @write
-    def purge_complete(self, connection: Connection, older_than: float) -> int:
-        """See JobStore.purge_complete. A job whose callback is still due is kept until that is settled."""
-        return connection.execute(_PURGE, {"older_than": older_than}).rowcount
+
+def due_callbacks(connection: Connection, limit: int) -> list[Job]:
+    """Complete jobs whose callback is due now, leased for a minute."""
+    return jobs_of_rows(connection, connection.execute(_TAKE_CALLBACKS, {"most": limit}))
+
+
+def callback_done(connection: Connection, job_id: str, *, delivered: bool, retry_in: float | None) -> None:
+    """Records the outcome of a callback; `retry_in` seconds None means it is given up."""
+    connection.execute(_CALLBACK_DONE, {"job_id": job_id, "retry_in": None if delivered else retry_in})
+
+
+def purge_complete(connection: Connection, older_than: float) -> int:
+    """Removes old jobs; how many. A job whose callback is still due is kept until that is settled."""
+    return connection.execute(_PURGE, {"older_than": older_than}).rowcount

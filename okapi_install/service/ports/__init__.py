@@ -8,6 +8,7 @@ from okapi_install.service.ports.stores import (
     Store,
 )
 from okapi_install.service.ports.values import (
+    ABORTED,
     Aborted,
     Beat,
     Census,
@@ -42,6 +43,7 @@ from okapi_install.service.ports.world import (
 )
 
 __all__ = [
+    "ABORTED",
     "Aborted",
     "Answer",
     "Beat",

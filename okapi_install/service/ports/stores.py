@@ -130,9 +130,6 @@ class JobStore(Protocol):
     def find_jobs(self, which: JobFilter) -> JobPage:
         """Jobs of all tenants with their steps, newest first."""
 
-    def published(self, job_id: str, task_id: str) -> None:
-        """A message about the job has been sent under that task id."""
-
     def claim(self, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
         """Takes a job, for `lease` seconds: a QUEUED one whose turn it is in its tenant, or one that is RUNNING or
         ABORTING under a lease that has run out. None if it cannot be had. Increments the epoch.

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from okapi_install.domain.jobs import Change, InstallOptions, Job, JobKind, JobStatus, Step
+from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import ModuleSummary
 
 
@@ -125,6 +126,10 @@ class Ending:
     message: str | None = None
     error_status: int | None = None
     reason: str | None = None
+
+
+ABORTED = Ending(status=JobStatus.ERROR, message=message(20503), error_status=400, reason="aborted")
+"""How a job ends that was aborted and whose info is kept."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,171 @@
+"""What is measured: how long modules took, counters that all processes add to, and the numbers of one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, bindparam, case, func, select
+
+from okapi_install.adapters.store.expressions import db_now, has_status, upserting
+from okapi_install.adapters.store.rows import AnyRow
+from okapi_install.adapters.store.tables import COUNTERS, DURATIONS, JOBS, STEPS, WORKERS
+from okapi_install.domain.jobs import JobStatus, StepStatus
+from okapi_install.domain.modules.versions import ModuleId
+from okapi_install.domain.workers import worker_name
+from okapi_install.service.metrics import CountKey
+from okapi_install.service.ports import Census, Durations, WorkerInfo
+
+Key: TypeAlias = tuple[str, str]
+"""A product and an action."""
+
+_d = DURATIONS.c
+_RECORD = upserting(
+    DURATIONS,
+    lambda new: {
+        "count": _d.count + new["count"],
+        "mean": _d.mean + (new["mean"] - _d.mean) * new["count"] / (_d.count + new["count"]),
+        "longest": case((new["longest"] > _d.longest, new["longest"]), else_=_d.longest),
+    },
+    ["product", "action"],
+)
+_SEEN = select(DURATIONS).where(_d.product.in_(bindparam("products", expanding=True)))
+
+_COUNT = upserting(COUNTERS, lambda new: {"value": COUNTERS.c.value + new["value"]}, ["name", "labels"])
+_COUNTS = select(COUNTERS.c.name, COUNTERS.c.labels, COUNTERS.c.value)
+
+_JOBS = select(JOBS.c.status, func.count().label("jobs")).group_by(JOBS.c.status)
+_OLDEST = select(db_now() - func.min(JOBS.c.created)).where(has_status(JobStatus.QUEUED))
+_RUNNING_STEPS = (
+    select(STEPS.c.module_id, STEPS.c.action, (db_now() - STEPS.c.started).label("age"))
+    .join(JOBS, JOBS.c.seq == STEPS.c.job_seq)
+    .where(has_status(JobStatus.RUNNING), STEPS.c.status == StepStatus.RUNNING.value)
+)
+_WORKERS = select(WORKERS.c.name, (db_now() - WORKERS.c.beat_at).label("age"), WORKERS.c.jobs).order_by(WORKERS.c.name)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Timing:
+    """How long one step took that succeeded: the product of its module, its action, and its seconds."""
+
+    product: str
+    action: str
+    seconds: float
+
+    @classmethod
+    def of(cls, module_id: str, action: str, started: float, ended: float) -> Timing:
+        """The timing of a step with those columns."""
+        return cls(product=product_of(module_id), action=action, seconds=max(0.0, ended - started))
+
+
+def product_of(module_id: str) -> str:
+    """The module's name without its version."""
+    return ModuleId.parse(module_id).product
+
+
+def succeeded_since(steps: FromClause, since: ColumnElement[float]) -> ColumnElement[bool]:
+    """The condition on steps of which timings are taken: those that succeeded in this run, not before a retry."""
+    c = steps.c
+    return and_(c.status == StepStatus.DONE.value, c.started.is_not(None), c.ended >= since)
+
+
+class UnwrittenTimings:
+    """Timings that are not in the database yet, kept in memory between heartbeats. For many threads or greenlets.
+
+    Three hundred jobs that end at once would wait for each other on one row of one module. What a killed process had
+    not written yet is lost: these figures are for estimates.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Key, Durations] = {}
+        self._written = 0.0
+
+    def add(self, timings: Iterable[Timing]) -> None:
+        """Adds those of single steps."""
+        self.merge(
+            ((one.product, one.action), Durations(count=1, mean=one.seconds, longest=one.seconds)) for one in timings
+        )
+
+    def merge(self, more: Iterable[tuple[Key, Durations]]) -> None:
+        """Adds figures of several."""
+        for key, one in more:
+            known = self._known.get(key)
+            self._known[key] = one if known is None else _together(known, one)
+
+    def due(self, now: float) -> bool:
+        """Whether it is more than a second since this was last true; `now` in seconds of a monotonic clock."""
+        if now - self._written < 1.0:
+            return False
+        self._written = now
+        return True
+
+    def take(self) -> Mapping[Key, Durations]:
+        """All of them, which are then gone from here."""
+        known, self._known = self._known, {}
+        return known
+
+
+def _together(one: Durations, other: Durations) -> Durations:
+    count = one.count + other.count
+    mean = one.mean + (other.mean - one.mean) * other.count / count
+    return Durations(count=count, mean=mean, longest=max(one.longest, other.longest))
+
+
+def record_timings(connection: Connection, timings: Mapping[Key, Durations]) -> None:
+    """Adds them to what is known, in the order of the keys: processes that write at once lock the same rows."""
+    rows = [
+        {"product": product, "action": action, "count": one.count, "mean": one.mean, "longest": one.longest}
+        for (product, action), one in sorted(timings.items())
+    ]
+    _RECORD.run(connection, rows)
+
+
+def durations(connection: Connection, products: Collection[str]) -> dict[Key, Durations]:
+    """How long steps took before, by product and action."""
+    return {
+        (row["product"], row["action"]): Durations(count=row["count"], mean=row["mean"], longest=row["longest"])
+        for row in connection.execute(_SEEN, {"products": sorted(products)}).mappings()
+    }
+
+
+def add_counts(connection: Connection, deltas: Mapping[CountKey, float]) -> None:
+    """Adds to the counters. Processes lock the rows in the same order, so that none waits for another's."""
+    rows = [
+        {"name": name, "labels": orjson.dumps(labels).decode(), "value": value}
+        for (name, labels), value in sorted(deltas.items())
+    ]
+    _COUNT.run(connection, rows)
+
+
+def counts(connection: Connection) -> dict[CountKey, float]:
+    """All counters. They only grow; the removal of jobs leaves them alone."""
+    return {
+        (row.name, tuple((key, text) for key, text in orjson.loads(row.labels))): row.value
+        for row in connection.execute(_COUNTS)
+    }
+
+
+def census(connection: Connection) -> Census:
+    """The numbers of this moment."""
+    jobs = dict.fromkeys(JobStatus, 0)
+    jobs.update((JobStatus(row.status), row.jobs) for row in connection.execute(_JOBS))
+    oldest = connection.scalar(_OLDEST)
+    running = connection.execute(_RUNNING_STEPS).all()
+    workers = connection.execute(_WORKERS)
+    return Census(
+        jobs=jobs,
+        waiting=jobs[JobStatus.QUEUED],
+        oldest_waiting=None if oldest is None else max(0.0, oldest),
+        running_steps=len(running),
+        slow_steps=_slow(connection, running),
+        workers=tuple(WorkerInfo(name=worker_name(row.name), age=max(0.0, row.age), jobs=row.jobs) for row in workers),
+    )
+
+
+def _slow(connection: Connection, running: Sequence[AnyRow]) -> int:
+    """How many of those running steps take longer than their product ever did."""
+    known = durations(connection, {product_of(step.module_id) for step in running})
+    seen = [(known.get((product_of(step.module_id), step.action)), step.age) for step in running]
+    return sum(one is not None and age is not None and age > one.slow_after for one, age in seen)

@@ -1,0 +1,294 @@
+"""The store on PostgreSQL, where one statement can change several tables, and so in one round trip.
+
+Under gevent each round trip is a wait. All parts of a statement see the moment before it; what follows a statement
+stands alone: a read of what only the owner of a claim changes, or a figure that may be lost. The rules are those of
+the portable operations, which this module only puts together: see docs/decisions/0003.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+import orjson
+from sqlalchemy import (
+    ARRAY,
+    CTE,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    ScalarSelect,
+    Select,
+    TableValuedAlias,
+    Text,
+    Update,
+    any_,
+    bindparam,
+    cast,
+    column,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    text,
+    true,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import IntegrityError
+
+from okapi_install.adapters.store import claims, jobs, registry
+from okapi_install.adapters.store.expressions import VISIBLE, db_now
+from okapi_install.adapters.store.metrics import Timing, succeeded_since
+from okapi_install.adapters.store.queries import HERE, OF_TENANT, found
+from okapi_install.adapters.store.rows import (
+    JOB_COLUMNS,
+    STEP_COLUMNS,
+    AnyRow,
+    JobRecord,
+    StepRecord,
+    job_from,
+    step_changes,
+    step_from,
+    step_rows,
+)
+from okapi_install.adapters.store.store import SqlStore
+from okapi_install.adapters.store.tables import ENABLED, JOBS, LEFTOVERS, STEPS
+from okapi_install.adapters.store.transactions import glance, write
+from okapi_install.domain.jobs import Job
+from okapi_install.domain.modules.descriptors import ModuleDescriptor
+from okapi_install.service.ports import Claim, Ending, NewJob, Progress
+
+_j = JOBS.c
+
+_ROOM = 50
+"""So far from its limit of waiting jobs a tenant must be: fewer requests than that come for one tenant at once."""
+_GIVEN = (
+    *("id", "tenant_id", "kind", "status", "options", "request", "edges", "assumed", "requested_by"),
+    *("headers", "callback_url", "idempotency_key", "request_digest", "task_id"),
+)
+"""The columns of a new job that are parameters: those of `columns_of`."""
+_IDENTITY = ("job_seq", "pos", "module_id", "action")
+_CHANGING = tuple(name for name in StepRecord._fields if name not in (*_IDENTITY, "revision"))
+"""The columns of a step that are parameters of a change: those of `step_changes`."""
+_ALL_BUT_JOB = tuple(name for name in StepRecord._fields if name != "job_seq")
+
+_REGISTRY_LOCK = text("SELECT pg_advisory_xact_lock(874001)")
+"""It makes the numbers of the registry's log come in the order of the commits: a reader that has seen a number must
+not find a lower one later.
+"""
+_CREATED = select(_j.created).where(HERE)
+
+
+def _given_steps(*names: str) -> TableValuedAlias:
+    """The steps that are a parameter, as JSON, with those columns."""
+    columns = [column(name, STEPS.c[name].type) for name in names]
+    rows = func.jsonb_to_recordset(cast(bindparam("steps", type_=Text()), JSONB)).table_valued(*columns)
+    return rows.render_derived(name="given", with_types=True)
+
+
+def _add_statement() -> Select[tuple[float]]:
+    locked, waiting = jobs.LOCK_TENANT.cte("locked"), jobs.WAITING.cte("waiting")
+    given: list[ColumnElement[Any]] = [bindparam(name, type_=_j[name].type) for name in _GIVEN]
+    row = select(*given, db_now(), db_now()).select_from(locked.join(waiting, true()))
+    free = waiting.c.jobs + _ROOM <= bindparam("most", type_=Integer())
+    job = insert(JOBS).from_select([*_GIVEN, "created", "published_at"], row.where(free))
+    added = job.returning(_j.seq, _j.created).cte("added")
+    steps = _given_steps(*_ALL_BUT_JOB)
+    values = select(added.c.seq, *[steps.c[name] for name in _ALL_BUT_JOB]).select_from(added.join(steps, true()))
+    written = insert(STEPS).from_select(["job_seq", *_ALL_BUT_JOB], values).cte("written")
+    return select(added.c.created).add_cte(written)
+
+
+def _steps_as_json(job: FromClause) -> ScalarSelect[str]:
+    """All steps of a job, as a column. `_job_with` reads it."""
+    rows = func.json_agg(func.json_build_array(*STEP_COLUMNS))
+    return select(cast(rows, Text)).where(STEPS.c.job_seq == job.c.seq).scalar_subquery()
+
+
+def _job_with(row: AnyRow) -> Job:
+    """The job of a row that begins with JOB_COLUMNS and has its steps."""
+    steps = [StepRecord._make(step) for step in orjson.loads(row.steps or "[]")]
+    return job_from(JobRecord.of(row), tuple(map(step_from, sorted(steps, key=attrgetter("pos")))))
+
+
+def _claim_statement() -> Select[tuple[Any, ...]]:
+    """A queued job is taken with all that belongs to it: its steps change only with its epoch, which must be that of
+    the moment before.
+    """
+    before = JOBS.alias("before").c
+    epoch_before = select(before.epoch).where(before.id == bindparam("job_id")).scalar_subquery()
+    taken = claims.TAKE_QUEUED.where(_j.epoch == epoch_before).cte("taken")
+
+    def text_of(aggregate: Any, condition: Any) -> ScalarSelect[str]:
+        return select(cast(aggregate, Text)).where(condition).scalar_subquery()
+
+    enabled = text_of(func.json_agg(ENABLED.c.module_id), ENABLED.c.tenant_id == taken.c.tenant_id)
+    left = func.json_object_agg(LEFTOVERS.c.module_id, LEFTOVERS.c.text)
+    return select(
+        *taken.c,
+        _steps_as_json(taken).label("steps"),
+        enabled.label("enabled"),
+        text_of(left, LEFTOVERS.c.tenant_id == taken.c.tenant_id).label("unfinished_work"),
+        registry.HEAD.scalar_subquery().label("registry_seq"),
+    )
+
+
+def _with_progress(change: Update) -> tuple[CTE, TableValuedAlias, tuple[CTE, ...]]:
+    """The job that is held and changed, the steps that are given, and the changes of steps and of enabled modules.
+
+    A module must not be in `enable` and in `disable` at once, and is not.
+    """
+    held = change.returning(_j.seq, _j.tenant_id, _j.revision, _j.started).cte("held")
+    steps = _given_steps("pos", *_CHANGING)
+    changed = (
+        update(STEPS)
+        .where(STEPS.c.job_seq == held.c.seq, STEPS.c.pos == steps.c.pos)
+        .values({name: steps.c[name] for name in _CHANGING} | {"revision": held.c.revision})
+    )
+    names = cast(bindparam("disable"), ARRAY(Text))
+    gone = delete(ENABLED).where(ENABLED.c.tenant_id == held.c.tenant_id, ENABLED.c.module_id == any_(names))
+    enabled = select(held.c.tenant_id, func.unnest(cast(bindparam("enable"), ARRAY(Text))))
+    came = postgresql.insert(ENABLED).from_select(["tenant_id", "module_id"], enabled).on_conflict_do_nothing()
+    return held, steps, (changed.cte("changed"), gone.cte("gone"), came.cte("came"))
+
+
+def _save_statement() -> Select[tuple[int]]:
+    held, _, changes = _with_progress(claims.SAVE)
+    return select(held.c.revision).add_cte(*changes)
+
+
+def _finish_statement() -> Select[tuple[Any, ...]]:
+    """As the one of `save`, and the job ends. It gives the steps that succeeded, and whether there are warnings."""
+    held, given, changes = _with_progress(claims.FINISH)
+    stored = STEPS.alias("stored")
+    newest = [func.coalesce(given.c[name], stored.c[name]).label(name) for name in ("status", "started", "ended")]
+    steps = (
+        select(stored.c.module_id, stored.c.action, *newest)
+        .select_from(stored.outerjoin(given, given.c.pos == stored.c.pos))
+        .where(stored.c.job_seq == held.c.seq)
+        .correlate(held)
+        .subquery("steps_now")
+    )
+    rows = func.json_agg(func.json_build_array(steps.c.module_id, steps.c.action, steps.c.started, steps.c.ended))
+    succeeded = select(cast(rows, Text)).where(succeeded_since(steps, held.c.started)).correlate(held).scalar_subquery()
+    warned = exists().where(LEFTOVERS.c.tenant_id == held.c.tenant_id).correlate(held)
+    return select(held.c.revision, succeeded.label("succeeded"), warned.label("warned")).add_cte(*changes)
+
+
+_ADD, _CLAIM, _SAVE, _FINISH = _add_statement(), _claim_statement(), _save_statement(), _finish_statement()
+_JOB = select(*JOB_COLUMNS, _steps_as_json(JOBS).label("steps")).where(VISIBLE, HERE)
+_JOB_OF_TENANT = _JOB.where(OF_TENANT)
+
+
+def _progress_values(progress: Progress) -> dict[str, object]:
+    steps = [{"pos": step.pos, **step_changes(step)} for step in progress.steps]
+    return {
+        "steps": orjson.dumps(steps).decode(),
+        "enable": list(progress.enable),
+        "disable": list(progress.disable),
+    }
+
+
+def add_in_one(connection: Connection, job: NewJob, most_waiting: int) -> float | None:
+    """Adds the job; when. None if nothing was done, because there is no such tenant or its limit is near.
+
+    Jobs that are added at once do not see each other. Raises IntegrityError if there is a job of that id.
+    """
+    given = {"of_tenant": job.tenant, "most": most_waiting, "steps": orjson.dumps(step_rows(job.steps)).decode()}
+    row = connection.execute(_ADD, {**jobs.columns_of(job), **given}).one_or_none()
+    return None if row is None else row.created
+
+
+def created_at(connection: Connection, job_id: str) -> float | None:
+    """When the job was added, if it is there."""
+    created: float | None = connection.scalar(_CREATED, {"job_id": job_id})
+    return created
+
+
+def job_in_one(connection: Connection, job_id: str, tenant_id: str | None = None) -> Job:
+    """One job with its steps. Raises NotFound."""
+    return _job_with(found(connection, _JOB if tenant_id is None else _JOB_OF_TENANT, job_id, tenant_id))
+
+
+def claim_in_one(connection: Connection, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
+    """As `claims.claim`, in one statement if the job is queued."""
+    values = claims.wanted(job_id, worker, task_id, lease)
+    row = connection.execute(_CLAIM, values).one_or_none()
+    if row is None:
+        return claims.take_over(connection, values)
+    return claims.claim_from(
+        row,
+        _job_with(row),
+        values,
+        enabled=orjson.loads(row.enabled or "[]"),
+        unfinished_work=orjson.loads(row.unfinished_work or "{}"),
+        registry_seq=row.registry_seq,
+    )
+
+
+def save_in_one(connection: Connection, claim: Claim, progress: Progress) -> int:
+    """As `claims.save`, in one statement."""
+    return int(claims.guarded(connection, _SAVE, claim, _progress_values(progress)).revision)
+
+
+def finish_in_one(connection: Connection, claim: Claim, how: Ending, progress: Progress) -> claims.Finished:
+    """As `claims.finish`, in one statement. What follows it may be lost: a warning is then shown once too often, and
+    a sweeper sends the message about the next job.
+
+    The next job is read after the statement: one that is added between the statement's first moment and its commit
+    would be seen by nobody before the next sweep.
+    """
+    values = {**claims.ending_values(how), **_progress_values(progress)}
+    row = claims.guarded(connection, _FINISH, claim, values)
+    timings = sorted(Timing.of(*step) for step in orjson.loads(row.succeeded or "[]"))
+    if row.warned:
+        claims.clear_leftovers(connection, claim.job.tenant, timings)
+    return claims.next_job(connection, claim.job.tenant), timings
+
+
+def add_modules_in_order(connection: Connection, modules: Sequence[ModuleDescriptor]) -> None:
+    """As `registry.add_modules`, one after the other."""
+    connection.execute(_REGISTRY_LOCK)
+    registry.add_modules(connection, modules)
+
+
+def remove_module_in_order(connection: Connection, module_id: str) -> bool:
+    """As `registry.remove_module`, one after the other."""
+    connection.execute(_REGISTRY_LOCK)
+    return registry.remove_module(connection, module_id)
+
+
+class PostgresStore(SqlStore):
+    """The SqlStore, with the operations that PostgreSQL does in one statement."""
+
+    add_modules = write(add_modules_in_order)
+    remove_module = write(remove_module_in_order)
+    job = glance(job_in_one)
+    _add_in_one = glance(add_in_one)
+    _created_at = glance(created_at)
+    _claim = glance(claim_in_one)
+    _save = glance(save_in_one)
+    _finish = glance(finish_in_one)
+
+    def add_job(self, job: NewJob, *, most_waiting: int) -> Job:
+        """Adds it as queued. With an idempotency key, or near the limit, several statements are needed."""
+        created = self._add_quickly(job, most_waiting) if job.idempotency_key is None else None
+        if created is not None:
+            return jobs.as_queued(job, created)
+        return super().add_job(job, most_waiting=most_waiting)
+
+    def _add_quickly(self, job: NewJob, most_waiting: int) -> float | None:
+        """When it was added; None if it was not."""
+        try:
+            return self._add_in_one(job, most_waiting)
+        except IntegrityError:  # the connection broke after the commit, and the statement was tried again
+            return self._created_at(job.id)
+
+    def check(self) -> None:
+        """Raises StoreUnavailable unless it answers."""
+        self._look()
