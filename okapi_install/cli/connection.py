@@ -25,7 +25,7 @@ CONNECTION = (
     ),
     click.option("--token", metavar="TOKEN", envvar="OKAPI_TOKEN", show_envvar=True, help="Sent as X-Okapi-Token."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
-    click.option("-q", "--quiet", is_flag=True, help="No talk: only the result, and errors."),
+    click.option("-q", "--quiet", is_flag=True, help="Print only the result and errors."),
 )  # fmt: skip
 
 FOLLOWING = (

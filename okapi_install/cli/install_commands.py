@@ -33,7 +33,7 @@ HOW = (
         help="A tenant parameter for the modules; may come again. Same as tenantParameters=KEY=VALUE,…",
     ),
     click.option("--tenant-parameters", metavar="LIST", help="Tenant parameters as Okapi writes them: a=b,c=d."),
-    click.option("--ignore-errors", is_flag=True, default=None, help="Go on with what does not need a failed module."),
+    click.option("--ignore-errors", is_flag=True, default=None, help="Continue with what needs no failed module."),
     click.option("--purge", is_flag=True, default=None, help="Delete the data of modules that are disabled."),
     click.option("--reinstall", is_flag=True, default=None, help="Call modules again that are enabled already."),
     click.option(
@@ -48,7 +48,7 @@ HOW = (
 COURSE = (
     click.option("--simulate", is_flag=True, help="Print the plan and stop."),
     click.option("--explain", is_flag=True, help="If there is no plan: print the chain of reasons."),
-    click.option("-y", "--yes", is_flag=True, help="Do not ask; nobody is asked when this is no terminal."),
+    click.option("-y", "--yes", is_flag=True, help="Do not ask. Without a terminal there is no question."),
     click.option("--sync", is_flag=True, help="One request that is answered when all is done; no progress."),
     click.option("--no-follow", is_flag=True, help="Begin the job, print its id, and leave."),
 )
@@ -126,7 +126,7 @@ def carry_out(modules: list[dict[str, Any]] | None, given: dict[str, Any]) -> Ex
     if all(module.get("action") == "uptodate" for module in plan):
         return _nothing_to_do(session)
     if not given["yes"] and not _agreed(session):
-        session.terminal.talk("Nothing was begun.")
+        session.terminal.talk("Nothing was started.")
         return Exit.ABORTED
     if given["sync"]:
         return _run(session, request)
@@ -189,7 +189,7 @@ def show_plan(session: Session, plan: list[Module], tenant: str, *, as_result: b
 
 
 def _nothing_to_do(session: Session) -> Exit:
-    session.terminal.talk("All of them are up to date.")
+    session.terminal.talk("All modules are already up to date.")
     if session.terminal.as_json:
         session.terminal.document({"id": None, "status": "done", "complete": True, "modules": []})
     return Exit.DONE
@@ -200,7 +200,7 @@ def _agreed(session: Session) -> bool:
     if not session.terminal.has_person:
         return True
     try:
-        return click.confirm("Go on?", default=True, err=True)
+        return click.confirm("Proceed?", default=True, err=True)
     except click.Abort:
         session.terminal.talk()
         return False

@@ -13,7 +13,9 @@ from okapi_install.client.progress import JobProgress, ModuleProgress, instant
 from okapi_install.domain.foreign_text import visible_document
 
 COLOURS = {"done": "green", "error": "red", "running": "blue", "aborting": "yellow", "queued": "cyan"}
-_VERBS = {"enable": "to enable", "upgrade": "to upgrade", "disable": "to disable", "uptodate": "up to date"}
+UP_TO_DATE = "uptodate"
+"""Okapi's action for a module that the tenant has in that version already."""
+_VERBS = {"enable": "to enable", "upgrade": "to upgrade", "disable": "to disable", "uptodate": "already up to date"}
 
 
 def duration(seconds: float | None) -> str:
@@ -33,7 +35,9 @@ def number_of(count: int, noun: str) -> str:
 
 
 def verb(action: str, from_id: str | None) -> str:
-    """`upgrade` for an enable that comes from another version, else the action."""
+    """`upgrade` for an enable that comes from another version, nothing for a module that stays, else the action."""
+    if action == UP_TO_DATE:
+        return ""
     return "upgrade" if action == "enable" and from_id else action
 
 
@@ -47,13 +51,17 @@ def plan_lines(plan: Sequence[Mapping[str, Any]]) -> list[str]:
 def _plan_line(module: Mapping[str, Any], width: int) -> str:
     before = module.get("from")
     action = verb(str(module.get("action", "enable")), before)
-    origin = f"from {before}" if before and before != module["id"] else ""
-    return f"{action:<9} {module['id']:<{width}}  {origin}"
+    note = f"from {before}" if before and before != module["id"] else _note(str(module.get("action")))
+    return f"{action:<9} {module['id']:<{width}}  {note}"
+
+
+def _note(action: str) -> str:
+    return "already up to date" if action == UP_TO_DATE else ""
 
 
 def plan_summary(plan: Sequence[Mapping[str, Any]], tenant: str) -> str:
     """Numbers of a plan, in a sentence."""
-    counts = Counter(verb(str(m.get("action", "enable")), m.get("from")) for m in plan)
+    counts = Counter(verb(str(m.get("action", "enable")), m.get("from")) or UP_TO_DATE for m in plan)
     parts = ", ".join(f"{count} {_VERBS.get(action, action)}" for action, count in counts.items())
     return f"{number_of(len(plan), 'module')} of tenant {tenant}: {parts or 'nothing to do'}."
 
@@ -74,6 +82,7 @@ def _module_line(module: ModuleProgress, width: int) -> str:
     tried = f"  ({module.attempts} attempts)" if module.attempts > 1 else ""
     line = (
         f"{shown} {verb(module.action, module.from_id):<8} {module.id:<{width}}  {duration(module.seconds):>8}{tried}"
+        f"  {_note(module.action)}"
     )
     return line.rstrip()
 

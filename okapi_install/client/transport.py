@@ -99,12 +99,17 @@ def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
 
 
+_BAD_ADDRESS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+)
+
+
 def _translated(problem: Exception, url: str) -> ClientError:
     where = urlsplit(url).netloc or url
-    if isinstance(problem, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
-        return BadAnswer(f"{url} is no address of a server")
-    if isinstance(problem, requests.exceptions.MissingSchema):
-        return BadAnswer(f"{url} is no address of a server; it begins with http:// or https://")
+    if isinstance(problem, _BAD_ADDRESS):
+        return BadAnswer(f"{url} is not a server address; begin with http:// or https://")
     if isinstance(problem, requests.exceptions.InvalidHeader):
         return BadAnswer("the token cannot be sent: it has a line break or a space in front")
     if isinstance(problem, requests.exceptions.SSLError):

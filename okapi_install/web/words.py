@@ -9,7 +9,7 @@ DASH = "\N{EN DASH}"
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds for people: `0.34 s`, `12.3 s`, `2 min 05 s`, `1 h 02 min`; a dash if there are none."""
+    """Seconds for people: `0.34 s`, `12.3 s`, `2 min 05 s`, `1 h 02 min`, or a dash for None."""
     if seconds is None:
         return DASH
     if seconds < 9.995:
@@ -23,7 +23,7 @@ def duration(seconds: float | None) -> str:
 
 
 def rough(seconds: float) -> str:
-    """An estimate for people: nobody is told tenths of what is not known."""
+    """An estimate for people, without digits that it cannot promise: `a few seconds`, `about 20 s`, `about 3 min`."""
     if seconds < 5:
         return "a few seconds"
     if seconds < 57.5:
@@ -33,12 +33,12 @@ def rough(seconds: float) -> str:
 
 
 def moment(seconds: float | None) -> str:
-    """Seconds since 1970 as a date and time in UTC; a dash if there is none."""
+    """Seconds since 1970 as a date and time in UTC, or a dash for None."""
     return DASH if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def machine_moment(seconds: float) -> str:
-    """The same for the attribute `datetime`."""
+    """Seconds since 1970 for the attribute `datetime` of HTML."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

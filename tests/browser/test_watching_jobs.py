@@ -17,7 +17,7 @@ def test_a_job_started_by_the_command_appears_and_ends_without_a_reload(open_tab
     operator.back_end.behave("mod-users", tenant=tenant, call="init", job={"seconds": 2})
     tab = open_tab(f"/?tenant={tenant}")
     page = tab.page
-    expect(page.get_by_text("There are no such jobs")).to_be_visible()
+    expect(page.get_by_text("No jobs yet")).to_be_visible()
     expect(page.locator("#live")).to_have_text("Live")
     page.evaluate("window.loadedOnce = true")
     job = operator.install(tenant, "mod-users")

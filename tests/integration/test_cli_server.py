@@ -153,7 +153,7 @@ def test_a_failed_job_says_why_and_is_retried_when_it_is_mended(site: Site) -> N
 def test_a_person_aborts_with_ctrl_c(site: Site) -> None:
     site.back_end.behave(B, job={"never_ends": True})
     child = spawn_command("install", "--tenant", site.tenant, C, url=site.url)
-    child.expect("Go on")
+    child.expect("Proceed")
     child.sendline("")
     child.expect(cells(B, "enable", "invoke", "running"))
     child.sendintr()

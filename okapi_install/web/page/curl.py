@@ -31,7 +31,7 @@ def curl_commands(job: Job, server: str) -> list[Command]:
         Command("Start the same job", _start(job, server)),
         Command("Follow this job", follow),
         Command("Abort this job", f"curl -sS -X POST {_HEADER} \\\n  {shlex.quote(own + '/abort')}"),
-        Command("Retry what is not done", f"curl -sS -X POST {_HEADER} \\\n  {shlex.quote(own + '/retry')}"),
+        Command("Retry the rest of this job", f"curl -sS -X POST {_HEADER} \\\n  {shlex.quote(own + '/retry')}"),
     ]
 
 

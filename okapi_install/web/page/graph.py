@@ -1,4 +1,4 @@
-"""The graph of a job's modules: what waits for what, in layers from left to right, each in the colour of its state."""
+"""The dependency graph of a job: layers of modules from left to right, each module in the colour of its state."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _MOST_CHARACTERS = 28
 
 @lru_cache(maxsize=64)
 def _layout(nodes: tuple[int, ...], edges: tuple[Edge, ...]) -> Layout:
-    """A job is drawn again whenever it changes, but its modules stay where they are."""
+    """Cached, because a job is drawn again at each change and its modules stay where they are."""
     return layered(nodes, edges)
 
 
 def graph_svg(summary: JobSummary) -> Markup:
-    """The picture. In it, a group with `data-pos` for each module."""
+    """The picture as SVG, with a group `data-pos` for each module."""
     job = summary.job
     layout = _layout(tuple(step.pos for step in job.steps), job.edges)
     width = 2 * _MARGIN + max(layout.layers, 1) * (_WIDTH + _GAP_X) - _GAP_X

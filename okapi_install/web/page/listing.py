@@ -1,4 +1,4 @@
-"""The list of jobs as HTML, for pages and for event streams: looked up once for all who look at the same part of it."""
+"""The list of jobs as HTML. All pages and event streams that show the same part of it share one query."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from okapi_install.web.page.views import JobLine
 PER_PAGE = 25
 _YOUNG = 1.0
 _SHARE = 20
-"""A look is kept for that many times as long as it took: however slow the store, looking takes a twentieth of it."""
+"""A look is kept for 20 times as long as it took, so that even a slow store spends a twentieth of its time on it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Which part of the list: of a tenant or all, of a status or all, and the page from 1."""
+    """A part of the list: of one tenant or all, in one status or all. Pages count from 1."""
 
     tenant: str | None = None
     status: JobStatus | None = None
@@ -37,7 +37,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a part of the list was at a moment. Two looks with the same mark show the same jobs in the same states."""
+    """A part of the list at one moment. Two looks with the same mark show the same jobs in the same states."""
 
     mark: tuple[object, ...]
     html: Markup
@@ -52,7 +52,7 @@ class Look:
 
 
 class Listing:
-    """Looks at the list, one at a time."""
+    """Looks into the store, one at a time."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Listing:
         return Look((found.total, *map(_mark, found.jobs)), html, found.total, active)
 
     def recent(self, part: Part) -> Look:
-        """That part as it was a second ago at the most, or a little longer where looking is slow."""
+        """That part, at most a second old, or a little more if the store is slow."""
         with self._lock:
             until, look = self._kept.get(part, (0.0, None))
             began = self._monotonic()

@@ -80,7 +80,7 @@ class Page:
         self._live = Live(installs, snapshots, self._listing, self._templates)
 
     def check_origin(self) -> Response | None:
-        """403 for what would change something and does not come from a page of ours."""
+        """403 for a request that would change something and does not come from this page."""
         if request.method in ("GET", "HEAD") or is_same_origin(request.headers, request.host):
             return None
         return self._html("problem.html", 403, title="Not from this page", text=message(20520))
@@ -129,7 +129,7 @@ class Page:
         return self._html("abort.html", job=self._view(job_id))
 
     def abort(self, job_id: str) -> BareResponse:
-        """POST /jobs/{id}/abort: its info is kept."""
+        """POST /jobs/{id}/abort: the job stays in the list."""
         job = self._installs.job(job_id)
         if not job.complete:
             self._installs.abort(job_id, keep=True)
@@ -181,7 +181,7 @@ class Page:
         return self._html("problem.html", status, title="That did not work", text=error.message)
 
     def no_such_page(self, _error: Exception) -> Response:
-        """A path that nobody has: a page for a browser, Okapi's words for all others."""
+        """An unknown path: a page for a browser, Okapi's words for all others."""
         wants_html = any(kind == "text/html" for kind, _ in request.accept_mimetypes)
         if wants_html and not request.path.startswith("/_/"):
             return self._missing()
@@ -206,10 +206,10 @@ class Page:
 
 
 def _part() -> Part:
-    """The part of the list that the query asks for. Raises UserError for a status that there is not."""
+    """The part of the list that the query parameters select. Raises UserError for an unknown status."""
     status = request.args.get("status") or None
     if status is not None and status not in tuple(JobStatus):
-        raise UserError(f"There is no status {status}; there are {', '.join(JobStatus)}")
+        raise UserError(f"Unknown status {status}. Known are {', '.join(JobStatus)}")
     return Part(request.args.get("tenant") or None, JobStatus(status) if status else None, _page_number())
 
 

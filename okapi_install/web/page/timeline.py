@@ -20,7 +20,7 @@ _NICE = (1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 360
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """From seconds since 1970 to places on the chart."""
+    """Maps seconds since 1970 to x coordinates of the chart."""
 
     begin: float
     span: float
@@ -100,7 +100,7 @@ def _usual_bar(scale: _Scale, start: float, usual: float, y: float) -> Markup:
 
 
 def _marked(it: StepSnapshot) -> bool:
-    """Whether it did not end well: a cross stands beside its bar, so that colour does not say it alone."""
+    """Whether its bar gets a cross, so that a failure can be seen without colour."""
     return it.state in (State.FAILED, State.STOPPED)
 
 

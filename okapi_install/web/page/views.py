@@ -35,7 +35,7 @@ class JobLine:
     started: float | None
     seconds: float | None
     ticking: bool
-    """Whether its time goes on."""
+    """Whether its time is still running."""
     requested_by: str | None
     message: str | None
     revision: int
@@ -79,7 +79,7 @@ class ModuleRow:
     expected: float | None
     slow: bool
     slow_after: float | None
-    """Seconds from which it is slower than it ever was; None if nothing is known."""
+    """From how many seconds on it is slower than ever before; None if nothing is known."""
     attempts: int
     message: str | None
     errors: tuple[Problem, ...]
@@ -112,18 +112,18 @@ class ModuleRow:
 
     @property
     def has_problems(self) -> bool:
-        """Whether there is more to say about it than fits a line."""
+        """Whether it needs a second row for messages, errors and warnings."""
         return bool(self.message or self.errors or self.warnings)
 
     @property
     def message_alone(self) -> bool:
-        """Whether Okapi's message says what no error says."""
+        """Whether Okapi's message is not among the errors."""
         return bool(self.message) and all(error.message != self.message for error in self.errors)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobPageView:
-    """All of a job's page but its pictures."""
+    """The page of a job, without its pictures."""
 
     line: JobLine
     ended: float | None
@@ -165,7 +165,7 @@ class JobPageView:
 
 
 def what(job: Job) -> str:
-    """What a job is, in some words: its kind, and its module if it has one only."""
+    """A short name of the job: its kind and how many modules, or its only module."""
     if len(job.steps) == 1:
         change = job.steps[0].change
         return f"{change.action.value} {change.id}"
@@ -173,7 +173,7 @@ def what(job: Job) -> str:
 
 
 def dependencies(job: Job) -> list[tuple[str, list[str]]]:
-    """The graph as text: each module that waits for others, and those."""
+    """The graph as text: each module that waits for others, with the modules that it waits for."""
     names = {step.pos: step.change.id for step in job.steps}
     waits: dict[int, list[str]] = {step.pos: [] for step in job.steps}
     for before, later in job.edges:
@@ -183,7 +183,7 @@ def dependencies(job: Job) -> list[tuple[str, list[str]]]:
 
 
 def _announcement(summary: JobSummary) -> str:
-    """What a screen reader is told when it changes: the state, and failures, but not every module."""
+    """What a screen reader reads out after a change: the state and the number of failures, not every module."""
     failed = summary.counts.count(State.FAILED)
     words = f"Job {JOB_STYLES[summary.state].word.lower()}"
     return f"{words}, {counted(failed, 'module')} failed" if failed else words

@@ -156,7 +156,9 @@ def test_nothing_to_do_is_done(server: FakeOkapi) -> None:
     server.plan = [{"id": "mod-a-1.0.0", "action": "uptodate"}]
     done = run_command("install", "--tenant", "diku", "mod-a", url=server.url)
     assert done.returncode == 0
-    assert "up to date" in done.stderr
+    assert "mod-a-1.0.0  already up to date" in done.stderr
+    assert "1 already up to date" in done.stderr
+    assert "uptodate" not in done.stderr
     assert server.jobs == {}
 
 

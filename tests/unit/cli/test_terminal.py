@@ -11,7 +11,7 @@ from tests.fakes.okapi_server import FakeOkapi
 def test_the_plan_is_shown_and_a_person_is_asked(server: FakeOkapi) -> None:
     child = spawn_command("install", "--tenant", "diku", "mod-a", url=server.url)
     child.expect("upgrade +mod-b-1.1.0 +from mod-b-1.0.0")
-    child.expect("Go on")
+    child.expect("Proceed")
     assert server.jobs == {}
     child.sendline("y")
     child.expect("2 of 2 modules done")
@@ -21,9 +21,9 @@ def test_the_plan_is_shown_and_a_person_is_asked(server: FakeOkapi) -> None:
 @pytest.mark.parametrize("answer", ["n\r", "\x03"])
 def test_a_no_begins_nothing(server: FakeOkapi, answer: str) -> None:
     child = spawn_command("install", "--tenant", "diku", "mod-a", url=server.url)
-    child.expect("Go on")
+    child.expect("Proceed")
     child.send(answer)
-    child.expect("Nothing was begun")
+    child.expect("Nothing was started")
     assert ended(child) == 5
     assert server.jobs == {}
 

@@ -41,7 +41,7 @@ def test_abort_of_a_job_that_has_ended_changes_nothing(site: Site) -> None:
 def test_retry_runs_the_same_job_again_without_asking_for_a_token(site: Site) -> None:
     job = site.failed_job()
     form = site.text(f"/jobs/{job.id}/retry")
-    assert "2 modules will be run again" in form
+    assert "2 modules will run again" in form
     assert "token" not in form.lower()
     answer = site.client.post(f"/jobs/{job.id}/retry", headers=HERE, data={"token": "a\r\nsecret"})
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/jobs/{job.id}")

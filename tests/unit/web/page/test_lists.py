@@ -31,8 +31,18 @@ def test_jobs_of_all_tenants_are_listed_newest_first(site: Site) -> None:
     assert "by ada" in html
 
 
-def test_an_empty_list_says_what_will_happen(site: Site) -> None:
-    assert "as soon as someone starts one" in site.text("/")
+def test_an_empty_server_says_how_to_start_the_first_job(site: Site) -> None:
+    html = site.text("/")
+    assert "No jobs yet." in html
+    assert "<code>okapi-install install --tenant TENANT MODULE</code>" in html
+    assert "No jobs yet for tenant diku." in site.text("/?tenant=diku")
+
+
+@pytest.mark.parametrize("query", ["status=done", "tenant=diku&status=done", "page=7"])
+def test_a_filter_without_a_match_does_not_claim_that_there_are_no_jobs(site: Site, query: str) -> None:
+    html = site.text(f"/?{query}")
+    assert "No jobs match." in html
+    assert "No jobs yet" not in html
 
 
 def test_the_list_can_be_narrowed_to_a_tenant_and_to_a_state(site: Site) -> None:
@@ -45,7 +55,7 @@ def test_the_list_can_be_narrowed_to_a_tenant_and_to_a_state(site: Site) -> None
 
 
 def test_a_state_that_there_is_not_is_refused(site: Site) -> None:
-    assert "There is no status gone" in site.text("/?status=gone", 400)
+    assert "Unknown status gone" in site.text("/?status=gone", 400)
 
 
 def test_the_list_has_pages_that_keep_the_filter(site: Site) -> None:
