@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-
-import orjson
 from flask import Blueprint, Response, request
 
-from okapi_install.domain.errors import NotFound, Unresolvable, UserError
+from okapi_install.domain.errors import Unresolvable, UserError
 from okapi_install.domain.jobs import COMPLETE, Job, JobKind, JobStatus
 from okapi_install.service.installs import InstallService, Order
 from okapi_install.service.ports import JobFilter
@@ -19,11 +15,12 @@ from okapi_install.web.http.order_parsing import change_list, install_options
 from okapi_install.web.http.paging import with_links
 from okapi_install.web.http.requests import json_body, parameter, whole_number
 from okapi_install.web.http.responses import json_answer
+from okapi_install.web.http.sse import event_stream, last_event_id
+from okapi_install.web.job_events import job_events
 from okapi_install.web.job_views import change_view, job_view, listed_view
 
 MOST_JOBS = 500
 LONGEST_WAIT = 60_000
-KEEP_ALIVE = 15.0
 
 
 def blueprint(installs: InstallService, snapshots: SnapshotService) -> Blueprint:
@@ -72,33 +69,9 @@ class JobHandlers:
 
     def events(self, job_id: str) -> Response:
         """GET …/events: server-sent events. The id of an event is the job's revision; see docs/api.md."""
-        job = self._installs.job(job_id)
-        last = request.headers.get("Last-Event-ID", parameter("lastEventId") or "")
-        since = int(last) if last.isdecimal() and len(last) < 10 else -1
-        answer = Response(self._stream(job, since), mimetype="text/event-stream")
-        answer.headers["Cache-Control"] = "no-cache"
-        answer.headers["X-Accel-Buffering"] = "no"
-        return answer
-
-    def _stream(self, job: Job, since: int) -> Iterator[bytes]:
-        yield b"retry: 1000\n\n"
-        told = since
-        while True:
-            if job.revision > told:
-                yield _event("job", job.revision, self._view(job, told))
-                told = job.revision
-            if job.complete:
-                yield _event("end", job.revision, {"id": job.id, "status": job.status.value})
-                return
-            began = time.monotonic()
-            self._installs.wait_changed(job.id, told, KEEP_ALIVE)
-            try:
-                job = self._installs.job(job.id)
-            except NotFound:
-                yield _event("gone", told, {"id": job.id})
-                return
-            if job.revision == told and time.monotonic() - began >= KEEP_ALIVE - 1:
-                yield b": still here\n\n"
+        self._installs.job(job_id)
+        since = last_event_id(parameter("lastEventId"))
+        return event_stream(job_events(self._installs, job_id, since, name="job", render=self._view))
 
     def abort(self, job_id: str) -> Response:
         """POST …/abort: as DELETE, but the info is kept."""
@@ -141,7 +114,3 @@ def _status() -> JobStatus | None:
     except ValueError:
         known = ", ".join(status.value for status in JobStatus)
         raise UserError(f"Bad value for parameter status: {text}; known are {known}") from None
-
-
-def _event(name: str, revision: int, document: dict[str, object]) -> bytes:
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (revision, name.encode(), orjson.dumps(document))

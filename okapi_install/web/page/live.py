@@ -1,7 +1,6 @@
-"""What keeps open pages current: streams of server-sent events that carry the HTML of the parts that changed.
+"""What keeps open pages current: events that carry the HTML of the parts that changed.
 
-The script of the page puts the parts in their places; it knows nothing of jobs. The id of an event is what a browser
-sends back as Last-Event-ID when it connects again.
+The script of the page puts the parts in their places; it knows nothing of jobs.
 """
 
 from __future__ import annotations
@@ -9,20 +8,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-import orjson
 from jinja2 import Environment
 
-from okapi_install.domain.errors import NotFound, StoreUnavailable
+from okapi_install.domain.errors import StoreUnavailable
 from okapi_install.domain.jobs import Job
 from okapi_install.service.installs import InstallService
 from okapi_install.service.snapshots import SnapshotService
+from okapi_install.web.http.sse import KEEP_ALIVE_SECONDS, Event
+from okapi_install.web.job_events import job_events
 from okapi_install.web.page.listing import Listing, Part
 from okapi_install.web.page.views import JobPageView
 
-KEEP_ALIVE = 15.0
-PACE = 0.5
-"""Seconds between two events of a job at the least: people cannot read faster."""
-LIST_PACE = 1.0
+JOB_PAUSE = 0.5
+"""The least time in seconds between two events of a job: people cannot read faster."""
+LIST_PAUSE = 1.0
+"""Seconds between two looks at the list."""
 
 Sleep = Callable[[float], None]
 
@@ -45,53 +45,35 @@ class Live:
         self._rows = templates.get_template("module_rows.html")
         self._sleep = sleep
 
-    def jobs(self, part: Part) -> Iterator[bytes]:
+    def jobs(self, part: Part) -> Iterator[Event | None]:
         """The table of jobs whenever a job in that part of the list is new, has changed or is gone."""
-        yield b"retry: 2000\n\n"
-        told: tuple[object, ...] | None = None
+        sent: tuple[object, ...] | None = None
         quiet = 0.0
         while True:
             try:
                 look = self._listing.recent(part)
             except StoreUnavailable:
                 return
-            if look.mark != told:
-                told, quiet = look.mark, 0.0
-                yield event("parts", {"whole": {"jobs": look.html}})
-            elif quiet >= KEEP_ALIVE:
+            if look.mark != sent:
+                sent, quiet = look.mark, 0.0
+                yield Event(name="parts", data={"whole": {"jobs": str(look.html)}})
+            elif quiet >= KEEP_ALIVE_SECONDS:
                 quiet = 0.0
-                yield b": still here\n\n"
-            self._sleep(LIST_PACE)
-            quiet += LIST_PACE
+                yield None
+            self._sleep(LIST_PAUSE)
+            quiet += LIST_PAUSE
 
-    def job(self, job_id: str, since: int) -> Iterator[bytes]:
+    def job(self, job_id: str, since: int) -> Iterator[Event | None]:
         """The head of a job's page and the rows that have changed since that revision, until the job is complete."""
-        yield b"retry: 1000\n\n"
-        told = since
-        while True:
-            try:
-                job = self._installs.job(job_id)
-            except NotFound:
-                yield event("gone", {})
-                return
-            except StoreUnavailable:
-                return
-            if job.revision > told:
-                yield event("parts", self._parts(job, told), job.revision)
-            else:
-                yield b": still here\n\n"
-            told = max(told, job.revision)
-            if job.complete:
-                yield event("end", {})
-                return
-            self._sleep(PACE)
-            self._installs.wait_changed(job_id, told, KEEP_ALIVE)
+        return job_events(
+            self._installs, job_id, since, name="parts", render=self._parts, pause=JOB_PAUSE, sleep=self._sleep
+        )
 
-    def _parts(self, job: Job, told: int) -> Mapping[str, object]:
+    def _parts(self, job: Job, seen: int) -> Mapping[str, object]:
         view = JobPageView.of(self._snapshots.of(job))
-        changed = [row for row in view.rows if row.revision > told]
+        changed = [row for row in view.rows if row.revision > seen]
         # A job that ends, or is planned again, changes how modules look that have not changed themselves.
-        rows = view.rows if job.complete or told < 0 or len(changed) == len(view.rows) else changed
+        rows = view.rows if job.complete or seen < 0 or len(changed) == len(view.rows) else changed
         return {
             "whole": {"head": self.head(view)} | ({"modules": self.rows(rows)} if rows is view.rows else {}),
             "changed": {} if rows is view.rows else {"modules": self.rows(rows)},
@@ -106,9 +88,3 @@ class Live:
     def rows(self, rows: object) -> str:
         """Rows of the table of modules."""
         return self._rows.render(rows=rows)
-
-
-def event(name: str, document: Mapping[str, object], ident: int | None = None) -> bytes:
-    """A server-sent event with JSON as its data."""
-    number = b"" if ident is None else b"id: %d\n" % ident
-    return b"%sevent: %s\ndata: %s\n\n" % (number, name.encode(), orjson.dumps(document, default=str))

@@ -6,7 +6,6 @@ It knows use cases only. Every answer carries a Content-Security-Policy that let
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as BareResponse
@@ -20,6 +19,7 @@ from okapi_install.service.snapshots import SnapshotService
 from okapi_install.service.tenants import TenantService
 from okapi_install.web.http.errors import refusal, status_of
 from okapi_install.web.http.module_headers import module_headers
+from okapi_install.web.http.sse import event_stream, last_event_id
 from okapi_install.web.login import COOKIE, PageLogin, safe_target
 from okapi_install.web.origin import is_same_origin
 from okapi_install.web.page.curl import curl_commands
@@ -95,7 +95,7 @@ class Page:
 
     def job_events(self) -> Response:
         """GET /page/events, with the parameters of the list."""
-        return _stream(self._live.jobs(_part()))
+        return event_stream(self._live.jobs(_part()), retry=2000)
 
     def job(self, job_id: str) -> Response:
         """GET /jobs/{id}"""
@@ -113,8 +113,7 @@ class Page:
     def one_job_events(self, job_id: str) -> Response:
         """GET /page/jobs/{id}/events"""
         self._installs.job(job_id)
-        last = request.headers.get("Last-Event-ID", request.args.get("since", ""))
-        return _stream(self._live.job(job_id, int(last) if last.isdecimal() and len(last) < 10 else -1))
+        return event_stream(self._live.job(job_id, last_event_id(request.args.get("since"))))
 
     def graph(self, job_id: str) -> Response:
         """GET /jobs/{id}/graph.svg"""
@@ -220,13 +219,6 @@ def _page_number() -> int:
 
 def _back_to(job: Job) -> BareResponse:
     return redirect(f"/jobs/{segment(job.id)}", 303)
-
-
-def _stream(events: Iterator[bytes]) -> Response:
-    answer = Response(events, mimetype="text/event-stream")
-    answer.headers["Cache-Control"] = "no-cache"
-    answer.headers["X-Accel-Buffering"] = "no"
-    return answer
 
 
 def _picture(svg: str) -> Response:

@@ -1,0 +1,57 @@
+"""Server-sent events: framing, ids, Last-Event-ID, keep-alive and retry. It does not know what the events are about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import orjson
+from flask import Response, request
+
+KEEP_ALIVE_SECONDS = 15.0
+"""After so long without an event a stream sends a comment, so that proxies and clients see that it is alive."""
+RETRY_MILLISECONDS = 1000
+"""When a browser connects again after a stream was cut."""
+NEW_READER = -1
+"""The id before all events."""
+
+_KEEP_ALIVE = b": still here\n\n"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """One event. A browser remembers `id` and sends it as Last-Event-ID when it connects again."""
+
+    name: str
+    data: Mapping[str, object]
+    id: int | None = None
+
+
+Events = Iterable[Event | None]
+"""What a stream is made of. None says that the stream is alive and nothing has happened."""
+
+
+def last_event_id(parameter: str | None = None) -> int:
+    """The id of the last event that the client has seen, from the header or else `parameter`; or NEW_READER."""
+    seen = request.headers.get("Last-Event-ID", parameter or "")
+    return int(seen) if seen.isdecimal() and len(seen) < 10 else NEW_READER
+
+
+def event_stream(events: Events, *, retry: int = RETRY_MILLISECONDS) -> Response:
+    """A response that sends the events as they come and ends after the last. Proxies are asked not to buffer it."""
+    response = Response(encoded(events, retry), mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-cache"
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def encoded(events: Events, retry: int) -> Iterator[bytes]:
+    """The stream as it is sent."""
+    yield b"retry: %d\n\n" % retry
+    for event in events:
+        yield _KEEP_ALIVE if event is None else _frame(event)
+
+
+def _frame(event: Event) -> bytes:
+    number = b"" if event.id is None else b"id: %d\n" % event.id
+    return b"%sevent: %s\ndata: %s\n\n" % (number, event.name.encode(), orjson.dumps(event.data))

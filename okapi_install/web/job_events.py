@@ -1,0 +1,51 @@
+"""The events of one job, for the API and for the page: each change, the end, or that the job is gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+from okapi_install.domain.errors import NotFound, StoreUnavailable
+from okapi_install.domain.jobs import Job
+from okapi_install.service.installs import InstallService
+from okapi_install.web.http.sse import KEEP_ALIVE_SECONDS, Event
+
+Render = Callable[[Job, int], Mapping[str, object]]
+"""From a job and the revision that the reader has seen to the data of an event."""
+
+
+def job_events(
+    installs: InstallService,
+    job_id: str,
+    since: int,
+    *,
+    name: str,
+    render: Render,
+    pause: float = 0.0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Event | None]:
+    """An event `name` for each change after revision `since`, then `end` or `gone`.
+
+    Ids are revisions of the job, so a reader that comes back goes on where it was. A stream whose store is unavailable
+    is cut; the reader connects again. `pause` is the least time in seconds between two events.
+    """
+    seen = since
+    while True:
+        try:
+            job = installs.job(job_id)
+        except NotFound:
+            yield Event(name="gone", data={"id": job_id})
+            return
+        except StoreUnavailable:
+            return
+        if job.revision > seen:
+            yield Event(name=name, id=job.revision, data=render(job, seen))
+            seen = job.revision
+        elif not job.complete:
+            yield None
+        if job.complete:
+            yield Event(name="end", id=seen, data={"id": job.id, "status": job.status.value})
+            return
+        if pause:
+            sleep(pause)
+        installs.wait_changed(job_id, seen, KEEP_ALIVE_SECONDS)
