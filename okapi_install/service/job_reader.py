@@ -1,14 +1,17 @@
-"""Reads jobs for those who ask again and again: a job that has not changed is not read anew.
+"""Reads jobs for those who ask again and again: a job that has not changed is not read again.
 
-What is kept is checked against the store's revision every time, so it is never older than the store.
+What is kept is compared with the store's revision every time, so it is never older than the store.
 """
 
 from __future__ import annotations
 
+from threading import Lock
+
+from cachetools import LRUCache
+
 from okapi_install.domain.errors import NotFound
 from okapi_install.domain.jobs import Job
 from okapi_install.service.ports import JobStore
-from okapi_install.service.recent import Recent
 
 MOST_KEPT = 500
 
@@ -18,14 +21,17 @@ class JobReader:
 
     def __init__(self, store: JobStore) -> None:
         self._store = store
-        self._kept: Recent[Job] = Recent(MOST_KEPT)
+        self._kept: LRUCache[str, Job] = LRUCache(MOST_KEPT)
+        self._lock = Lock()
 
     def job(self, job_id: str, tenant: str | None = None) -> Job:
         """One job with its steps, of that tenant if one is given. Raises NotFound."""
-        kept = self._kept.get(job_id)
+        with self._lock:
+            kept = self._kept.get(job_id)
         if kept is None or self._store.revision(job_id) != (kept.revision, kept.status):
             kept = self._store.job(job_id)
-            self._kept.put(kept.id, kept)
+            with self._lock:
+                self._kept[kept.id] = kept
         if tenant is not None and kept.tenant != tenant:
             raise NotFound(job_id)
         return kept

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import Lock
+
+from cachetools import TTLCache
 
 from okapi_install.domain.jobs import Change, Job
 from okapi_install.domain.modules.versions import ModuleId
@@ -20,8 +23,9 @@ class TimingsService:
 
     def __init__(self, store: JobStore, clock: Clock) -> None:
         self._store = store
-        self._clock = clock
-        self._kept: dict[frozenset[str], tuple[float, Mapping[TimingKey, Durations]]] = {}
+        self._kept: TTLCache[frozenset[str], Mapping[TimingKey, Durations], float]
+        self._kept = TTLCache(MOST_KEPT, KEPT_SECONDS, timer=clock.monotonic)
+        self._lock = Lock()
 
     def usual(self, job: Job) -> dict[int, Durations]:
         """What is known of the job's steps, by their position."""
@@ -31,15 +35,14 @@ class TimingsService:
 
     def _of_products(self, products: frozenset[str]) -> Mapping[TimingKey, Durations]:
         """Kept only once every product is known: the first duration of a product is shown at once."""
-        now = self._clock.monotonic()
-        kept = self._kept.get(products)
-        if kept is not None and now - kept[0] < KEPT_SECONDS:
-            return kept[1]
+        with self._lock:
+            kept = self._kept.get(products)
+        if kept is not None:
+            return kept
         found = self._store.durations(products)
         if products == {product for product, _ in found}:
-            if len(self._kept) >= MOST_KEPT:
-                self._kept.clear()
-            self._kept[products] = now, found
+            with self._lock:
+                self._kept[products] = found
         return found
 
 

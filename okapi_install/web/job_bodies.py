@@ -1,10 +1,13 @@
-"""The body of a job's answer, kept for those who ask again and again."""
+"""The body of the response about a job, kept for those who ask again and again."""
 
 from __future__ import annotations
 
+from threading import Lock
+
+from cachetools import LRUCache
+
 from okapi_install.domain.jobs import Job
 from okapi_install.service.job_reader import MOST_KEPT
-from okapi_install.service.recent import Recent
 from okapi_install.web.http.responses import json_bytes
 from okapi_install.web.job_views import okapi_job_view
 
@@ -13,12 +16,15 @@ class JobBodies:
     """Okapi's InstallJob as JSON. A job that has not changed is the very value that the reader of jobs gave before."""
 
     def __init__(self) -> None:
-        self._kept: Recent[tuple[Job, bytes]] = Recent(MOST_KEPT)
+        self._kept: LRUCache[str, tuple[Job, bytes]] = LRUCache(MOST_KEPT)
+        self._lock = Lock()
 
     def of(self, job: Job) -> bytes:
         """The body for that job as it is."""
-        kept = self._kept.get(job.id)
+        with self._lock:
+            kept = self._kept.get(job.id)
         if kept is None or kept[0] is not job:
             kept = job, json_bytes(okapi_job_view(job))
-            self._kept.put(job.id, kept)
+            with self._lock:
+                self._kept[job.id] = kept
         return kept[1]

@@ -1,16 +1,17 @@
 """What a worker knows of modules while it carries out jobs: descriptors, and where modules run.
 
-Descriptors are kept as long as the registry's index holds the very summary that they came with; a module
-that is removed and added again is read anew. Instances are kept for a second. Of many jobs that want the same at
-once, one reads it.
+A descriptor is valid as long as the registry's index holds the very summary that it came with; a module that is
+removed and added again is read again. Instances are kept for a second. Of many jobs that want the same at once, one
+reads it.
 """
 
 from __future__ import annotations
 
 import random
 import threading
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
+
+from cachetools import LRUCache, TTLCache, cached
 
 from okapi_install.domain.modules.descriptors import ModuleDescriptor, ModuleSummary
 from okapi_install.domain.modules.registry import Registry
@@ -18,8 +19,10 @@ from okapi_install.service.ports import Clock, RegistryStore
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.worker.store_retries import Patience
 
+_MOST_DESCRIPTORS = 2000
+_MOST_MODULES = 5000
 _FRESH = 1.0
-"""Seconds for which an instance is not asked for again."""
+"""Seconds for which a module's instances are not read again."""
 
 
 class Catalog:
@@ -28,12 +31,13 @@ class Catalog:
     def __init__(self, store: RegistryStore, registry: RegistryService, clock: Clock, patience: Patience) -> None:
         self._store = store
         self._registry = registry
-        self._clock = clock
         self._patience = patience
-        self._descriptors: dict[str, tuple[ModuleSummary, ModuleDescriptor]] = {}
-        self._urls: dict[str, tuple[float, list[str]]] = {}
+        self._descriptors: LRUCache[str, tuple[ModuleSummary, ModuleDescriptor]] = LRUCache(_MOST_DESCRIPTORS)
+        self._lock = threading.Lock()
         self._reading = threading.Lock()
-        self._asking: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._urls: TTLCache[str, list[str], float] = TTLCache(_MOST_MODULES, _FRESH, timer=clock.monotonic)
+        self._urls_lock = threading.Condition()
+        self._recent_urls = cached(self._urls, key=str, condition=self._urls_lock)(self._read_urls)
 
     def registry(self, newest: int | None = None) -> Registry:
         """The index of all modules, as the store has it now; see RegistryService.current."""
@@ -42,35 +46,39 @@ class Catalog:
     def descriptors(self, registry: Registry, ids: Iterable[str]) -> dict[str, ModuleDescriptor]:
         """The descriptors of those of the ids that the registry has."""
         summaries = {i: s for i in set(ids) if (s := registry.get(i)) is not None}
-        if self._missing(summaries):
+        found = self._valid(summaries)
+        if len(found) < len(summaries):
             with self._reading:
-                self._read(summaries)
-        return {i: self._descriptors[i][1] for i in summaries if i in self._descriptors}
+                found |= self._read({i: s for i, s in summaries.items() if i not in found})
+        return found
 
-    def _missing(self, summaries: Mapping[str, ModuleSummary]) -> list[str]:
-        return [i for i, s in summaries.items() if i not in self._descriptors or self._descriptors[i][0] is not s]
+    def _valid(self, summaries: Mapping[str, ModuleSummary]) -> dict[str, ModuleDescriptor]:
+        with self._lock:
+            kept = {i: k for i in summaries if (k := self._descriptors.get(i)) is not None}
+        return {i: descriptor for i, (summary, descriptor) in kept.items() if summary is summaries[i]}
 
-    def _read(self, summaries: Mapping[str, ModuleSummary]) -> None:
-        missing = self._missing(summaries)
+    def _read(self, summaries: Mapping[str, ModuleSummary]) -> dict[str, ModuleDescriptor]:
+        """What another job has read meanwhile, and the rest from the store."""
+        found = self._valid(summaries)
+        missing = [i for i in summaries if i not in found]
         read = self._patience(lambda: self._store.descriptors(missing)) if missing else {}
-        for module_id, descriptor in read.items():
-            self._descriptors[module_id] = (summaries[module_id], descriptor)
+        with self._lock:
+            self._descriptors.update((i, (summaries[i], descriptor)) for i, descriptor in read.items())
+        return found | read
 
     def instance_url(self, module_id: str, *, fresh: bool = False) -> str | None:
-        """The address of one of the module's instances, picked at random as Okapi does; None if there is none."""
-        urls = self._known_urls(module_id)
-        if urls is None or fresh:
-            with self._asking[module_id]:
-                urls = None if fresh else self._known_urls(module_id)
-                urls = self._ask(module_id) if urls is None else urls
+        """The address of one of the module's instances, picked at random as Okapi does; None if there is none.
+
+        `fresh` reads them again, for a call to the address that was returned before has failed.
+        """
+        urls = self._fresh_urls(module_id) if fresh else self._recent_urls(module_id)
         return random.choice(urls) if urls else None  # noqa: S311 (load balancing, not security)
 
-    def _known_urls(self, module_id: str) -> list[str] | None:
-        at, urls = self._urls.get(module_id, (0.0, None))
-        return None if urls is None or self._clock.monotonic() - at > _FRESH else urls
-
-    def _ask(self, module_id: str) -> list[str]:
-        now = self._clock.monotonic()
-        urls = [i.url for i in self._patience(lambda: self._store.instances(module_id)) if i.url]
-        self._urls[module_id] = now, urls
+    def _fresh_urls(self, module_id: str) -> list[str]:
+        urls = self._read_urls(module_id)
+        with self._urls_lock:
+            self._urls[module_id] = urls
         return urls
+
+    def _read_urls(self, module_id: str) -> list[str]:
+        return [i.url for i in self._patience(lambda: self._store.instances(module_id)) if i.url]

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cachetools import TLRUCache
 from jinja2 import Environment
 from markupsafe import Markup
 
@@ -16,6 +17,7 @@ from okapi_install.service.snapshots import SnapshotService
 from okapi_install.web.page.views import JobLine
 
 PER_PAGE = 25
+_MOST_KEPT = 200
 _YOUNG = 1.0
 _SHARE = 20
 """A look is kept for 20 times as long as it took, so that even a slow store spends a twentieth of its time on it."""
@@ -66,7 +68,8 @@ class Listing:
         self._snapshots = snapshots
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._kept: dict[Part, tuple[float, Look]] = {}
+        self._kept: TLRUCache[Part, tuple[float, Look], float]
+        self._kept = TLRUCache(_MOST_KEPT, _kept_until, timer=monotonic)
 
     def fresh(self, part: Part) -> Look:
         """That part as it is now."""
@@ -79,16 +82,18 @@ class Listing:
     def recent(self, part: Part) -> Look:
         """That part, at most a second old, or a little more if the store is slow."""
         with self._lock:
-            until, look = self._kept.get(part, (0.0, None))
-            began = self._monotonic()
-            if look is not None and began < until:
-                return look
+            kept = self._kept.get(part)
+            if kept is not None:
+                return kept[1]
+            started = self._monotonic()
             look = self.fresh(part)
-            ended = self._monotonic()
-            if len(self._kept) > 200:
-                self._kept.clear()
-            self._kept[part] = ended + max(_YOUNG, (ended - began) * _SHARE), look
+            self._kept[part] = self._monotonic() - started, look
             return look
+
+
+def _kept_until(_: Part, kept: tuple[float, Look], now: float) -> float:
+    took, _look = kept
+    return now + max(_YOUNG, took * _SHARE)
 
 
 def _mark(job: Job) -> tuple[str, int]:

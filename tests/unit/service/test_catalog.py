@@ -7,9 +7,12 @@ from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.service.ports import Instance
 from okapi_install.service.registry import RegistryService
+from okapi_install.service.worker import catalog as catalogs
 from okapi_install.service.worker.call_policy import CallPolicy
 from okapi_install.service.worker.catalog import Catalog
 from okapi_install.service.worker.store_retries import Patience
@@ -26,6 +29,7 @@ class SlowStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.read: Counter[str] = Counter()
+        self.broken = False
 
     def descriptors(self, ids: Iterable[str]) -> dict[str, ModuleDescriptor]:
         wanted = list(ids)
@@ -34,6 +38,8 @@ class SlowStore(MemoryStore):
         return super().descriptors(wanted)
 
     def instances(self, srvc_id: str | None = None) -> list[Instance]:
+        if self.broken:
+            raise KeyError("broken")
         self.read[f"instances of {srvc_id}"] += 1
         time.sleep(0.05)
         return super().instances(srvc_id)
@@ -66,6 +72,25 @@ def test_of_many_calls_of_a_module_one_asks_for_its_instances() -> None:
     clock.sleep(1.1)
     catalog.instance_url("a-1.0.0")
     assert store.read["instances of a-1.0.0"] == 2
+
+
+def test_a_job_with_more_modules_than_are_kept_gets_all_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogs, "_MOST_DESCRIPTORS", 2)
+    store, _, catalog = known()
+    ids = [str(document["id"]) for document in CHAIN]
+    assert catalog.descriptors(catalog.registry(), ids).keys() == set(ids)
+    assert len(catalog._descriptors) == 2
+    assert catalog.descriptors(catalog.registry(), ids).keys() == set(ids)
+    assert max(store.read.values()) == 2
+
+
+def test_after_a_read_of_instances_that_failed_the_next_one_reads() -> None:
+    store, _, catalog = known()
+    store.broken = True
+    with pytest.raises(KeyError, match="broken"):
+        catalog.instance_url("a-1.0.0")
+    store.broken = False
+    assert catalog.instance_url("a-1.0.0") == "http://a-1.0.0"
 
 
 def test_a_call_that_failed_asks_again_at_once() -> None:

@@ -99,9 +99,10 @@ def test_the_first_duration_of_a_product_is_told_at_once(store: CountingStore, s
 
 
 def test_the_cache_does_not_grow_without_end(
-    store: CountingStore, service: TimingsService, monkeypatch: pytest.MonkeyPatch
+    store: CountingStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timings, "MOST_KEPT", 3)
+    service = TimingsService(store, clock)
     jobs = []
     for name in "abcd":
         store.learn(f"mod-{name}", 1.0)

@@ -68,6 +68,22 @@ def test_many_readers_of_one_list_cost_one_look(site: Site, live: Live) -> None:
     assert len(looks) == 1
 
 
+def test_a_look_that_took_long_is_kept_for_longer(site: Site) -> None:
+    listing = Listing(site.installs, site.snapshots, page_templates(), site.clock.monotonic)
+    find = site.installs.find
+
+    def slowly(which: Any) -> Any:
+        site.clock.sleep(1.0)
+        return find(which)
+
+    site.installs.find = slowly  # type: ignore[method-assign]
+    first = listing.recent(Part())
+    site.clock.sleep(19.0)
+    assert listing.recent(Part()) is first
+    site.clock.sleep(1.5)
+    assert listing.recent(Part()) is not first
+
+
 def test_a_job_stream_sends_the_head_and_the_rows_that_changed(site: Site, live: Live) -> None:
     job = site.job("mod-a-1.0.0", "mod-b-1.0.0")
     claim = site.begin(job)
