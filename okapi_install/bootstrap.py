@@ -69,6 +69,8 @@ def call_policy(settings: Settings) -> CallPolicy:
         poll_wait_ms=settings.poll_wait_ms,
         poll_retry_seconds=settings.poll_retry_seconds,
         step_timeout=settings.step_timeout,
+        slow_step_seconds=settings.slow_step_seconds,
+        lost_job_timeout=settings.lost_job_timeout,
         store_retry_seconds=settings.store_retry_seconds,
     )
 

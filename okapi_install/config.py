@@ -88,6 +88,8 @@ class Settings:
     poll_timeout: float = _setting(rules.seconds, 60.0)
     poll_wait_ms: int = _setting(rules.count(0), 10000)
     poll_retry_seconds: float = _setting(rules.seconds, 30.0)
+    slow_step_seconds: float = _setting(rules.seconds, 60.0)
+    lost_job_timeout: float | None = _setting(rules.seconds_or_off, None)
 
     callback_url: str | None = _setting(rules.web_url, None)
     callback_secret: str | None = _setting(rules.text, None, secret=True)

@@ -35,9 +35,9 @@ class GreenletCrew:
         self._ended.append((pos, error))
         self._wake.set()
 
-    def finished(self) -> list[tuple[int, BaseException | None]]:
+    def finished(self, timeout: float | None = None) -> list[tuple[int, BaseException | None]]:
         """See ports.Crew."""
-        self._wake.wait()
+        self._wake.wait(timeout)
         self._wake.clear()
         ended, self._ended = self._ended, []
         return ended

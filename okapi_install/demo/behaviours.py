@@ -41,6 +41,8 @@ class SimulatedJob:
     polls: int | None = None
     holds: bool = True
     """Whether GET honours `wait` (RMB does), or answers at once."""
+    wait_in_seconds: bool = False
+    """Whether it takes `wait` for seconds (some versions of folio-vertx-lib do) instead of milliseconds."""
     never_ends: bool = False
     complete_at_once: bool = False
     """The POST's 201 says `complete: true` already."""
@@ -120,6 +122,7 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "status": int,
     "tenant": str,
     "times": int,
+    "wait_in_seconds": bool,
 }
 
 

@@ -72,7 +72,7 @@ class SimulatedJobs:
         return job
 
     async def poll(self, module: str, job_id: str, query: Mapping[str, str]) -> Reply:
-        """Answers a GET, after as much of `wait` (milliseconds) as it takes, if the job holds."""
+        """Answers a GET, after as much of `wait` as it takes, if the job holds."""
         job = self._jobs.get((module, job_id))
         if job is None:
             return Reply.of(404, f"Job not found {job_id}")
@@ -84,7 +84,7 @@ class SimulatedJobs:
             job.end(complete=True)
         wait = query.get("wait", "0")
         if plan.holds and wait.isdecimal() and not job.ended.is_set():
-            await _wait(job.ended, int(wait) / 1000)
+            await _wait(job.ended, int(wait) / (1 if plan.wait_in_seconds else 1000))
         if (module, job_id) not in self._jobs:
             return Reply.of(404, f"Job not found {job_id}")
         return Reply.of(200, job.document())

@@ -119,7 +119,7 @@ class ModuleCallFailed(OkapiInstallError):
     """A call of a module failed: `status` is its HTTP status, or None when it did not answer.
 
     `body` is what it answered (text, at most what the settings allow), `user` tells whether Okapi reports
-    such a failure as the client's error (400) or as internal (500).
+    such a failure as the client's error (400) or as internal (500). `hint` is what else is known.
     """
 
     code = "module_call_failed"
@@ -129,6 +129,7 @@ class ModuleCallFailed(OkapiInstallError):
         self.status = status
         self.body = body
         self.user = user
+        self.hint: str | None = None
 
 
 class LostJob(OkapiInstallError):

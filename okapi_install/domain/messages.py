@@ -89,6 +89,17 @@ _TEXTS = {
     "segments . and .. , or the call would leave the module's instance. Post a descriptor with such a path",
     20543: "No call can be made with {0}",
     20542: "a tenant job whose id cannot be part of a path: it must be 1 to {0} printable characters without a step ..",
+    20531: "The module has been at it for {0} s; it never took longer than {1} s, in {2} runs over all tenants. "
+    "If its log shows that it does nothing, abort the job and retry it",
+    20532: "The module has been at it for {0} s, and no earlier run of it is known. "
+    "If its log shows that it does nothing, abort the job and retry it",
+    20533: "The module has probably lost its tenant job: it did not answer for a while, and since then the job has not "
+    "changed for {0} s, which is longer than this module ever took. If its log shows that it does nothing, abort the "
+    "job and retry it; the setting lost_job_timeout ends such a step",
+    20534: "its tenant job has probably been lost: it has not changed for {0} s after the module did not answer "
+    "(lost_job_timeout)",
+    20535: "the tenant job was running when last seen, {0} s ago",
+    20536: "the tenant job has not been seen in the {0} s since it was first asked for",
     20520: "The request was not made by a page of this server, so nothing was changed. Open the page and try again",
     20521: "There is no such page, job or tenant. A job may have been removed since",
 }

@@ -67,8 +67,13 @@ TAKEN_OVER = Meter(name="okapi_install_leases_taken_over", help="Jobs that were 
 REPUBLISHED = Meter(name="okapi_install_jobs_republished", help="Messages about jobs that a sweeper sent again.")
 POLLS = Meter(
     name="okapi_install_polls",
-    help="Questions to modules about their tenant jobs: answered, or failed.",
+    help="Questions to modules about their tenant jobs: answered, failed, or held for longer than asked.",
     labels=("outcome",),
+)
+UNUSUAL_STEPS = Meter(
+    name="okapi_install_unusual_steps",
+    help="Steps found to take longer than their modules ever did (slow), or whose tenant job is probably lost (lost).",
+    labels=("kind",),
 )
 STORE_ERRORS = Meter(
     name="okapi_install_store_errors", help="Transactions that the store did not carry out.", labels=("code",)
@@ -96,8 +101,13 @@ HTTP_SECONDS = Meter(
 )
 METERS = (
     *(JOBS_SUBMITTED, JOBS_ENDED, JOB_SECONDS, STEPS, MODULE_SECONDS, STEP_SECONDS, TAKEN_OVER, REPUBLISHED, POLLS),
-    *(STORE_ERRORS, BROKER_ERRORS, CALLBACKS, HTTP_REQUESTS, HTTP_SECONDS),
+    *(UNUSUAL_STEPS, STORE_ERRORS, BROKER_ERRORS, CALLBACKS, HTTP_REQUESTS, HTTP_SECONDS),
 )
+
+
+MOST_PRODUCTS = 500
+"""All modules of a FOLIO release are some 150 products."""
+_LONGEST_PRODUCT = 80
 
 
 class Meters:
@@ -106,6 +116,7 @@ class Meters:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: dict[CountKey, float] = {}
+        self._products: set[str] = set()
 
     def count(self, meter: Meter, amount: float = 1.0, /, **labels: str) -> None:
         """Adds to a counter."""
@@ -117,6 +128,17 @@ class Meters:
         limit = repr(meter.buckets[place]) if place < len(meter.buckets) else "+Inf"
         bucket = meter.key(BUCKET, labels, (LIMIT, limit))
         self._add(((bucket, 1.0), (meter.key(SUM, labels), max(seconds, 0.0))))
+
+    def product(self, name: str) -> str:
+        """The label of a module: its product, or `other` for those beyond the number that is counted one by one.
+
+        Clients name modules as they like; a metric with a series for each name has no end.
+        """
+        with self._lock:
+            if name not in self._products and (len(self._products) >= MOST_PRODUCTS or len(name) > _LONGEST_PRODUCT):
+                return "other"
+            self._products.add(name)
+        return name
 
     def take(self) -> dict[CountKey, float]:
         """What was counted since the last call."""

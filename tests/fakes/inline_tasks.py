@@ -21,7 +21,7 @@ class InlineCrew:
             error = problem
         self._ended.append((pos, error))
 
-    def finished(self) -> list[tuple[int, BaseException | None]]:
+    def finished(self, timeout: float | None = None) -> list[tuple[int, BaseException | None]]:
         """What has ended since the last call."""
         ended, self._ended = self._ended, []
         return ended

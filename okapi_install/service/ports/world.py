@@ -86,8 +86,8 @@ class Crew(Protocol):
     def start(self, pos: int, work: Callable[[], None]) -> None:
         """Begins the work of the step at that position."""
 
-    def finished(self) -> list[tuple[int, BaseException | None]]:
-        """Waits until something has ended; all that has, with what it raised."""
+    def finished(self, timeout: float | None = None) -> list[tuple[int, BaseException | None]]:
+        """Waits until something has ended, or for so many seconds; all that has ended, with what it raised."""
 
     def kill(self) -> None:
         """Ends all that runs, at whatever point it waits, and returns when it has ended."""

@@ -41,6 +41,10 @@ class CallPolicy:
     poll_first_pause: float = 0.05
     poll_longest_pause: float = 5.0
     poll_retry_seconds: float = 30.0
+    poll_hold_slack: float = 2.0
+    """Longer than `wait` and this a module that knows `wait` does not hold its answer."""
     step_timeout: float | None = None
+    slow_step_seconds: float = 60.0
+    lost_job_timeout: float | None = None
     cancel_timeout: float = 5.0
     store_retry_seconds: float = 60.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from threading import Lock
 
 import structlog
 
@@ -14,14 +15,19 @@ from okapi_install.domain.errors import LostJob, ModuleCallFailed, NotFound, Use
 from okapi_install.domain.jobs import Action, JobStatus, Problem, Step, TenantJob
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.planning import schedule
+from okapi_install.service.metrics import UNUSUAL_STEPS
 from okapi_install.service.ports import Claim, Crew, Ending, JobRef, Progress
 from okapi_install.service.worker.context import Workshop
 from okapi_install.service.worker.observer import count_end, count_step, time_job
 from okapi_install.service.worker.step import Findings, StepWork
 from okapi_install.service.worker.step_book import NOTHING_TO_DO, StepBook, adapted, changed_modules
 from okapi_install.service.worker.step_work import WorkBench
+from okapi_install.service.worker.unusual_steps import key_of, slow_warning, suspects, unusual_after
 
 log = structlog.get_logger()
+
+_LOOKS = 4
+"""How often it is looked for slow steps within the least time that makes a step slow."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +69,8 @@ class JobRun:
         self._findings: dict[int, Findings] = {}
         self._launch: list[int] = []
         self._failure: Failure | None = None
+        self._looked = self._began
+        self._writing = Lock()
         self._book = StepBook(claim.job.steps, self._now, {})
 
     def carry_out(self) -> JobRef | None:
@@ -198,15 +206,20 @@ class JobRun:
         )
 
     def _remember(self, pos: int, job: TenantJob | None, found: Findings) -> None:
-        step = self._book.remembered(pos, job, found)
-        self._shop.patiently(lambda: self._shop.store.save(self._claim, Progress(steps=(step,))))
-        self._book.committed((step,))
+        self._save_running(lambda: self._book.remembered(pos, job, found))
+
+    def _save_running(self, change: Callable[[], Step]) -> None:
+        """Commits a change of a step that runs. The step and the job's task do so, one after the other."""
+        with self._writing:
+            step = change()
+            self._shop.patiently(lambda: self._shop.store.save(self._claim, Progress(steps=(step,))))
+            self._book.committed((step,))
         self._shop.notifier.changed(self._job.id)
 
     def _collect(self) -> Progress:
         """Waits for steps to end; what that changes."""
         progress = Progress()
-        for pos, error in self._crew.finished():
+        for pos, error in self._crew.finished(self._shop.policy.slow_step_seconds / _LOOKS):
             if error is not None:
                 raise error
             found = self._findings.pop(pos)
@@ -216,7 +229,29 @@ class JobRun:
                 progress = self._succeeded(step, progress)
             else:
                 progress = self._failed(step, found.failure, progress)
+        self._notice_slow()
         return progress
+
+    def _notice_slow(self) -> None:
+        """Warns of steps that take longer than their modules ever did: they themselves wait for their modules."""
+        least, clock = self._shop.policy.slow_step_seconds, self._shop.clock.monotonic()
+        if clock - self._looked < least / _LOOKS:
+            return
+        self._looked, now = clock, self._now()
+        found = suspects(self._book, now, least)
+        if not found:
+            return
+        products = frozenset(key_of(step)[0] for step in found)
+        seen = self._shop.patiently(lambda: self._shop.store.durations(products))
+        for step in found:
+            seconds, known = now - (step.started or now), seen.get(key_of(step))
+            if seconds > unusual_after(known, least):
+                self._warn(step, slow_warning(seconds, known))
+
+    def _warn(self, step: Step, warning: Problem) -> None:
+        log.warning("the step takes unusually long", module=step.change.id, cause=warning.message)
+        self._shop.meters.count(UNUSUAL_STEPS, kind="slow")
+        self._save_running(lambda: self._book.warned(step.pos, warning))
 
     def _succeeded(self, step: Step, progress: Progress) -> Progress:
         self._schedule.finished(step.pos)

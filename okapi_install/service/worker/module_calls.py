@@ -69,6 +69,11 @@ class Caller:
         }
 
 
+def timed_out(failure: ModuleCallFailed) -> bool:
+    """Whether the module was reached, and the time was up before it answered."""
+    return isinstance(failure.__cause__, NoAnswerInTime)
+
+
 class ModuleCalls:
     """Calls modules. One for a worker process; used by many tasks at once."""
 

@@ -10,7 +10,7 @@ from okapi_install.service.ports import Ending
 
 def count_step(meters: Meters, step: Step) -> None:
     """A step was carried out, well or not."""
-    product, action = ModuleId.parse(step.change.id).product, step.change.action.value
+    product, action = meters.product(ModuleId.parse(step.change.id).product), step.change.action.value
     outcome = "done" if step.status is StepStatus.DONE else "error"
     meters.count(STEPS, module=product, action=action, outcome=outcome)
     if step.started is None or step.ended is None:

@@ -7,6 +7,7 @@ name of a tenant job, through the function that the caller gives.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -26,7 +27,8 @@ from okapi_install.service.metrics import Meters
 from okapi_install.service.ports import Answer, Clock
 from okapi_install.service.worker.call_policy import CallPolicy, Deadline
 from okapi_install.service.worker.module_calls import Caller, ModuleCalls
-from okapi_install.service.worker.tenant_jobs import TenantJobs
+from okapi_install.service.worker.tenant_jobs import Lookout, TenantJobs
+from okapi_install.service.worker.unusual_steps import LOST
 
 log = structlog.get_logger()
 
@@ -39,6 +41,7 @@ class StepWork:
     """All that one step needs to know. `purge` tells that an enable is to be preceded by a purge.
 
     `enabled` maps the tenant's enabled module ids to descriptors where one is needed here: for permissions.
+    `usual` gives the seconds after which the step takes longer than its module ever did.
     `remember` stores the module's tenant job before it is waited for, and what it has found before it is forgotten.
     """
 
@@ -52,6 +55,7 @@ class StepWork:
     enabled: Callable[[], Mapping[str, ModuleDescriptor]]
     purge: bool
     remember: Callable[[TenantJob | None, Findings], None]
+    usual: Callable[[], float] = lambda: math.inf
 
 
 @dataclass(kw_only=True, slots=True)
@@ -89,6 +93,8 @@ class StepRunner:
             found.failure = failure
             found.errors = merge(found.errors, errors_of_body(failure.body))
             found.errors = found.errors or (Problem(message=failure.message, type="error", code=failure.code),)
+            if failure.hint is not None:
+                found.errors = merge(found.errors, [Problem(message=failure.hint, code="tenant_job_last_seen")])
         return found
 
     def cancel(self, work: StepWork, job: TenantJob) -> None:
@@ -190,7 +196,7 @@ class StepRunner:
             self._jobs.forget(work.caller, calls, job)
             return
         if document is None or document.get("complete") is not True:
-            document = self._jobs.wait(work.caller, calls, job)
+            document = self._jobs.wait(work.caller, calls, job, self._lookout(work, found, job))
         failure = _take_result(calls.post.module.id, document, found)
         if failure is None and job.phase == "init":
             work.remember(replace(job, phase=OVER), found)
@@ -199,6 +205,14 @@ class StepRunner:
             found.warn(f"the finished tenant job could not be deleted: {trouble}", "tenant_job_not_deleted")
         if failure is not None:
             raise failure
+
+    def _lookout(self, work: StepWork, found: Findings, job: TenantJob) -> Lookout:
+        def lost(words: str) -> None:
+            log.warning("the tenant job is probably lost", cause=words)
+            found.warn(words, LOST)
+            work.remember(job, found)
+
+        return Lookout(usual=work.usual, lost=lost)
 
     def _post(
         self, work: StepWork, found: Findings, calls: TenantCalls, phase: str

@@ -13,6 +13,7 @@ from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.problems import merge
 from okapi_install.service.worker.step import Findings
+from okapi_install.service.worker.unusual_steps import WHILE_IT_RUNS
 
 NOTHING_TO_DO = frozenset((Action.UPTODATE, Action.SUGGEST, Action.CONFLICT))
 """The actions of steps that are done when they begin."""
@@ -90,7 +91,7 @@ class StepBook:
                 status=StepStatus.DONE if failure is None else StepStatus.ERROR,
                 message=None if failure is None else failure.message,
                 errors=merge(step.errors, found.errors),
-                warnings=merge(step.warnings, found.warnings),
+                warnings=_lasting(merge(step.warnings, found.warnings), failure),
                 ended=self._now(),
                 tenant_job=None,
             )
@@ -110,6 +111,11 @@ class StepBook:
                 ended=self._now(),
             )
         )
+
+    def warned(self, pos: int, problem: Problem) -> Step:
+        """A warning about a step that runs."""
+        step = self._steps[pos]
+        return self._put(replace(step, warnings=merge(step.warnings, [problem])))
 
     def noted(self, pos: int, problem: Problem) -> Step:
         """An error that came after the step's end."""
@@ -156,6 +162,11 @@ class StepBook:
     def purge_spent(self, pos: int) -> bool:
         """Whether an enable other than this has begun. Okapi purges for the first enable of a job only."""
         return any(s.pos != pos and s.status is not None and s.change.action is Action.ENABLE for s in self._steps)
+
+
+def _lasting(warnings: tuple[Problem, ...], failure: object) -> tuple[Problem, ...]:
+    """Of a step that ended well, nobody needs to know that it seemed not to."""
+    return warnings if failure is not None else tuple(w for w in warnings if w.code not in WHILE_IT_RUNS)
 
 
 def changed_modules(step: Step, registry: Registry) -> tuple[tuple[str, ...], tuple[str, ...]]:

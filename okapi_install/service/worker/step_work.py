@@ -11,6 +11,7 @@ from okapi_install.domain.modules.registry import Registry
 from okapi_install.service.worker.context import Workshop
 from okapi_install.service.worker.module_calls import Caller
 from okapi_install.service.worker.step import Findings, StepWork, enabled_system_module
+from okapi_install.service.worker.unusual_steps import key_of, unusual_after
 
 
 class WorkBench:
@@ -53,7 +54,13 @@ class WorkBench:
             enabled=lambda: self._shop.catalog.descriptors(self._registry, self._enabled),
             purge=purge,
             remember=remember,
+            usual=lambda: self._usual(step),
         )
+
+    def _usual(self, step: Step) -> float:
+        product, action = key_of(step)
+        seen = self._shop.patiently(lambda: self._shop.store.durations(frozenset((product,))))
+        return unusual_after(seen.get((product, action)), self._shop.policy.slow_step_seconds)
 
     def _caller(self, guardians: list[ModuleDescriptor]) -> Caller:
         auth = sorted((m for m in guardians if m.auth_filter is not None), key=lambda m: m.id)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from dataclasses import replace
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import NoReturn
+
+import structlog
 
 from okapi_install.domain.errors import ModuleCallFailed
 from okapi_install.domain.foreign_text import bounded
@@ -13,10 +16,62 @@ from okapi_install.domain.jobs import TenantJob
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.tenant_interface import ModuleCall, TenantCalls
 from okapi_install.domain.problems import parse_object
-from okapi_install.service.metrics import POLLS, Meters
+from okapi_install.service.metrics import POLLS, UNUSUAL_STEPS, Meters
 from okapi_install.service.ports import Clock
+from okapi_install.service.recent import Recent
 from okapi_install.service.worker.call_policy import NO_DEADLINE, CallPolicy
-from okapi_install.service.worker.module_calls import Caller, ModuleCalls
+from okapi_install.service.worker.module_calls import Caller, ModuleCalls, timed_out
+
+log = structlog.get_logger()
+
+_MOST_KNOWN = 4096
+"""Instances that are remembered to take `wait` for seconds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lookout:
+    """What the caller of a wait knows and wants to be told of a job that its module has probably lost.
+
+    `usual` gives the seconds after which a step of that module takes longer than ever; `lost` takes the warning.
+    """
+
+    usual: Callable[[], float]
+    lost: Callable[[str], None]
+
+
+@dataclass(kw_only=True, slots=True)
+class _Trail:
+    """What the polls of one job have found so far. Times are those of the worker's clock.
+
+    `quiet_since`: the module answers again after it did not, and the job has not changed since then.
+    """
+
+    began: float
+    document: Mapping[str, object] | None = None
+    seen: float | None = None
+    trouble_since: float | None = None
+    quiet_since: float | None = None
+    limit: float | None = None
+    suspected: float | None = None
+
+    def failed(self, now: float) -> None:
+        """A poll has failed."""
+        if self.trouble_since is None:
+            self.trouble_since = now
+
+    def answered(self, document: Mapping[str, object], now: float) -> None:
+        """A poll has found the job running."""
+        if self.trouble_since is not None:
+            self.quiet_since = now
+        elif document != self.document:
+            self.quiet_since = self.suspected = None
+        self.trouble_since, self.document, self.seen = None, document, now
+
+    def known(self, now: float) -> str:
+        """A sentence about when the job was seen last."""
+        if self.seen is None:
+            return message(20536, f"{now - self.began:.0f}")
+        return message(20535, f"{now - self.seen:.0f}")
 
 
 class TenantJobs:
@@ -27,8 +82,9 @@ class TenantJobs:
         self._clock = clock
         self._policy = policy
         self._meters = meters
+        self._without_wait: Recent[bool] = Recent(_MOST_KNOWN)
 
-    def wait(self, caller: Caller, calls: TenantCalls, job: TenantJob) -> Mapping[str, object]:
+    def wait(self, caller: Caller, calls: TenantCalls, job: TenantJob, lookout: Lookout) -> Mapping[str, object]:
         """Asks until the job is complete; the job as its module tells it.
 
         Raises:
@@ -37,34 +93,72 @@ class TenantJobs:
         if calls.get is None:
             raise ModuleCallFailed(message(10409, calls.post.module.id, calls.post.method, calls.post.path), user=False)
         get = replace(calls.get.at(job.id), retry=False)
-        began = self._clock.monotonic()
-        trouble_since: float | None = None
+        trail = _Trail(began=self._clock.monotonic())
         while True:
             asked = self._clock.monotonic()
-            document, failure = self._ask(caller, get, job.base_url, caller.deadline.left(asked))
+            document, failure = self._ask(caller, get, job.base_url)
             now = self._clock.monotonic()
             if document is not None and document.get("complete") is True:
                 return document
             if caller.deadline.passed(now):
-                self._time_is_up(caller, calls, job)
-            trouble_since = None if failure is None else trouble_since or now
-            if failure is not None and now - (trouble_since or now) > self._policy.poll_retry_seconds:
-                raise failure
+                text = f"the tenant job did not end within {self._policy.step_timeout:g} s"
+                self._give_up(caller, calls, job, text)
+            if failure is not None:
+                self._trouble(trail, failure, now)
+            elif document is not None:
+                trail.answered(document, now)
+                self._doubt(trail, lookout, now)
+            if trail.suspected is not None and now - trail.suspected > (self._policy.lost_job_timeout or math.inf):
+                self._give_up(caller, calls, job, message(20534, f"{now - (trail.quiet_since or now):.0f}"))
             if failure is not None or now - asked < self._policy.poll_wait_ms / 1250:
-                self._clock.sleep(self._pause(now - (trouble_since or began)))
+                self._clock.sleep(self._pause(now - (trail.trouble_since or trail.began)))
+
+    def _trouble(self, trail: _Trail, failure: ModuleCallFailed, now: float) -> None:
+        """A poll has failed. Raises the failure, with what is known of the job, when that has lasted for too long."""
+        trail.failed(now)
+        if now - (trail.trouble_since or now) <= self._policy.poll_retry_seconds:
+            return
+        failure.hint = trail.known(now)
+        if failure.status is None:
+            raise ModuleCallFailed(f"{failure.message}; {failure.hint}", user=failure.user) from failure
+        raise failure
+
+    def _doubt(self, trail: _Trail, lookout: Lookout, now: float) -> None:
+        """Warns of a job that has not moved since its module failed to answer, for longer than it ever took."""
+        quiet = 0.0 if trail.quiet_since is None else now - trail.quiet_since
+        if trail.suspected is not None or quiet <= self._policy.slow_step_seconds:
+            return
+        trail.limit = lookout.usual() if trail.limit is None else trail.limit
+        if quiet > trail.limit:
+            trail.suspected = now
+            self._meters.count(UNUSUAL_STEPS, kind="lost")
+            lookout.lost(message(20533, f"{quiet:.0f}"))
 
     def _pause(self, elapsed: float) -> float:
         return min(self._policy.poll_first_pause + elapsed / 20, self._policy.poll_longest_pause)
 
     def _ask(
-        self, caller: Caller, get: ModuleCall, base_url: str, left: float | None
+        self, caller: Caller, get: ModuleCall, base_url: str
     ) -> tuple[Mapping[str, object] | None, ModuleCallFailed | None]:
-        """The job, or a failure that may pass, within the seconds left. Raises ModuleCallFailed when it cannot pass."""
-        query = f"?wait={self._policy.poll_wait_ms}"
-        timeout = self._policy.poll_timeout if left is None else min(left, self._policy.poll_timeout)
+        """The job, or a failure that may pass; neither, if the poll was held for longer than requested.
+
+        Some versions of folio-vertx-lib take `wait` for seconds. They are asked without it from then on.
+
+        Raises:
+            ModuleCallFailed: it cannot pass.
+        """
+        instance, wait = f"{get.module.id} {base_url}", self._policy.poll_wait_ms / 1000
+        waits = wait > 0 and not self._without_wait.get(instance)
+        timeout = min(self._policy.poll_timeout, wait + self._policy.poll_hold_slack if waits else math.inf)
+        query, asked = f"?wait={self._policy.poll_wait_ms}" if waits else "", self._clock.monotonic()
         try:
             answer, _ = self._calls.call(caller, get, base_url=base_url, query=query, timeout=timeout)
         except ModuleCallFailed as failure:
+            if waits and timed_out(failure) and self._clock.monotonic() - asked >= wait:
+                self._without_wait.put(instance, value=True)
+                self._meters.count(POLLS, outcome="held")
+                log.info("a poll was held for longer than requested: this instance is polled without wait from now on")
+                return None, None
             self._meters.count(POLLS, outcome="failed")
             if _is_final(failure):
                 raise
@@ -79,11 +173,10 @@ class TenantJobs:
             )
         return document, None
 
-    def _time_is_up(self, caller: Caller, calls: TenantCalls, job: TenantJob) -> NoReturn:
+    def _give_up(self, caller: Caller, calls: TenantCalls, job: TenantJob, text: str) -> NoReturn:
         """Tells the module to stop. Raises ModuleCallFailed."""
         if calls.delete is not None:
             self.cancel(caller, calls.delete, job)
-        text = f"the tenant job did not end within {self._policy.step_timeout:g} s"
         raise ModuleCallFailed(message(10410, calls.post.module.id, text), user=False)
 
     def forget(self, caller: Caller, calls: TenantCalls, job: TenantJob) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from threading import Thread
 
 from okapi_install.domain.errors import StoreUnavailable
-from okapi_install.service.metrics import METERS, POLLS, STEP_SECONDS, TAKEN_OVER, CountKey, Meters
+from okapi_install.service.metrics import METERS, MOST_PRODUCTS, POLLS, STEP_SECONDS, TAKEN_OVER, CountKey, Meters
 from okapi_install.service.metrics_store import Metering
 from tests.fakes.memory_store import MemoryStore
 
@@ -90,3 +90,12 @@ def test_names_and_units_are_those_of_prometheus() -> None:
         assert not meter.name.endswith("_total")
         assert meter.name.endswith("_seconds") or not meter.buckets
         assert list(meter.buckets) == sorted(set(meter.buckets))
+
+
+def test_modules_are_counted_one_by_one_up_to_a_number_and_as_others_beyond_it() -> None:
+    meters = Meters()
+    labels = {meters.product(f"mod-{number}") for number in range(2000)}
+    assert len(labels) == MOST_PRODUCTS + 1
+    assert "other" in labels
+    assert meters.product("mod-7") == "mod-7"
+    assert Meters().product("m" * 1000) == "other"

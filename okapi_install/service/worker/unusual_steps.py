@@ -1,0 +1,50 @@
+"""Steps that take longer than their modules ever did: when that is so, and what is said about it.
+
+A module whose process died in the middle, or whose client library did, never answers and never ends its tenant job.
+Nobody can tell that from a module that works; but that it takes longer than ever, for any tenant, can be said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from okapi_install.domain.jobs import Problem, Step, StepStatus
+from okapi_install.domain.messages import message
+from okapi_install.domain.modules.versions import ModuleId
+from okapi_install.service.ports import Durations
+
+SLOW, LOST = "longer_than_ever", "tenant_job_probably_lost"
+WHILE_IT_RUNS = frozenset((SLOW, LOST))
+"""Codes of warnings that a step loses when it ends well."""
+_UNKNOWN = 10
+"""A module of which nothing is known has so many times the least time."""
+
+
+def unusual_after(seen: Durations | None, least: float) -> float:
+    """Seconds after which a step takes longer than its module ever did, but at least that many."""
+    return _UNKNOWN * least if seen is None else max(seen.slow_after, least)
+
+
+def key_of(step: Step) -> tuple[str, str]:
+    """How durations are kept: by product and action."""
+    return ModuleId.parse(step.change.id).product, step.change.action.value
+
+
+def suspects(steps: Iterable[Step], now: float, least: float) -> list[Step]:
+    """The running steps that may be unusual, and of which nothing was said yet."""
+    return [
+        step
+        for step in steps
+        if step.status is StepStatus.RUNNING
+        and now - (step.started if step.started is not None else now) > least
+        and SLOW not in {warning.code for warning in step.warnings}
+    ]
+
+
+def slow_warning(seconds: float, seen: Durations | None) -> Problem:
+    """What is said about a step that has run for so long."""
+    if seen is None:
+        words = message(20532, f"{seconds:.0f}")
+    else:
+        words = message(20531, f"{seconds:.0f}", f"{seen.longest:.0f}", seen.count)
+    return Problem(message=words, type="warning", code=SLOW)
