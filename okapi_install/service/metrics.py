@@ -20,12 +20,17 @@ BUCKET, SUM, LIMIT = "_bucket", "_sum", "le"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Meter:
-    """Something that is counted: `name` without the suffix of its kind. With `buckets` it is a histogram of seconds."""
+    """Something that is counted: `name` without the suffix of its kind. With `buckets` it is a histogram of seconds.
+
+    `from_start` are values of its only label that are told as 0 before anything was counted: Prometheus sees no
+    increase in a series that begins at 1.
+    """
 
     name: str
     help: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    from_start: tuple[str, ...] = ()
 
     def key(self, suffix: str, values: Mapping[str, str], *more: tuple[str, str]) -> CountKey:
         """The counter for those labels."""
@@ -40,6 +45,7 @@ JOBS_ENDED = Meter(
     name="okapi_install_jobs_ended",
     help="Jobs that came to an end: done, failed, aborted, revoked or unplannable.",
     labels=("outcome",),
+    from_start=("done", "failed", "aborted", "revoked", "unplannable"),
 )
 JOB_SECONDS = Meter(
     name="okapi_install_job_seconds",
@@ -74,6 +80,7 @@ UNUSUAL_STEPS = Meter(
     name="okapi_install_unusual_steps",
     help="Steps found to take longer than their modules ever did (slow), or whose tenant job is probably lost (lost).",
     labels=("kind",),
+    from_start=("slow", "lost"),
 )
 STORE_ERRORS = Meter(
     name="okapi_install_store_errors", help="Transactions that the store did not carry out.", labels=("code",)
@@ -87,6 +94,7 @@ CALLBACKS = Meter(
     name="okapi_install_callbacks",
     help="Callbacks about ended jobs: delivered, failed (to be tried again), or given up.",
     labels=("outcome",),
+    from_start=("delivered", "failed", "given_up"),
 )
 HTTP_REQUESTS = Meter(
     name="okapi_install_http_requests",

@@ -96,7 +96,8 @@ def _workers(census: Census, alive_within: float) -> Iterator[Metric]:
 
 def _counter(meter: Meter, values: Mapping[Labels, float]) -> Metric:
     family = CounterMetricFamily(meter.name, meter.help, labels=meter.labels)
-    known = values or ({} if meter.labels else {(): 0.0})
+    start: dict[Labels, float] = {((meter.labels[0], value),): 0.0 for value in meter.from_start}
+    known = {**start, **values} if meter.labels else {(): 0.0, **values}
     for labels, value in known.items():
         family.add_metric([text for _, text in labels], value)
     return family

@@ -110,6 +110,11 @@ def test_every_job_of_a_hostile_module_ends_as_it_should(outcome: Outcome) -> No
     assert internal == {}
 
 
+def test_no_call_leaves_the_hostile_instance(scene: Scene, outcome: Outcome) -> None:
+    assert outcome.jobs
+    assert scene.hostile.called_elsewhere() == []
+
+
 def test_what_hostile_modules_say_stays_small_and_is_not_obeyed(scene: Scene, outcome: Outcome) -> None:
     sizes = {way: len(json.dumps(job)) for way, job in outcome.jobs.items()}
     assert {way: size for way, size in sizes.items() if size > MOST_OF_A_JOB} == {}

@@ -12,7 +12,7 @@ from tests.fixtures.site import JOIN, LEFT, LONE, RIGHT, ROOT_MODULE, SIX, TOP, 
 from tests.integration.cluster.fleet import MANY, Fleet
 
 IMPATIENT = {
-    "OKAPI_INSTALL_STEP_TIMEOUT": "6",
+    "OKAPI_INSTALL_STEP_TIMEOUT": "9",
     "OKAPI_INSTALL_CALL_TIMEOUT": "3",
     "OKAPI_INSTALL_CONNECT_RETRY_SECONDS": "1",
     "OKAPI_INSTALL_CONNECT_RETRY_COUNT": "3",
@@ -45,7 +45,7 @@ FAULTS = (
     Fault(
         name="forgets its job", rules=({"job": {"seconds": 60, "holds": False, "forgets_after": 2}},), words="not found"
     ),
-    Fault(name="never ends its job", rules=({"job": {"never_ends": True}},), words="did not end within 6 s"),
+    Fault(name="never ends its job", rules=({"job": {"never_ends": True}},), words="did not end within 9 s"),
     Fault(name="fails its job", rules=({"job": {"seconds": 0.1, "error": "no room"}},), words="no room"),
     Fault(name="polled: 503 for a while", rules=({"job": JOB}, {"call": "poll", "status": 503, "seconds": A_WHILE})),
     Fault(name="polled: 503", rules=({"job": JOB}, {"call": "poll", "status": 503}), words="503"),

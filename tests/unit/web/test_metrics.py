@@ -120,6 +120,13 @@ def test_every_polls_outcome_is_counted() -> None:
     assert value(found, "polls_total", outcome="failed") == value(found, "polls_total", outcome="answered") == 1
 
 
+def test_what_alerts_look_at_is_told_as_zero_before_it_happens() -> None:
+    found = scraped(JobsSite())
+    assert value(found, "unusual_steps_total", kind="lost") == 0
+    assert value(found, "jobs_ended_total", outcome="failed") == 0
+    assert value(found, "callbacks_total", outcome="given_up") == 0
+
+
 def test_openmetrics_is_told_to_those_who_ask_for_it() -> None:
     found = JobsSite().client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
     assert found.content_type.startswith("application/openmetrics-text")
