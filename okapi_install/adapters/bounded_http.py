@@ -123,6 +123,8 @@ class BoundedResponse(HTTPResponse):
         """Reads the head."""
         super().begin()
         self._file.allowed = _MOST_RAW
+        # What follows an early hint would be taken for the response to the next request.
+        self.will_close = self.will_close or self.status < 200
 
 
 class _Connection(HTTPConnection):

@@ -25,7 +25,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostileModule]
         yield module
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def api() -> HttpTenantApi:
     return HttpTenantApi(connect_timeout=5, connections=2)
 
@@ -82,6 +82,12 @@ def test_a_limit_holds_for_the_whole_call_and_not_for_each_byte(hostile: Hostile
 def test_a_call_without_a_response_says_how_long_it_waited(hostile: HostileModule, api: HttpTenantApi) -> None:
     with pytest.raises(NoAnswerInTime, match=r"no answer within 0\.5 s: 127\.0\.0\.1"):
         call(api, hostile.url("silent"), timeout=0.5)
+
+
+def test_no_connection_is_used_again_after_an_early_hint(hostile: HostileModule) -> None:
+    api = HttpTenantApi(connect_timeout=5, connections=1)
+    assert [call(api, hostile.url("early-hints")).status for _ in range(2)] == [103, 103]
+    assert call(api, hostile.url("redirect")).status == 307
 
 
 def test_redirects_are_not_followed(hostile: HostileModule, api: HttpTenantApi) -> None:
