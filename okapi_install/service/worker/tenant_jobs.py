@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 import structlog
+from cachetools import LRUCache
 
 from okapi_install.domain.errors import ModuleCallFailed
 from okapi_install.domain.foreign_text import bounded
@@ -18,7 +19,6 @@ from okapi_install.domain.modules.tenant_interface import ModuleCall, TenantCall
 from okapi_install.domain.problems import parse_object
 from okapi_install.service.metrics import POLLS, UNUSUAL_STEPS, Meters
 from okapi_install.service.ports import Clock
-from okapi_install.service.recent import Recent
 from okapi_install.service.worker.call_policy import NO_DEADLINE, CallPolicy
 from okapi_install.service.worker.module_calls import Caller, ModuleCalls, timed_out
 
@@ -82,7 +82,7 @@ class TenantJobs:
         self._clock = clock
         self._policy = policy
         self._meters = meters
-        self._without_wait: Recent[bool] = Recent(_MOST_KNOWN)
+        self._without_wait: LRUCache[str, bool] = LRUCache(_MOST_KNOWN)
 
     def wait(self, caller: Caller, calls: TenantCalls, job: TenantJob, lookout: Lookout) -> Mapping[str, object]:
         """Asks until the job is complete; the job as its module tells it.
@@ -148,14 +148,14 @@ class TenantJobs:
             ModuleCallFailed: it cannot pass.
         """
         instance, wait = f"{get.module.id} {base_url}", self._policy.poll_wait_ms / 1000
-        waits = wait > 0 and not self._without_wait.get(instance)
+        waits = wait > 0 and instance not in self._without_wait
         timeout = min(self._policy.poll_timeout, wait + self._policy.poll_hold_slack if waits else math.inf)
         query, asked = f"?wait={self._policy.poll_wait_ms}" if waits else "", self._clock.monotonic()
         try:
             answer, _ = self._calls.call(caller, get, base_url=base_url, query=query, timeout=timeout)
         except ModuleCallFailed as failure:
             if waits and timed_out(failure) and self._clock.monotonic() - asked >= wait:
-                self._without_wait.put(instance, value=True)
+                self._without_wait[instance] = True
                 self._meters.count(POLLS, outcome="held")
                 log.info("a poll was held for longer than requested: this instance is polled without wait from now on")
                 return None, None
