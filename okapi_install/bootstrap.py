@@ -6,15 +6,16 @@ import atexit
 import time
 import uuid
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from okapi_install.adapters.clocks import SystemClock, every
 from okapi_install.adapters.greenlets import GreenletTasks
 from okapi_install.adapters.notifier import RedisNotifier
 from okapi_install.adapters.queue import CeleryQueue
-from okapi_install.adapters.remote_registry import RequestsHealthProbe, RequestsRemoteRegistry
+from okapi_install.adapters.remote_registry import HttpHealthProbe, HttpRemoteRegistry
 from okapi_install.adapters.store import check_schema, ensure_builtin, open_store
 from okapi_install.adapters.tenant_api import HttpTenantApi
-from okapi_install.adapters.webhook import RequestsWebhook
+from okapi_install.adapters.webhook import HttpWebhook
 from okapi_install.config import Settings, SettingsError, variable
 from okapi_install.domain.modules.internal_module import internal_module
 from okapi_install.domain.workers import worker_identity
@@ -23,6 +24,7 @@ from okapi_install.service.discovery import DiscoveryService, EnvironmentService
 from okapi_install.service.installs import InstallService, Limits
 from okapi_install.service.metrics import Meters
 from okapi_install.service.metrics_store import Metering
+from okapi_install.service.outgoing_rules import OutgoingRules
 from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Store
 from okapi_install.service.pull import PullService
@@ -75,6 +77,26 @@ def call_policy(settings: Settings) -> CallPolicy:
     )
 
 
+def outgoing_rules(settings: Settings) -> OutgoingRules:
+    """Where to connect to for clients; the host of the callback that the settings name is always allowed."""
+    hosts = settings.outgoing_hosts
+    if hosts is not None and settings.callback_url is not None:
+        hosts = (*hosts, urlsplit(settings.callback_url).hostname or "")
+    return OutgoingRules(hosts=hosts, own_port=settings.port)
+
+
+def callback_rule(settings: Settings) -> CallbackRule:
+    """Who is told of a job's end."""
+    rules = outgoing_rules(settings)
+    return CallbackRule(default=settings.callback_url, per_job=settings.callback_per_job, check=rules.check_url)
+
+
+def build_remote(settings: Settings) -> HttpRemoteRegistry:
+    """Other registries."""
+    rules = outgoing_rules(settings)
+    return HttpRemoteRegistry(rules, most_bytes=settings.pull_max_bytes, seconds=settings.pull_seconds)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Services:
     """The use cases behind the API."""
@@ -112,7 +134,7 @@ def build_services(settings: Settings) -> Services:
         RedisNotifier(broker, meters),
         SystemClock(),
         limits,
-        CallbackRule(default=settings.callback_url, per_job=settings.callback_per_job),
+        callback_rule(settings),
         meters,
     )
     installs = InstallService(*parts) if tracer is None else TracedInstalls(tracer, *parts)
@@ -121,9 +143,9 @@ def build_services(settings: Settings) -> Services:
         store=store,
         registry=registry,
         tenants=TenantService(store, registry, before_removal=installs.stop_all),
-        discovery=DiscoveryService(store, RequestsHealthProbe(), Node(node_id=settings.host, url=settings.public_url)),
+        discovery=DiscoveryService(store, HttpHealthProbe(), Node(node_id=settings.host, url=settings.public_url)),
         environment=EnvironmentService(store),
-        pull=PullService(registry, RequestsRemoteRegistry()),
+        pull=PullService(registry, build_remote(settings)),
         installs=installs,
         snapshots=SnapshotService(TimingsService(store, SystemClock())),
         meters=meters,
@@ -222,7 +244,7 @@ def build_callbacks(settings: Settings, store: Store, tasks: GreenletTasks, mete
     """What tells of jobs that have ended."""
     return CallbackService(
         store,
-        RequestsWebhook(),
+        HttpWebhook(outgoing_rules(settings)),
         tasks,
         meters,
         time.time,

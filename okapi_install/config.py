@@ -95,6 +95,11 @@ class Settings:
     callback_secret: str | None = _setting(rules.text, None, secret=True)
     callback_per_job: bool = _setting(rules.flag, True)
 
+    outgoing_hosts: tuple[str, ...] | None = _setting(rules.hosts, None)
+    """None: any."""
+    pull_max_bytes: int = _setting(rules.count(1024), 128 * 1024 * 1024)
+    pull_seconds: float = _setting(rules.seconds, 300.0)
+
     log_level: str = _setting(rules.choice("debug", "info", "warning", "error"), "info")
     log_format: str = _setting(rules.choice("console", "json"), "console")
     metrics: bool = _setting(rules.flag, True)
@@ -240,4 +245,6 @@ def _shown(name: str, value: object) -> str:
 
 
 def _as_text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -130,6 +130,20 @@ def web_url(raw: object) -> str:
     return text(raw).rstrip("/")
 
 
+def hosts(raw: object) -> tuple[str, ...] | None:
+    """Names or addresses of hosts, by commas or as a list, `*.` before a domain for all below it; `any` is None."""
+    hint = "hosts such as registry.example.org, *.example.org or 10.0.0.7 (no ports), separated by commas, or any"
+    given = raw.split(",") if isinstance(raw, str) else raw
+    if not isinstance(given, list | tuple) or not all(isinstance(each, str) for each in given):
+        raise ValueError(hint)
+    found = tuple(each.strip().lower().rstrip(".") for each in given)
+    if found == ("any",):
+        return None
+    if not all(re.fullmatch(r"(\*\.)?[\w.-]+|[0-9a-f]*:[0-9a-f:.]*:[0-9a-f:.]*", each) for each in found):
+        raise ValueError(hint)
+    return found
+
+
 def redis_url(raw: object) -> str:
     """The URL of a Redis or Valkey server. `valkey` and `valkeys` are other words for `redis` and `rediss`.
 

@@ -1,97 +1,130 @@
-"""Other servers over HTTP, with requests: registries to pull from, and instances that are asked whether they answer."""
+"""Other servers over HTTP: registries to pull from, and instances that are asked whether they answer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import http.client
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 
 import orjson
-import requests
 import structlog
 
+from okapi_install.adapters.outgoing import Limits, OutgoingFailed, exchange
+from okapi_install.config_rules import redacted_url
 from okapi_install.domain.errors import InternalError, UserError
+from okapi_install.domain.messages import message
+from okapi_install.service.outgoing_rules import OutgoingRules
 
 log = structlog.get_logger()
 
-_CONNECT_SECONDS = 10.0
-_READ_SECONDS = 300.0
-_PROBE_SECONDS = 5.0
-_MOST_BYTES = 512 * 1024 * 1024
-_CHUNK = 1024 * 1024
+_VERSION = Limits(connect=10.0, silence=10.0, seconds=30.0, most_bytes=64 * 1024)
+_PROBE = Limits(connect=5.0, silence=5.0, seconds=5.0, most_bytes=64 * 1024)
+_CHUNK = 64 * 1024
+_LONGEST_VERSION = 1024
+_BYTES_PER_ELEMENT = 12
+"""Descriptors have one list, object or member on 30 bytes and more. What has them closer would fill the memory."""
 
 
-class RequestsRemoteRegistry:
-    """Another Okapi, or what speaks its API."""
+class HttpRemoteRegistry:
+    """Another Okapi, or what speaks its API.
+
+    Of its list `most_bytes` are read at most, also when it is unpacked, and for `seconds` at most.
+    """
+
+    def __init__(self, rules: OutgoingRules, *, most_bytes: int, seconds: float) -> None:
+        self._rules = rules
+        self._most_bytes = most_bytes
+        self._limits = Limits(connect=10.0, silence=min(60.0, seconds), seconds=seconds, most_bytes=most_bytes)
 
     def version(self, url: str) -> str | None:
-        """What it says it is; None if it does not answer, or not with 200."""
+        """See Remote."""
         try:
-            with requests.get(_path(url, "_/version"), timeout=(_CONNECT_SECONDS, 30.0), stream=True) as answer:
-                text = _read(answer, 1024).decode("utf-8", "replace").strip()
-                status = answer.status_code
-        except (requests.RequestException, ValueError, InternalError) as why:
-            log.warning("pull: no answer", url=url, cause=type(why).__name__)
+            with exchange("GET", _path(url, "_/version"), {}, None, _VERSION, self._rules) as response:
+                text = response.read(_LONGEST_VERSION).decode("utf-8", "replace").strip()
+        except OutgoingFailed as why:
+            log.warning("pull: no answer", url=redacted_url(url), cause=why.message)
             return None
-        if status != 200:
-            log.warning("pull: refused", url=url, status=status)
+        if response.status != 200:
+            log.warning("pull: refused", url=redacted_url(url), status=response.status)
             return None
         return text
 
     def descriptors(self, url: str, known: Sequence[str]) -> list[object]:
-        """Its module descriptors, as it sent them, but for those known.
-
-        Raises:
-            UserError: it answered with an error; the message is its body.
-            InternalError: it did not answer, or not with a list.
-        """
-        body, headers = orjson.dumps(list(known)), {"Content-Type": "application/json"}
+        """See Remote."""
+        shown = redacted_url(url)
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
         path = _path(url, "_/proxy/modules?full=true")
         try:
-            with requests.get(
-                path, data=body, headers=headers, timeout=(_CONNECT_SECONDS, _READ_SECONDS), stream=True
-            ) as answer:
-                sent, status = _read(answer, _MOST_BYTES), answer.status_code
-        except (requests.RequestException, ValueError) as why:
-            raise InternalError(f"pull: {url} does not answer: {cause_of(why)}") from None
-        if status != 200:
-            raise UserError(sent.decode("utf-8", "replace")[:10000])
+            with exchange("GET", path, headers, orjson.dumps(list(known)), self._limits, self._rules) as response:
+                if response.status != 200:
+                    raise UserError(message(20123, shown, response.status))
+                sent = _body(response, self._most_bytes, time.monotonic() + self._limits.seconds)
+        except OutgoingFailed as why:
+            raise InternalError(f"pull: {shown} does not answer: {why.message}") from None
+        return self._list(sent, shown)
+
+    def _list(self, sent: bytes, shown: str) -> list[object]:
+        elements = sent.count(b"[") + sent.count(b"{") + sent.count(b",")
+        if elements > max(100_000, self._most_bytes // _BYTES_PER_ELEMENT):
+            raise InternalError(f"pull: {shown} sent a list with too many elements")
         try:
             found = orjson.loads(sent)
         except orjson.JSONDecodeError:
-            raise InternalError(f"pull: {url} did not answer with JSON") from None
+            raise InternalError(f"pull: {shown} did not answer with JSON") from None
         if not isinstance(found, list):
-            raise InternalError(f"pull: {url} did not answer with a list of modules")
+            raise InternalError(f"pull: {shown} did not answer with a list of modules")
         return found
 
 
-class RequestsHealthProbe:
+class HttpHealthProbe:
     """Asks an address over HTTP."""
 
     def problem(self, url: str) -> str | None:
         """See HealthProbe: any answer will do."""
         try:
-            with requests.get(url, timeout=_PROBE_SECONDS, stream=True, allow_redirects=False):
+            with exchange("GET", url, {}, None, _PROBE):
                 return None
-        except (requests.RequestException, ValueError) as why:
-            return cause_of(why)
-
-
-def cause_of(why: Exception) -> str:
-    """What went wrong in a few words, without the library's names."""
-    text = str(why)
-    known = ("Connection refused", "Name or service not known", "Connection reset by peer", "No route to host")
-    if isinstance(why, requests.Timeout):
-        return "no answer in time"
-    return next((words for words in known if words in text), type(why).__name__)
+        except OutgoingFailed as why:
+            return why.message
 
 
 def _path(url: str, path: str) -> str:
     return (url if url.endswith("/") else url + "/") + path
 
 
-def _read(answer: requests.Response, most: int) -> bytes:
+def _body(response: http.client.HTTPResponse, most: int, deadline: float) -> bytes:
+    """The body, unpacked. Raises OutgoingFailed."""
+    packed = response.getheader("Content-Encoding", "identity").strip().lower()
+    if packed not in ("gzip", "identity"):
+        raise OutgoingFailed("it answered in an encoding that was not requested")
+    chunks = iter(lambda: response.read1(_CHUNK), b"")
     found = bytearray()
-    for chunk in answer.iter_content(_CHUNK):
-        found += chunk
+    for piece in _unpacked(chunks) if packed == "gzip" else chunks:
+        found += piece
         if len(found) > most:
-            raise InternalError(f"pull: more than {most} bytes from {answer.url}")
+            raise OutgoingFailed("it sent more than is read")
+        if time.monotonic() > deadline:
+            raise OutgoingFailed("no answer in time")
+    if response.length:
+        raise OutgoingFailed("its answer is cut off")
     return bytes(found)
+
+
+def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The content of a gzip file in small pieces, however well it is packed."""
+    unpack = zlib.decompressobj(wbits=31)
+    try:
+        for chunk in chunks:
+            rest = chunk
+            while rest and not unpack.eof:
+                yield unpack.decompress(rest, _CHUNK)
+                rest = unpack.unconsumed_tail
+            if rest or unpack.unused_data:
+                raise OutgoingFailed("it answered with more than one packed file")
+        while not unpack.eof and (piece := unpack.decompress(b"", _CHUNK)):
+            yield piece
+    except zlib.error:
+        raise OutgoingFailed("its answer cannot be unpacked") from None
+    if not unpack.eof:
+        raise OutgoingFailed("its answer is cut off")

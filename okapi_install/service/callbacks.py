@@ -36,15 +36,20 @@ GONE = 410
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallbackRule:
-    """Who is told: the server's own address, and whether an order may name another."""
+    """Who is told: the server's own address, and whether an order may name another; `check` raises UserError for one
+    that is not allowed.
+    """
 
     default: str | None = None
     per_job: bool = True
+    check: Callable[[str], None] | None = None
 
     def url_for(self, wanted: str | None) -> str | None:
         """The address for an order that names one, or none. Raises UserError if it must not."""
         if wanted is not None and not self.per_job:
             raise UserError("This server takes no callback URLs with a request: leave X-Okapi-Install-Callback out")
+        if wanted is not None and self.check is not None:
+            self.check(wanted)
         return wanted or self.default
 
 

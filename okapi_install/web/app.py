@@ -10,6 +10,7 @@ from okapi_install.config import Settings
 from okapi_install.service.tenants import SUPERTENANT, TenantService
 from okapi_install.web.guards import Doors
 from okapi_install.web.http import errors
+from okapi_install.web.http.own_callbacks import refuse_own_callback
 from okapi_install.web.http.paths import Segment, SegmentedPaths
 from okapi_install.web.http.requests import RequestContext
 from okapi_install.web.http.tokens import Claims, first_of, token_of
@@ -25,6 +26,7 @@ def create_app(settings: Settings, blueprints: Sequence[Blueprint], tenants: Ten
     app.url_map.merge_slashes = False
     app.url_map.converters |= {"default": Segment, "segment": Segment}
     app.wsgi_app = SegmentedPaths(app.wsgi_app)  # type: ignore[method-assign]
+    app.before_request(refuse_own_callback)
     Doors(settings).install(app)
     app.before_request(lambda: _find_context(tenants))
     errors.register(app)

@@ -234,3 +234,23 @@ def test_the_variables_of_the_design_are_settings() -> None:
     fixed = ("LISTEN", "DATA", "WORKERS", "DATABASE_URL", "BROKER_URL", "API_KEY", "OKAPI_URL", "STEP_TIMEOUT")
     assert {name.lower() for name in fixed} <= FIELDS.keys()
     assert os.environ.keys().isdisjoint(variable(name) for name in FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("raw", "hosts"),
+    [
+        ("any", None),
+        ("Registry.example.org., *.example.net", ("registry.example.org", "*.example.net")),
+        ("10.0.0.7,fd00::1", ("10.0.0.7", "fd00::1")),
+    ],
+)
+def test_allowed_hosts_are_a_list_that_a_child_process_reads_again(raw: str, hosts: tuple[str, ...] | None) -> None:
+    settings = Settings.load({"OKAPI_INSTALL_OUTGOING_HOSTS": raw})
+    assert settings.outgoing_hosts == hosts
+    assert Settings.load(settings.to_environ()).outgoing_hosts == hosts
+
+
+@pytest.mark.parametrize("raw", ["http://a", "a:80", "a/b", "*", "a,,b", "a b"])
+def test_an_allowed_host_is_a_name_without_a_port(raw: str) -> None:
+    with pytest.raises(SettingsError, match="OUTGOING_HOSTS"):
+        Settings.load({"OKAPI_INSTALL_OUTGOING_HOSTS": raw})

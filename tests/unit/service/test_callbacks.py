@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from okapi_install.adapters.webhook import RequestsWebhook
+from okapi_install.adapters.webhook import HttpWebhook
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.jobs import InstallOptions, Job, JobKind
 from okapi_install.service.callbacks import (
@@ -25,6 +25,7 @@ from okapi_install.service.callbacks import (
     signature,
 )
 from okapi_install.service.installs import Order
+from okapi_install.service.outgoing_rules import OutgoingRules
 from tests.fakes.fake_modules import answer
 from tests.unit.service.house import House, enable
 from tests.unit.web.jobs_site import JobsSite
@@ -100,7 +101,7 @@ def ended(house: House, url: str | None, module: str = "b-1.0.0") -> Job:
 
 def service(house: House, secret: str | None = None) -> CallbackService:
     """What delivers."""
-    webhook, public = RequestsWebhook(), "http://okapi"
+    webhook, public = HttpWebhook(OutgoingRules()), "http://okapi"
     return CallbackService(
         house.store, webhook, house.tasks, house.meters, lambda: float(NOW), public_url=public, secret=secret
     )
@@ -264,7 +265,7 @@ def test_orders_may_be_kept_from_naming_an_address() -> None:
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/", "gopher://host/", "", "http://", "http://[::1"])
 def test_what_is_no_http_url_is_not_called(url: str) -> None:
     with pytest.raises(WebhookFailed):
-        RequestsWebhook().post(url, b"{}", {})
+        HttpWebhook(OutgoingRules()).post(url, b"{}", {})
 
 
 @pytest.mark.parametrize("url", ["file:///x", "http://[::1", "http://host:99999/", "http:///x", "http://a b/", ""])

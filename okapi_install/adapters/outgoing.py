@@ -1,0 +1,209 @@
+"""HTTP to servers that clients name: registries, listeners of callbacks, instances that are probed.
+
+Nothing is taken from the environment: no proxies, no `.netrc`, no certificates. Redirects are not followed. What comes
+back is bounded in bytes and in time as a whole, whatever is sent: headers, interim responses, trailers, bodies.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import io
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, quote, unquote, urlsplit
+
+import certifi
+
+from okapi_install.domain.errors import OkapiInstallError
+from okapi_install.service.callbacks import is_web_url
+from okapi_install.service.outgoing_rules import OutgoingRules
+
+_BUFFER = 64 * 1024
+_KEPT = "/%:@!$&'()*+,;=~"
+"""What a path may hold as it is."""
+
+
+class OutgoingFailed(OkapiInstallError):
+    """No usable response; the message says why in a few words, without the address."""
+
+    code = "outgoing_failed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """Bounds of one exchange: `seconds` from the first look-up to the last byte, `silence` between two bytes."""
+
+    connect: float
+    silence: float
+    seconds: float
+    most_bytes: int
+
+
+@contextmanager
+def exchange(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    limits: Limits,
+    rules: OutgoingRules | None = None,
+) -> Iterator[http.client.HTTPResponse]:
+    """The response to one request, while it may be read. Without rules any address is connected to.
+
+    Raises:
+        UserError: the rules forbid the address; nothing was sent.
+        OutgoingFailed: there is no response, or more of it than the limits allow; also while it is read.
+    """
+    if not is_web_url(url):
+        raise OutgoingFailed("not an http or https URL")
+    if rules is not None:
+        rules.check_url(url)
+    connection = _Connection(urlsplit(url), limits, rules)
+    try:
+        connection.request(method, _target(urlsplit(url)), body, {**_authorization(urlsplit(url)), **headers})
+        with connection.getresponse() as response:
+            yield response
+    except (OSError, ValueError, http.client.HTTPException) as problem:
+        raise OutgoingFailed(cause_of(problem)) from problem
+    finally:
+        connection.end()
+
+
+def cause_of(problem: BaseException) -> str:
+    """What went wrong in a few words."""
+    if isinstance(problem, _TooMuch):
+        return "it sent more than is read"
+    if isinstance(problem, TimeoutError):
+        return "no answer in time"
+    if isinstance(problem, socket.gaierror):
+        return "Name or service not known"
+    text = str(problem)
+    known = ("Connection refused", "Connection reset by peer", "No route to host", "Network is unreachable")
+    return next((words for words in known if words in text), type(problem).__name__)
+
+
+class _TooMuch(OSError):
+    """More bytes than the limit."""
+
+
+class _Connection(http.client.HTTPConnection):
+    """One connection for one exchange."""
+
+    def __init__(self, parts: SplitResult, limits: Limits, rules: OutgoingRules | None) -> None:
+        tls = parts.scheme == "https"
+        self.default_port = 443 if tls else 80
+        super().__init__(parts.hostname or "", parts.port or self.default_port)
+        self._tls = tls
+        self._limits = limits
+        self._rules = rules
+        self._deadline = time.monotonic() + limits.seconds
+        self._connected_socket: socket.socket | None = None
+
+    def end(self) -> None:
+        """Closes the connection, also while a response is read."""
+        self.close()
+        if self._connected_socket is not None:
+            self._connected_socket.close()
+
+    def connect(self) -> None:
+        """See HTTPConnection: the first address that may be connected to and answers."""
+        self._connected_socket = found = self._connected()
+        if self._rules is not None:
+            self._rules.check_connection(self.host, found.getpeername()[:2], found.getsockname()[:2])
+        if self._tls:
+            self._connected_socket = found = _tls_context().wrap_socket(found, server_hostname=self.host)
+        self.sock = _BoundedSocket(found, self._limits, self._deadline)
+
+    def _connected(self) -> socket.socket:
+        problem: OSError = OSError("it has no address")
+        for family, kind, protocol, _, place in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
+            if self._rules is not None:
+                self._rules.check_address(self.host, ipaddress.ip_address(str(place[0]).partition("%")[0]))
+            candidate = socket.socket(family, kind, protocol)
+            try:
+                candidate.settimeout(min(self._limits.connect, max(0.001, self._deadline - time.monotonic())))
+                candidate.connect(place)
+            except OSError as refused:
+                candidate.close()
+                problem = refused
+                continue
+            return candidate
+        raise problem
+
+
+class _BoundedSocket:
+    """What http.client needs of a socket: it sends as the socket does, and reads within the limits."""
+
+    def __init__(self, connected: socket.socket, limits: Limits, deadline: float) -> None:
+        self._socket = connected
+        self._limits = limits
+        self._deadline = deadline
+        connected.settimeout(limits.silence)
+
+    def sendall(self, data: Any) -> None:
+        """See socket."""
+        self._socket.sendall(data)
+
+    def makefile(self, *_: object, **__: object) -> io.BufferedReader:
+        """A buffered reader of what comes."""
+        return io.BufferedReader(_BoundedReader(self._socket, self._limits, self._deadline), _BUFFER)
+
+    def close(self) -> None:
+        """Nothing: http.client closes a connection before its response is read; see _Connection.end."""
+
+
+class _BoundedReader(io.RawIOBase):
+    def __init__(self, connected: socket.socket, limits: Limits, deadline: float) -> None:
+        self._socket = connected
+        self._silence = limits.silence
+        self._left = limits.most_bytes
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        time_left = self._deadline - time.monotonic()
+        if time_left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(min(self._silence, time_left))
+        count = self._socket.recv_into(buffer)
+        self._left -= count
+        if self._left < 0:
+            raise _TooMuch
+        return count
+
+
+@lru_cache(maxsize=1)
+def _tls_context() -> ssl.SSLContext:
+    """Trusts the authorities of this machine, at the places that OpenSSL was built with, and those of Mozilla."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    places = ssl.get_default_verify_paths()
+    if Path(places.openssl_cafile).is_file():
+        context.load_verify_locations(cafile=places.openssl_cafile)
+    if Path(places.openssl_capath).is_dir():
+        context.load_verify_locations(capath=places.openssl_capath)
+    context.load_verify_locations(cafile=certifi.where())
+    return context
+
+
+def _target(parts: SplitResult) -> str:
+    path = quote(parts.path or "/", safe=_KEPT)
+    return f"{path}?{quote(parts.query, safe=_KEPT + '?')}" if parts.query else path
+
+
+def _authorization(parts: SplitResult) -> dict[str, str]:
+    """A name and password that the URL itself holds."""
+    if parts.username is None:
+        return {}
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}

@@ -1,0 +1,77 @@
+"""Where this service connects to on behalf of a client: which hosts, which addresses, and never itself.
+
+Registries to pull from and callbacks are named by clients; so what they may reach is decided here. Connections to
+modules are not meant: their addresses stand in the discovery.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from okapi_install.domain.errors import UserError
+from okapi_install.domain.messages import message
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_METADATA = frozenset({"fd00:ec2::254", "100.100.100.200", "192.0.0.192"})
+"""Where clouds tell secrets of a machine to whoever asks on it, other than at link-local addresses."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OutgoingRules:
+    """What may be reached.
+
+    `hosts` are the allowed ones, `*.example.org` for all below a domain; None allows any. `own_port` is where this
+    service listens.
+    """
+
+    hosts: Collection[str] | None = None
+    own_port: int | None = None
+
+    def check_url(self, url: str) -> None:
+        """Raises UserError if the host of the URL is not allowed."""
+        host = (urlsplit(url).hostname or "").rstrip(".")
+        if self.hosts is not None and not any(_matches(host, allowed) for allowed in self.hosts):
+            raise UserError(message(20120, host))
+        address = _address(host)
+        if address is not None:
+            self.check_address(host, address)
+
+    def check_address(self, host: str, address: IpAddress) -> None:
+        """Raises UserError for an address that no registry or listener has: link-local, multicast, unspecified."""
+        plain = _plain(address)
+        if plain.is_link_local or plain.is_multicast or plain.is_unspecified or str(plain) in _METADATA:
+            raise UserError(message(20122, host))
+
+    def check_connection(self, host: str, peer: tuple[str, int], local: tuple[str, int]) -> None:
+        """Raises UserError if a connection leads to the port of this service on this machine.
+
+        The two ends of a connection to one's own machine have the same address, whichever it is.
+        """
+        there, here = _address(peer[0]), _address(local[0])
+        if there is None or peer[1] != self.own_port:
+            return
+        if _plain(there).is_loopback or there == here:
+            raise UserError(message(20121, host))
+
+
+def _matches(host: str, allowed: str) -> bool:
+    domain = allowed.removeprefix("*")
+    return host.endswith(domain) and host != domain[1:] if domain != allowed else host == allowed
+
+
+def _address(host: str) -> IpAddress | None:
+    try:
+        return ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+
+
+def _plain(address: IpAddress) -> IpAddress:
+    """The IPv4 address that an IPv6 address stands for, else itself."""
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.ipv4_mapped or address.sixtofour or address
+    return address

@@ -1,0 +1,15 @@
+"""Callbacks of this service that come to this service: they are refused, whatever name or gateway led them here."""
+
+from __future__ import annotations
+
+from flask import request
+
+from okapi_install.domain.errors import UserError
+from okapi_install.domain.messages import message
+from okapi_install.service.callbacks import DELIVERY
+
+
+def refuse_own_callback() -> None:
+    """Raises UserError for a request that is a callback: it would change jobs in the name of nobody."""
+    if DELIVERY in request.headers:
+        raise UserError(message(20124))
