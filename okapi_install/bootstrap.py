@@ -136,6 +136,7 @@ def build_services(settings: Settings) -> Services:
         limits,
         callback_rule(settings),
         meters,
+        settings.has_gateway,
     )
     installs = InstallService(*parts) if tracer is None else TracedInstalls(tracer, *parts)
     return Services(
@@ -195,7 +196,7 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
     shop = Workshop(
         store=store,
         catalog=catalog,
-        planner=Planner(registry),
+        planner=Planner(registry, gateway=settings.has_gateway),
         steps=steps,
         notifier=RedisNotifier(broker, meters),
         clock=clock,

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from okapi_install import config_rules as rules
 from okapi_install.domain.errors import UserError
@@ -153,6 +153,15 @@ class Settings:
         anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
         host = anywhere.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def has_gateway(self) -> bool:
+        """Whether `okapi_url` leads to something else than this server itself."""
+        if self.okapi_url is None:
+            return False
+        parts = urlsplit(self.okapi_url)
+        own = {self.host, "localhost", "127.0.0.1", "::1"}
+        return parts.hostname not in own or (parts.port or 80) != self.port
 
     @property
     def listens_locally(self) -> bool:

@@ -50,7 +50,7 @@ class Reason:
     """One link of the chain that makes a request impossible.
 
     `kind` is one of `unknown_module`, `missing_interface`, `incompatible_interface`, `ambiguous_provider`,
-    `provided_twice`, `sticky_module`. `required_by` is a module id, `needed` an interface version as
+    `provided_twice`, `sticky_module`, `out_of_order`. `required_by` is a module id, `needed` an interface version as
     the descriptor writes it, `providers` are those known, compatible or not.
     """
 

@@ -19,6 +19,7 @@ _TEXTS = {
     10209: "Cannot remove module {0} which is explicitly given",
     10210: "interface {0} required by module {1} is provided by multiple products: {2}",
     10211: "interface {0} required by module {1} not found",
+    10212: "Some modules cannot be topological sorted: {0}",
     10213: "Multiple modules {0} provide interface {1}",
     10400: "Duplicate tenant id {0}",
     10401: "Unsupported interface _tenant: {0}",
@@ -68,6 +69,12 @@ _TEXTS = {
     20122: "okapi-install does not connect to {0}: it is a link-local, multicast or metadata address, or none",
     20123: "pull: {0} answered with status {1}",
     20124: "This is a callback of okapi-install to okapi-install itself: give the callback another address",
+    20130: "When initialised, it calls other modules through X-Okapi-Url, which is not a gateway: set okapi_url",
+    20131: (
+        "These modules call others through X-Okapi-Url when they are initialised: {0}. X-Okapi-Url is okapi-install "
+        "itself, which is not a gateway, so such calls get 404. Set okapi_url to the address of a gateway that routes "
+        "to the tenant's modules"
+    ),
     20500: "Tenant {0} has {1} jobs waiting already",
     20501: "Idempotency-Key {0} was used before with another request",
     20502: "Job {0} cannot run again: it is {1}",

@@ -12,10 +12,22 @@ import structlog
 
 from okapi_install.domain.errors import NotFound, Unresolvable, UserError
 from okapi_install.domain.invocation import InvokeRule
-from okapi_install.domain.jobs import COMPLETE, Change, InstallOptions, Job, JobKind, JobStatus, Stage, Step, StepStatus
+from okapi_install.domain.jobs import (
+    COMPLETE,
+    Change,
+    InstallOptions,
+    Job,
+    JobKind,
+    JobStatus,
+    Problem,
+    Stage,
+    Step,
+    StepStatus,
+)
 from okapi_install.domain.passed_headers import kept_with_job
 from okapi_install.domain.planning.explain import explain
 from okapi_install.service.callbacks import CallbackRule
+from okapi_install.service.gateway_warnings import NEEDS_GATEWAY, job_warnings
 from okapi_install.service.job_reader import JobReader
 from okapi_install.service.metrics import JOBS_ENDED, JOBS_SUBMITTED, Meters
 from okapi_install.service.planning import Planned, Planner, expected, parallel_checked
@@ -65,11 +77,15 @@ class Submitted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explanation:
-    """Why an order cannot be, or what it would do: the refusal (None if there is none) and lines for a person."""
+    """Why an order cannot be, or what it would do: the refusal (None if there is none) and lines for a person.
+
+    `warnings` are those that its job would have from the beginning.
+    """
 
     refusal: Unresolvable | UserError | None
     lines: tuple[str, ...]
     changes: tuple[Change, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,10 +121,11 @@ class InstallService:
         limits: Limits,
         callbacks: CallbackRule | None = None,
         meters: Meters | None = None,
+        gateway: bool = True,
     ) -> None:
         self._store = store
         self._registry = registry
-        self._planner = Planner(registry)
+        self._planner = Planner(registry, gateway=gateway)
         self._queue = queue
         self._notifier = notifier
         self._clock = clock
@@ -184,7 +201,8 @@ class InstallService:
             return Explanation(refusal=refusal, lines=lines)
         except UserError as refusal:
             return Explanation(refusal=refusal, lines=(refusal.message,))
-        return Explanation(refusal=None, lines=(), changes=planned.changes)
+        warnings = job_warnings(planned.steps)
+        return Explanation(refusal=None, lines=(), changes=planned.changes, warnings=warnings)
 
     def wait_complete(self, job: Job) -> Job:
         """The job once it is complete.
@@ -289,7 +307,7 @@ def _to_do_again(step: Step) -> Step:
         status=None,
         message=None,
         errors=(),
-        warnings=(),
+        warnings=tuple(w for w in step.warnings if w == NEEDS_GATEWAY),
         started=None,
         ended=None,
         tenant_job=None,

@@ -12,6 +12,7 @@ from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.planning import schedule
 from okapi_install.domain.planning.resolver import check_enabled, resolve
+from okapi_install.service.gateway_warnings import NEEDS_GATEWAY, needs_gateway
 from okapi_install.service.ports import TenantState
 from okapi_install.service.registry import RegistryService
 
@@ -27,10 +28,11 @@ class Planned:
 
 
 class Planner:
-    """Plans jobs with the registry as it is now."""
+    """Plans jobs with the registry as it is now. Without a gateway steps that may need one have a warning."""
 
-    def __init__(self, registry: RegistryService) -> None:
+    def __init__(self, registry: RegistryService, *, gateway: bool = True) -> None:
         self._registry = registry
+        self._gateway = gateway
 
     def plan(
         self,
@@ -51,9 +53,14 @@ class Planner:
             changes = _module_changes(registry, have, request or (), options)
         else:
             changes = resolve(registry, have, request, options)
-        steps = tuple(Step(pos=pos, change=change, stage=Stage.PENDING) for pos, change in enumerate(changes))
+        steps = tuple(self._step(pos, change, options, registry) for pos, change in enumerate(changes))
         edges = schedule.edges(changes, registry.get, have)
         return Planned(changes=changes, steps=steps, edges=edges, assumed=schedule.digest(have))
+
+    def _step(self, pos: int, change: Change, options: InstallOptions, registry: Registry) -> Step:
+        warned = not self._gateway and needs_gateway(change, options, registry)
+        warnings = (NEEDS_GATEWAY,) if warned else ()
+        return Step(pos=pos, change=change, stage=Stage.PENDING, warnings=warnings)
 
 
 def expected(state: TenantState) -> frozenset[str]:

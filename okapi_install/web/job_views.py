@@ -9,6 +9,7 @@ from okapi_install.domain.foreign_text import one_line
 from okapi_install.domain.jobs import Change, InstallOptions, Job, JobStatus, Problem, Step
 from okapi_install.domain.problems import to_json
 from okapi_install.domain.timestamps import iso
+from okapi_install.service.gateway_warnings import job_warnings
 from okapi_install.service.snapshots import JobSnapshot, JobSummary, StepSnapshot
 
 Document = dict[str, object]
@@ -56,12 +57,14 @@ def okapi_status(job: Job) -> str:
 
 
 def okapi_job_view(job: Job) -> Document:
-    """Okapi: InstallJob, and `status`."""
+    """Okapi: InstallJob, and `status`; `warnings` if there are some about the job as a whole."""
     document: Document = {"id": job.id, "complete": job.complete, "startDate": iso(job.created)}
     if job.complete:
         document["endDate"] = iso(job.ended)
     modules = [okapi_step_view(step) for step in job.steps]
-    return document | {"modules": modules, "status": okapi_status(job)}
+    warnings = [to_json(item) for item in job_warnings(job.steps)]
+    document |= {"modules": modules, "status": okapi_status(job)}
+    return document | {"warnings": warnings} if warnings else document
 
 
 def okapi_listed_view(job: Job) -> Document:
@@ -107,6 +110,7 @@ def job_view(snapshot: JobSnapshot, since: int = -1) -> Document:
         "attempts": job.epoch,
         "expectedSeconds": _rounded(snapshot.expected),
         "remainingSeconds": _rounded(snapshot.remaining),
+        "warnings": [to_json(item) for item in job_warnings(job.steps)],
         "modules": [step_view(it) for it in snapshot.steps if it.step.revision > since],
     }
 

@@ -118,6 +118,8 @@ class ModuleSummary:
     exclusive: bool = False
     name: str | None = None
     tags: tuple[str, ...] | None = None
+    needs_gateway: bool = False
+    """Whether it may call other modules when it is initialised."""
 
     @property
     def module_id(self) -> ModuleId:
@@ -127,12 +129,12 @@ class ModuleSummary:
     def to_json(self) -> list[object]:
         """A compact JSON value that from_json reads."""
         interfaces = [_refs_json(refs) for refs in (self.provides, self.requires, self.optional)]
-        return [self.id, *interfaces, list(self.replaces), self.exclusive, self.name, self.tags]
+        return [self.id, *interfaces, list(self.replaces), self.exclusive, self.name, self.tags, self.needs_gateway]
 
     @classmethod
     def from_json(cls, value: object) -> ModuleSummary:
         """Reads what to_json gave."""
-        ident, provides, requires, optional, replaces, exclusive, name, tags = cast(list[Any], value)
+        ident, provides, requires, optional, replaces, exclusive, name, tags, *later = cast(list[Any], value)
         return cls(
             ident,
             ModuleId.parse(ident).product,
@@ -143,6 +145,7 @@ class ModuleSummary:
             exclusive,
             name,
             _optional_tuple(tags),
+            *later,
         )
 
 
@@ -245,6 +248,11 @@ class ModuleDescriptor:
         """Whether nothing may run beside it while it is enabled or disabled (Okapi)."""
         return self.system_interface("_tenantPermissions") is not None or self.auth_filter is not None
 
+    @property
+    def needs_gateway(self) -> bool:
+        """Whether its tenant interface declares module permissions: it calls other modules when it is initialised."""
+        return any(i.id == "_tenant" and any(h.module_permissions for h in i.handlers) for i in self.provides)
+
     def summary(self) -> ModuleSummary:
         """What planning needs of it."""
         return ModuleSummary(
@@ -257,6 +265,7 @@ class ModuleDescriptor:
             self.exclusive,
             self.name,
             self.tags,
+            self.needs_gateway,
         )
 
 

@@ -6,7 +6,7 @@ first that could not be placed, counts on what an upgrade takes away, or finds n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from okapi_install.domain.jobs import Action, Change
 from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleSummary
@@ -22,6 +22,21 @@ def ordered(changes: Sequence[Change], enabled: Iterable[ModuleSummary], lookup:
         return tuple(changes[pos] for pos in listed)
     order = _played(changes, left + listed, before.copy(), lookup) or _careful(changes, before, lookup)
     return tuple(changes[pos] for pos in order)
+
+
+def out_of_order(
+    plan: Sequence[Change], enabled: Iterable[ModuleSummary], lookup: Lookup, named: Collection[str]
+) -> list[str]:
+    """Those of the named modules that the plan changes at a time when they may not be."""
+    if not named:
+        return []
+    frontier = Frontier(plan, lookup, EnabledModules(enabled), left=range(len(plan)))
+    found: dict[str, None] = {}
+    for pos, change in enumerate(plan):
+        if change.id in named and not frontier.may(pos):
+            found[change.id] = None
+        frontier.made(pos)
+    return list(found)
 
 
 def _listed(changes: Sequence[Change], enabled: EnabledModules, lookup: Lookup) -> tuple[list[int], list[int]]:

@@ -21,7 +21,7 @@ from okapi_install.domain.modules.java_order import sized_capacity
 from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.modules.versions import ModuleId, VersionFilter
 from okapi_install.domain.planning.draft import Draft
-from okapi_install.domain.planning.ordering import ordered
+from okapi_install.domain.planning.ordering import ordered, out_of_order
 from okapi_install.domain.planning.repair import Repair
 
 
@@ -49,8 +49,12 @@ def resolve(
         return _as_given(index, versions, changes, simulate=options.simulate)
     before = draft.modules.values()
     repair = Repair(index, versions, draft)
-    planned = repair.run(_applied(repair, changes, reinstall=options.reinstall))
-    return ordered(planned, before, index.modules.get)
+    asked = _applied(repair, changes, reinstall=options.reinstall)
+    plan = ordered(repair.run(asked), before, index.modules.get)
+    misplaced = out_of_order(plan, before, index.modules.get, _named_twice(plan))
+    if misplaced:
+        _refuse([Reason(kind="out_of_order", message=message(10212, ", ".join(misplaced)), module=misplaced[0])])
+    return plan
 
 
 def check_enabled(registry: Registry, module_ids: Collection[str]) -> tuple[str, ...]:
@@ -125,6 +129,12 @@ def _disabled(repair: Repair, change: Change, faults: list[Reason]) -> Change:
         faults.append(_unknown(ident))
     draft.disable(ident)
     return Change(id=ident, action=Action.DISABLE, from_id=change.from_id)
+
+
+def _named_twice(changes: Collection[Change]) -> frozenset[str]:
+    """The modules that are both enabled and disabled: what they are at the end says nothing of the time between."""
+    enabled, disabled = ({c.id for c in changes if c.action is action} for action in (Action.ENABLE, Action.DISABLE))
+    return frozenset(enabled & disabled)
 
 
 def _unknown(module_id: str) -> Reason:

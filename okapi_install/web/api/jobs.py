@@ -6,6 +6,7 @@ from flask import Blueprint, Response, request
 
 from okapi_install.domain.errors import Unresolvable, UserError
 from okapi_install.domain.jobs import COMPLETE, Job, JobKind, JobStatus
+from okapi_install.domain.problems import to_json
 from okapi_install.service.installs import InstallService, Order
 from okapi_install.service.ports import JobFilter
 from okapi_install.service.snapshots import SnapshotService
@@ -101,6 +102,7 @@ class JobHandlers:
                 "reasons": list(reasons),
                 "explanation": list(found.lines),
                 "plan": [change_view(item) for item in found.changes],
+                "warnings": [to_json(item) for item in found.warnings],
             }
         )
 

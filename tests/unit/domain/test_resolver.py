@@ -248,3 +248,29 @@ def test_modules_can_be_checked_without_a_plan() -> None:
     assert check_enabled(registry, ["d-1.0.0", "f-1.0.0"]) == (
         "Incompatible version for module f-1.0.0 interface id. Need 2.0. Have 1.0/d-1.0.0",
     )
+
+
+NEEDY = module("n-1.0.0", ["in 1.0"], ["no 1.0"])
+
+
+@pytest.mark.parametrize(
+    ("modules", "enabled", "request_", "words"),
+    [
+        ((NEEDY,), (), enable("n-1.0.0") + disable("n-1.0.0"), "n-1.0.0"),
+        ((NEEDY,), (), enable("n-1.0.0") + disable("n"), "n-1.0.0"),
+        (CHAIN, ("a-1.0.0", "b-1.0.0"), disable("a-1.0.0") + enable("a-1.0.0"), "a-1.0.0"),
+        (CHAIN, (), enable("b-1.0.0") + enable("a-1.0.0") + disable("b-1.0.0") + disable("a-1.0.0"), None),
+        (CHAIN, (), enable("b-1.0.0") + disable("b-1.0.0"), "b-1.0.0"),
+        (CHAIN, ("d-1.0.0",), disable("d-1.0.0") + enable("d-1.0.0"), None),
+        (CHAIN, (), enable("d-1.0.0") + disable("d-1.0.0"), None),
+    ],
+)
+def test_a_module_enabled_and_disabled_in_one_request_is_in_order_all_the_time(
+    modules: Sequence[ModuleSummary], enabled: Sequence[str], request_: Sequence[Change], words: str | None
+) -> None:
+    """Okapi refuses what it cannot sort; where it disables too early, so do we."""
+    if words is None:
+        plan = resolve(Registry(modules), enabled, request_, OPTIONS)
+        assert len(plan) == len(request_)
+        return
+    assert refused(modules, request_, enabled).message == f"Some modules cannot be topological sorted: {words}"

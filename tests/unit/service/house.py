@@ -74,7 +74,9 @@ class House:
         policy: CallPolicy | None = None,
         callbacks: CallbackRule | None = None,
         tracer: Tracer | None = None,
+        gateway: bool = True,
     ) -> None:
+        self.gateway = gateway
         self.meters = Meters()
         self.clock, self.modules, self.tasks = FakeClock(), FakeModules(), InlineTasks()
         self.store, self.queue, self.notifier = MemoryStore(), RememberingQueue(), SilentNotifier()
@@ -87,7 +89,7 @@ class House:
         self.shop = Workshop(
             store=self.store,
             catalog=catalog,
-            planner=Planner(registry),
+            planner=Planner(registry, gateway=gateway),
             steps=StepRunner(*working) if tracer is None else TracedSteps(tracer, *working),
             notifier=self.notifier,
             clock=self.clock,
@@ -103,7 +105,7 @@ class House:
         self, registry: RegistryService, callbacks: CallbackRule | None, tracer: Tracer | None
     ) -> InstallService:
         stores = self.store, registry, self.queue, self.notifier
-        parts = *stores, self.clock, Limits(most_waiting=5), callbacks, self.meters
+        parts = *stores, self.clock, Limits(most_waiting=5), callbacks, self.meters, self.gateway
         return InstallService(*parts) if tracer is None else TracedInstalls(tracer, *parts)
 
     def _furnish(self, documents: Sequence[dict[str, object]]) -> None:

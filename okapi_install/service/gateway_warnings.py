@@ -1,0 +1,29 @@
+"""The warning for modules that call other modules when they are initialised, where no gateway passes such calls on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from okapi_install.domain.jobs import Action, Change, InstallOptions, Parameter, Problem, Step
+from okapi_install.domain.messages import message
+from okapi_install.domain.modules.registry import Registry
+
+CODE = "needs_gateway"
+NEEDS_GATEWAY = Problem(message=message(20130), type="warning", code=CODE)
+
+
+def needs_gateway(change: Change, options: InstallOptions, registry: Registry) -> bool:
+    """Whether the module of a change will be initialised and may call other modules then."""
+    if change.action is not Action.ENABLE or options.invoke == "false":
+        return False
+    module = registry.get(change.id)
+    return module is not None and module.needs_gateway
+
+
+def job_warnings(steps: Iterable[Step]) -> tuple[Problem, ...]:
+    """The warning of a job whose steps have that warning: one, which names the modules."""
+    modules = [step.change.id for step in steps if any(w.code == CODE for w in step.warnings)]
+    if not modules:
+        return ()
+    named = tuple(Parameter(key="module", value=ident) for ident in modules)
+    return (Problem(message=message(20131, ", ".join(modules)), type="warning", code=CODE, parameters=named),)
