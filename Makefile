@@ -42,6 +42,10 @@ check: $(VENV)/.installed-dev ## Format, lint, types, imports, shape
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/shape.py $(CHECKED)
 
+.PHONY: audit
+audit: $(VENV)/.installed-dev ## Known vulnerabilities of what is installed (pip-audit), where they can be looked up
+	@exec $(BIN)/python -m scripts.audit
+
 .PHONY: format
 format: $(VENV)/.installed-dev ## Format the code, and mend what the linter can
 	$(BIN)/ruff format .

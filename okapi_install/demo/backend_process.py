@@ -34,7 +34,7 @@ class BackEnd:
         """
         command = [sys.executable, "-m", "okapi_install.demo.backend", "--port", str(port), "--until-eof"]
         # A session of its own: Ctrl-C in a terminal is for the demo to handle, which then ends this.
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - this program itself
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
         )
         line = process.stdout.readline() if process.stdout else ""

@@ -39,7 +39,7 @@ class ServiceProcess:
         command = [sys.executable, "-m", "okapi_install", "serve", "--listen", listen, "--data", str(folder / "data")]
         with log.open("wb") as out:
             # A session of its own: Ctrl-C in a terminal is for the demo to handle, which then ends this.
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # noqa: S603 - this program itself, at a place that the user gave
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,

@@ -52,7 +52,7 @@ class Child:
         """Starts it in a process group of its own; the kernel ends it if the supervisor is killed."""
         self.started = time.monotonic()
         output = subprocess.PIPE if self.relay else None
-        self.process = subprocess.Popen(
+        self.process = subprocess.Popen(  # noqa: S603 - made of settings, never of what a client sends
             self.command,
             stdin=subprocess.PIPE if self.stdin is not None else subprocess.DEVNULL,
             stdout=output,
