@@ -135,6 +135,7 @@ def test_a_packed_list_is_unpacked(registry: Registry) -> None:
         (b"[" * 50_000, "identity", "did not answer with JSON"),
         (b"[]", "br", "in an encoding that was not requested"),
     ],
+    ids=["packed", "plain", "many elements packed", "many elements", "deep", "another encoding"],
 )
 def test_what_a_registry_sends_is_bounded(registry: Registry, body: bytes, packed: str, words: str) -> None:
     registry.sends = {"Content-Encoding": packed}
@@ -167,6 +168,7 @@ def test_what_cannot_be_unpacked_as_one_file_is_an_error(registry: Registry, bod
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"X-Trailer: more\r\n" * 1000,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\n[\r\n" * 1000,
     ],
+    ids=["interim responses", "headers", "trailers", "chunks"],
 )
 @pytest.mark.parametrize("pause", [0.0, 0.05])
 def test_an_answer_without_end_is_given_up(piece: bytes, pause: float) -> None:
