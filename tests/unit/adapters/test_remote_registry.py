@@ -151,7 +151,9 @@ def test_what_a_registry_sends_is_bounded(registry: Registry, body: bytes, packe
 
 
 @pytest.mark.parametrize(
-    "body", [b"no gzip", gzip.compress(b"[]")[:-9], gzip.compress(b"[]") * 2, gzip.compress(b"") * 9999]
+    "body",
+    [b"no gzip", gzip.compress(b"[]")[:-9], gzip.compress(b"[]") * 2, gzip.compress(b"") * 9999],
+    ids=["not packed", "cut off", "two files", "many empty files"],
 )
 def test_what_cannot_be_unpacked_as_one_file_is_an_error(registry: Registry, body: bytes) -> None:
     registry.sends = {"Content-Encoding": "gzip"}
