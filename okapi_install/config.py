@@ -14,11 +14,14 @@ import difflib
 import ipaddress
 import os
 import tomllib
-from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from urllib.parse import quote, urlsplit
+
+from pydantic import Field, PlainValidator, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from okapi_install import config_rules as rules
 from okapi_install.domain.errors import UserError
@@ -40,70 +43,79 @@ class SettingsError(UserError):
         self.hint = hint
 
 
-def _setting(rule: rules.Rule, default: object, *, secret: bool = False) -> Any:
-    return field(default=default, metadata={"rule": rule, "secret": secret})
+Flag = Annotated[bool, PlainValidator(rules.flag)]
+Seconds = Annotated[float, PlainValidator(rules.seconds)]
+SecondsOrOff = Annotated[float | None, PlainValidator(rules.seconds_or_off)] | None
+Text = Annotated[str, PlainValidator(rules.text)]
+WebUrl = Annotated[str, PlainValidator(rules.web_url)]
+SECRET: Any = Field(None, repr=False)
+"""A setting that is never shown, and not set by default."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
-class Settings:
-    """All settings of one process. Times are in seconds; None is what each line says, mostly "off"."""
+class Settings(BaseSettings):
+    """All settings of one process. Times are in seconds; None is what each line says, mostly "off".
 
-    listen: str = _setting(rules.address, "127.0.0.1:9130")
-    data: Path = _setting(rules.folder, Path("data"))  # noqa: RUF009 - a field, and a Path is immutable
-    workers: int = _setting(rules.count(1), 2)
-    concurrency: int = _setting(rules.count(1), 500)
-    worker_nice: int = _setting(rules.count(0), 2)
-    api_threads: int = _setting(rules.count(4), 400)
+    Made directly, it has the values that are given and the defaults; `load` also reads environment and file.
+    """
 
-    database_url: str | None = _setting(rules.database_url, None)
+    model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
+
+    listen: Annotated[str, PlainValidator(rules.address)] = "127.0.0.1:9130"
+    data: Annotated[Path, PlainValidator(rules.folder)] = Path("data")
+    workers: Annotated[int, PlainValidator(rules.count(1))] = 2
+    concurrency: Annotated[int, PlainValidator(rules.count(1))] = 500
+    worker_nice: Annotated[int, PlainValidator(rules.count(0))] = 2
+    api_threads: Annotated[int, PlainValidator(rules.count(4))] = 400
+
+    database_url: Annotated[str, PlainValidator(rules.database_url)] | None = None
     """None: SQLite in the data folder."""
-    pool_size: int = _setting(rules.count(1), 6)
-    startup_wait_seconds: float = _setting(rules.seconds, 60.0)
-    store_retry_seconds: float = _setting(rules.seconds, 60.0)
-    broker_url: str | None = _setting(rules.redis_url, None)
+    pool_size: Annotated[int, PlainValidator(rules.count(1))] = 6
+    startup_wait_seconds: Seconds = 60.0
+    store_retry_seconds: Seconds = 60.0
+    broker_url: Annotated[str, PlainValidator(rules.redis_url)] | None = None
     """None: an embedded Valkey, started by `serve`."""
 
-    api_key: str | None = _setting(rules.text, None, secret=True)
-    insecure: bool = _setting(rules.flag, False)
+    api_key: Text | None = SECRET
+    insecure: Flag = False
     """None: the file `key` in the data folder."""
-    okapi_url: str | None = _setting(rules.web_url, None)
+    okapi_url: WebUrl | None = None
     """None: this server's own address."""
-    strict_delete: bool = _setting(rules.flag, False)
-    system_auth: bool = _setting(rules.flag, True)
-    max_body_bytes: int = _setting(rules.count(1024), 32 * 1024 * 1024)
-    max_waiting_jobs: int = _setting(rules.count(1), 100)
-    sync_timeout: float | None = _setting(rules.seconds_or_off, None)
-    keep_complete_seconds: float | None = _setting(rules.seconds_or_off, None)
+    strict_delete: Flag = False
+    system_auth: Flag = True
+    max_body_bytes: Annotated[int, PlainValidator(rules.count(1024))] = 32 * 1024 * 1024
+    max_waiting_jobs: Annotated[int, PlainValidator(rules.count(1))] = 100
+    sync_timeout: SecondsOrOff = None
+    keep_complete_seconds: SecondsOrOff = None
 
-    lease_seconds: float = _setting(rules.seconds, 15.0)
-    beat_seconds: float = _setting(rules.seconds, 3.0)
-    sweep_seconds: float = _setting(rules.seconds, 2.0)
-    republish_seconds: float = _setting(rules.seconds, 10.0)
+    lease_seconds: Seconds = 15.0
+    beat_seconds: Seconds = 3.0
+    sweep_seconds: Seconds = 2.0
+    republish_seconds: Seconds = 10.0
 
-    step_timeout: float | None = _setting(rules.seconds_or_off, None)
-    call_timeout: float | None = _setting(rules.seconds_or_off, None)
-    connect_timeout: float = _setting(rules.seconds, 10.0)
-    connect_retry_seconds: float = _setting(rules.seconds, 90.0)
-    connect_retry_count: int = _setting(rules.count(0), 22)
-    poll_timeout: float = _setting(rules.seconds, 60.0)
-    poll_wait_ms: int = _setting(rules.count(0), 10000)
-    poll_retry_seconds: float = _setting(rules.seconds, 30.0)
-    slow_step_seconds: float = _setting(rules.seconds, 60.0)
-    lost_job_timeout: float | None = _setting(rules.seconds_or_off, None)
+    step_timeout: SecondsOrOff = None
+    call_timeout: SecondsOrOff = None
+    connect_timeout: Seconds = 10.0
+    connect_retry_seconds: Seconds = 90.0
+    connect_retry_count: Annotated[int, PlainValidator(rules.count(0))] = 22
+    poll_timeout: Seconds = 60.0
+    poll_wait_ms: Annotated[int, PlainValidator(rules.count(0))] = 10000
+    poll_retry_seconds: Seconds = 30.0
+    slow_step_seconds: Seconds = 60.0
+    lost_job_timeout: SecondsOrOff = None
 
-    callback_url: str | None = _setting(rules.web_url, None)
-    callback_secret: str | None = _setting(rules.text, None, secret=True)
-    callback_per_job: bool = _setting(rules.flag, True)
+    callback_url: WebUrl | None = None
+    callback_secret: Text | None = SECRET
+    callback_per_job: Flag = True
 
-    outgoing_hosts: tuple[str, ...] | None = _setting(rules.hosts, None)
+    outgoing_hosts: Annotated[tuple[str, ...] | None, PlainValidator(rules.hosts)] | None = None
     """None: any."""
-    pull_max_bytes: int = _setting(rules.count(1024), 128 * 1024 * 1024)
-    pull_seconds: float = _setting(rules.seconds, 300.0)
+    pull_max_bytes: Annotated[int, PlainValidator(rules.count(1024))] = 128 * 1024 * 1024
+    pull_seconds: Seconds = 300.0
 
-    log_level: str = _setting(rules.choice("debug", "info", "warning", "error"), "info")
-    log_format: str = _setting(rules.choice("console", "json"), "console")
-    metrics: bool = _setting(rules.flag, True)
-    otel_endpoint: str | None = _setting(rules.web_url, None)
+    log_level: Annotated[str, PlainValidator(rules.choice("debug", "info", "warning", "error"))] = "info"
+    log_format: Annotated[str, PlainValidator(rules.choice("console", "json"))] = "console"
+    metrics: Flag = True
+    otel_endpoint: WebUrl | None = None
 
     @classmethod
     def load(cls, environ: Mapping[str, str], file: Path | None = None, /, **overrides: object) -> Self:
@@ -116,13 +128,19 @@ class Settings:
         Raises:
             SettingsError: a value is wrong, two do not go together, or the file cannot be read.
         """
-        found = _read_file(file or _file_of(environ))
-        found.update(_from_environment(environ))
-        found.update(_from_command_line(overrides))
-        values: dict[str, Any] = {name: _checked(name, *origin) for name, origin in found.items()}
-        settings = cls(**values)
-        settings._check_together()
-        return settings
+        sources = _command_line(overrides), _environment(environ), _settings_file(file or _file_of(environ))
+        read: dict[str, Any] = {"_build_sources": (sources, {})}
+        try:
+            return cls(**read)
+        except ValidationError as refused:
+            raise _explained(refused, sources) from None
+
+    @classmethod
+    def settings_customise_sources(  # type: ignore[override]
+        cls, *_: object, init_settings: PydanticBaseSettingsSource, **__: object
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed: the sources of a process are those of `load`."""
+        return (init_settings,)
 
     def to_environ(self) -> dict[str, str]:
         """Variables from which a child process loads the same settings, whatever file it would find."""
@@ -184,16 +202,19 @@ class Settings:
         """Every setting as it may be shown: no key, no secret, no password in a URL."""
         return {name: _shown(name, getattr(self, name)) for name in FIELDS}
 
-    def __repr__(self) -> str:
-        return f"Settings({', '.join(f'{name}={value}' for name, value in self.described().items())})"
+    def __repr_args__(self) -> Iterable[tuple[str, str]]:
+        """For every way to print it; see described."""
+        return self.described().items()
 
-    def _check_together(self) -> None:
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
         if self.lease_seconds < 2 * self.beat_seconds:
             hint = f"at least twice {variable('beat_seconds')} ({self.beat_seconds}), or one late beat loses all jobs"
             raise SettingsError(variable("lease_seconds"), str(self.lease_seconds), hint)
+        return self
 
 
-FIELDS: Mapping[str, Field[Any]] = {known.name: known for known in fields(Settings)}
+FIELDS: Mapping[str, FieldInfo] = Settings.model_fields
 
 
 def variable(name: str) -> str:
@@ -208,47 +229,69 @@ def _file_of(environ: Mapping[str, str]) -> Path | None:
     return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
 
 
-def _read_file(file: Path | None) -> dict[str, tuple[str, object]]:
-    """By setting: where it was found, and what."""
-    if file is None:
-        return {}
-    try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as why:
-        raise SettingsError("the settings file", f'"{file}" ({why.strerror})', "the path of a file") from why
-    except ValueError as why:
-        raise SettingsError(str(file), f"not TOML ({why})", 'lines such as: workers = 2, log_level = "info"') from why
-    for name in document.keys() - FIELDS.keys():
-        near = difflib.get_close_matches(name, FIELDS, n=1)
-        hint = near[0] if near else f"one of {', '.join(FIELDS)}"
-        raise SettingsError(f"{name} in {file}", "no setting", hint)
-    return {name: (f"{name} in {file}", value) for name, value in document.items()}
+class _Found(dict[str, object]):
+    """Raw values by setting. They never show: pydantic-settings logs what a source returned when told to debug."""
+
+    def __repr__(self) -> str:
+        return f"<{', '.join(self)}>"
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, object]]:
-    present = {name: environ.get(variable(name), "") for name in FIELDS}
-    return {name: (variable(name), value) for name, value in present.items() if value.strip()}
+class _Source(PydanticBaseSettingsSource):
+    """One of the places that settings come from, and what a message calls a setting there."""
+
+    def __init__(self, name: str, found: Mapping[str, object], called: Callable[[str], str]) -> None:
+        super().__init__(Settings)
+        self.__name__ = name
+        self.found = _Found(found)
+        self.called = called
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[object, str, bool]:  # noqa: ARG002
+        """The value, if there is one, and under which name; none is a document."""
+        return self.found.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """All values that were found, also those that are not settings."""
+        return self.found
 
 
-def _from_command_line(overrides: Mapping[str, object]) -> dict[str, tuple[str, object]]:
+def _command_line(overrides: Mapping[str, object]) -> _Source:
     unknown = overrides.keys() - FIELDS.keys()
     if unknown:
         raise TypeError(f"no such setting: {', '.join(sorted(unknown))}")
     given = {name: value for name, value in overrides.items() if value is not None}
-    return {name: ("--" + name.replace("_", "-"), value) for name, value in given.items()}
+    return _Source("command line", given, lambda name: "--" + name.replace("_", "-"))
 
 
-def _checked(name: str, where: str, raw: object) -> object:
+def _environment(environ: Mapping[str, str]) -> _Source:
+    present = {name: environ.get(variable(name), "") for name in FIELDS}
+    return _Source("environment", {name: value for name, value in present.items() if value.strip()}, variable)
+
+
+def _settings_file(file: Path | None) -> _Source:
     try:
-        return FIELDS[name].metadata["rule"](raw)
-    except ValueError as wrong:
-        raise SettingsError(where, _shown(name, raw), str(wrong)) from None
+        document = tomllib.loads(file.read_text(encoding="utf-8")) if file else {}
+    except OSError as why:
+        raise SettingsError("the settings file", f'"{file}" ({why.strerror})', "the path of a file") from why
+    except ValueError as why:
+        raise SettingsError(str(file), f"not TOML ({why})", 'lines such as: workers = 2, log_level = "info"') from why
+    return _Source("settings file", document, lambda name: f"{name} in {file}")
+
+
+def _explained(refused: ValidationError, sources: Iterable[_Source]) -> SettingsError:
+    """The first thing that is wrong, in our words."""
+    first = refused.errors(include_url=False)[0]
+    name = str(first["loc"][0])
+    source = next(source for source in sources if name in source.found)
+    if name in FIELDS:
+        return SettingsError(source.called(name), _shown(name, source.found[name]), str(first["ctx"]["error"]))
+    near = difflib.get_close_matches(name, FIELDS, n=1)
+    return SettingsError(source.called(name), "no setting", near[0] if near else f"one of {', '.join(FIELDS)}")
 
 
 def _shown(name: str, value: object) -> str:
     if value is None:
         return "not set"
-    if FIELDS[name].metadata["secret"]:
+    if not FIELDS[name].repr:
         return rules.HIDDEN
     return f'"{rules.redacted_url(value)}"' if isinstance(value, str) else _as_text(value)
 

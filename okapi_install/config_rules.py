@@ -1,6 +1,7 @@
 """What the value of a setting may be: one rule for each kind, from a variable's text or a TOML value.
 
-A rule returns the value, or raises ValueError whose text completes "write …". It knows no setting by name.
+A rule returns the value, or raises ValueError whose text completes "write …": pydantic calls it as a validator. It
+knows no setting by name.
 """
 
 from __future__ import annotations

@@ -7,15 +7,19 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from okapi_install.config import Settings
 from okapi_install.domain.errors import OkapiInstallError
+
+if TYPE_CHECKING:
+    from okapi_install.config import Settings
 
 
 def _settings(**overrides: object) -> Settings:
+    from okapi_install.config import Settings  # pydantic-settings takes long to import: not for --help
+
     return Settings.load(os.environ, **overrides)
 
 

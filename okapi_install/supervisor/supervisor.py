@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import replace
 
 import redis
 import structlog
@@ -66,7 +65,8 @@ class Supervisor:
         broker = Broker.somewhere() if self.settings.broker_url is None else None
         port = int(listening.getsockname()[1])
         listen = f"{self.settings.listen.rpartition(':')[0]}:{port}"
-        self.settings = replace(self.settings, listen=listen, broker_url=broker.url if broker else self._broker_url)
+        found = {"listen": listen, "broker_url": broker.url if broker else self._broker_url}
+        self.settings = self.settings.model_copy(update=found)
         migrate(self.settings.database)
         self._write_broker_url()
         brokers = [valkey(self.settings.data, broker)] if broker else []

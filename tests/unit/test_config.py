@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from okapi_install.config import FIELDS, Settings, SettingsError, variable
 from tests.fixtures.parts import ROOT
@@ -116,7 +116,7 @@ def test_a_bad_value_is_refused_with_its_name_and_what_to_write(name: str, text:
         Settings.load(env(**{name: text}))
     assert refused.value.message.startswith(f"{variable(name)} is ")
     assert ": write " in refused.value.message
-    assert FIELDS[name].metadata["secret"] or text in refused.value.message
+    assert not FIELDS[name].repr or text in refused.value.message
 
 
 @pytest.mark.parametrize("text", ["workers = true", "workers = 2.0", "insecure = 2", "listen = 9130", "metrics = []"])
@@ -160,8 +160,8 @@ def test_an_override_that_is_no_setting_is_a_mistake_of_the_program() -> None:
 
 
 def test_settings_cannot_be_changed() -> None:
-    with pytest.raises(FrozenInstanceError):
-        Settings().workers = 3  # type: ignore[misc]
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().workers = 3
 
 
 def test_a_child_process_loads_the_same_settings_whatever_file_it_finds(tmp_path: Path) -> None:

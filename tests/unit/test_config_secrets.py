@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import string
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from okapi_install.config import Settings, SettingsError, variable
 from okapi_install.config_rules import redacted_url
@@ -30,7 +31,7 @@ def test_no_secret_is_shown() -> None:
             callback_url=f"https://h/hook?access_token={secret}&a=b",
         ),
     )
-    for shown in (repr(found), str(found), str(found.described()), f"{replace(found, workers=9)}"):
+    for shown in (repr(found), str(found), str(found.described()), f"{found.model_copy(update={'workers': 9})}"):
         assert secret not in shown
     assert "hook?access_token=***&a=b" in repr(found)
 
@@ -49,6 +50,22 @@ def test_no_secret_is_shown_when_it_is_refused(name: str, text: str) -> None:
         Settings.load(env(**{name: text}))
     assert "geheim" not in refused.value.message
     assert refused.value.__cause__ is None
+
+
+def test_no_secret_is_logged_when_pydantic_settings_is_told_to_debug(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PYDANTIC_SETTINGS_DEBUG", "1")
+    caplog.set_level(logging.DEBUG)
+    Settings.load(env(api_key="geheim", broker_url="redis://:geheim@h/0"), callback_secret="geheim")
+    assert "environment: <broker_url, api_key>" in caplog.text
+    assert "geheim" not in caplog.text
+
+
+def test_no_secret_is_shown_when_the_program_passes_a_wrong_value() -> None:
+    with pytest.raises(ValidationError, match="redis://HOST:PORT/DATABASE") as refused:
+        Settings(broker_url="amqp://:geheim@h/0")
+    assert "geheim" not in f"{refused.value} {refused.value!r}"
 
 
 @given(password=st.text(string.ascii_letters + string.digits + "!$&'()*+,;=:%@-._~", min_size=12))

@@ -61,9 +61,18 @@ def test_exit_codes_are_the_same_in_help_and_documentation() -> None:
 
 def test_the_first_help_imports_neither_rich_nor_requests_nor_a_server() -> None:
     program = "import sys; from okapi_install.cli.main import main; main(['--help'], standalone_mode=False);"
-    program += "print([m for m in ('rich', 'requests', 'flask', 'celery', 'sqlalchemy') if m in sys.modules])"
+    program += (
+        "print([m for m in ('rich', 'requests', 'flask', 'celery', 'sqlalchemy', 'pydantic') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_help_of_a_command_that_runs_a_server_does_not_import_pydantic() -> None:
+    program = "import sys; from okapi_install.cli.main import main;"
+    program += "main(['serve', '--help'], standalone_mode=False); print('pydantic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:
