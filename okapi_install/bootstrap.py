@@ -8,6 +8,8 @@ import uuid
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from opentelemetry.trace import NoOpTracer, Tracer
+
 from okapi_install.adapters.clocks import SystemClock, every
 from okapi_install.adapters.greenlets import GreenletTasks
 from okapi_install.adapters.notifier import RedisNotifier
@@ -30,7 +32,6 @@ from okapi_install.service.ports import Store
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.snapshots import SnapshotService
-from okapi_install.service.spans import NoTracer, Tracer
 from okapi_install.service.tenants import TenantService
 from okapi_install.service.timings import TimingsService
 from okapi_install.service.worker.call_policy import CallPolicy
@@ -39,7 +40,6 @@ from okapi_install.service.worker.context import Workshop
 from okapi_install.service.worker.module_calls import ModuleCalls
 from okapi_install.service.worker.step import StepRunner
 from okapi_install.service.worker.store_retries import Patience
-from okapi_install.service.worker.traced import TracedInstalls, TracedSteps, TracedTenantApi
 from okapi_install.service.worker.worker import Rhythm, Runner
 
 
@@ -126,8 +126,7 @@ def build_services(settings: Settings) -> Services:
     store = build_store(settings, meters)
     registry = RegistryService(store)
     limits = Limits(most_waiting=settings.max_waiting_jobs, sync_timeout=settings.sync_timeout)
-    tracer = build_tracer(settings, "okapi-install-api")
-    parts = (
+    installs = InstallService(
         store,
         registry,
         CeleryQueue(broker, meters),
@@ -137,8 +136,8 @@ def build_services(settings: Settings) -> Services:
         callback_rule(settings),
         meters,
         settings.has_gateway,
+        build_tracer(settings, "okapi-install-api"),
     )
-    installs = InstallService(*parts) if tracer is None else TracedInstalls(tracer, *parts)
     return Services(
         settings=settings,
         store=store,
@@ -204,7 +203,7 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
         okapi_url=settings.public_url,
         system_auth=settings.system_auth,
         meters=meters,
-        tracer=tracer or NoTracer(),
+        tracer=tracer or NoOpTracer(),
     )
     rhythm = Rhythm(lease=settings.lease_seconds, republish_after=settings.republish_seconds)
     identity = worker_identity(name, str(uuid.uuid4()))
@@ -223,10 +222,7 @@ def build_steps(settings: Settings, catalog: Catalog, meters: Meters, tracer: Tr
     """What carries steps out."""
     clock, policy = SystemClock(), call_policy(settings)
     plain = HttpTenantApi(connect_timeout=settings.connect_timeout, connections=settings.concurrency)
-    if tracer is None:
-        return StepRunner(ModuleCalls(plain, catalog, clock, policy), clock, policy, meters)
-    calls = ModuleCalls(TracedTenantApi(tracer, plain), catalog, clock, policy)
-    return TracedSteps(tracer, calls, clock, policy, meters)
+    return StepRunner(ModuleCalls(plain, catalog, clock, policy, tracer), clock, policy, meters, tracer)
 
 
 def build_tracer(settings: Settings, service: str) -> Tracer | None:

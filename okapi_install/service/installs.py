@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import structlog
+from opentelemetry.trace import NoOpTracer, Tracer
 
 from okapi_install.domain.errors import NotFound, Unresolvable, UserError
 from okapi_install.domain.invocation import InvokeRule
@@ -44,6 +45,7 @@ from okapi_install.service.ports import (
     TenantState,
 )
 from okapi_install.service.registry import RegistryService
+from okapi_install.service.trace_context import headers_under, parent_of
 
 log = structlog.get_logger()
 
@@ -122,6 +124,7 @@ class InstallService:
         callbacks: CallbackRule | None = None,
         meters: Meters | None = None,
         gateway: bool = True,
+        tracer: Tracer | None = None,
     ) -> None:
         self._store = store
         self._registry = registry
@@ -132,6 +135,7 @@ class InstallService:
         self._limits = limits
         self._callbacks = callbacks or CallbackRule()
         self._meters = meters or Meters()
+        self._tracer = tracer or NoOpTracer()
         self._reader = JobReader(store)
 
     def submit(self, order: Order) -> Submitted:
@@ -142,6 +146,12 @@ class InstallService:
             KeyReused: its idempotency key came before with another order.
             NotFound: there is no such tenant.
         """
+        about = {"folio.tenant": order.tenant, "okapi_install.kind": order.kind.value}
+        parent = parent_of(order.headers)
+        with self._tracer.start_as_current_span(f"submit {order.kind.value}", parent, attributes=about) as span:
+            return self._submit(replace(order, headers={**order.headers, **headers_under(span, parent)}))
+
+    def _submit(self, order: Order) -> Submitted:
         callback_url = self._callbacks.url_for(order.callback_url)
         known = self._known(order)
         if known is not None:
@@ -280,8 +290,10 @@ class InstallService:
             raise UserError(f"Only a job that ended as an error can be retried; job {job_id} is {job.status.value}")
         if all(step.status is StepStatus.DONE for step in steps) and steps:
             raise UserError(f"All steps of job {job_id} are done; there is nothing to retry")
-        task_id = str(uuid.uuid4())
-        again = self._store.retry(job_id, steps, kept_with_job(headers), task_id)
+        task_id, parent = str(uuid.uuid4()), parent_of(headers)
+        with self._tracer.start_as_current_span("retry", parent, attributes={"okapi_install.job": job_id}) as span:
+            kept = kept_with_job({**headers, **headers_under(span, parent)})
+            again = self._store.retry(job_id, steps, kept, task_id)
         self._queue.publish(JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=task_id))
         self._notifier.changed(job_id, now=True)
         return again

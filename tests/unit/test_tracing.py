@@ -10,6 +10,7 @@ from flask import Flask
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
 from opentelemetry.trace import SpanKind, StatusCode
 
 from okapi_install.bootstrap import build_tracer
@@ -17,7 +18,6 @@ from okapi_install.config import Settings, SettingsError
 from okapi_install.domain.jobs import InstallOptions, Job, JobKind
 from okapi_install.service.installs import Order
 from okapi_install.service.ports import ConnectionRefused
-from okapi_install.tracing import OtelTracer
 from okapi_install.web.http.module_headers import module_headers
 from tests.fakes.fake_modules import answer
 from tests.unit.service.house import House, enable
@@ -28,11 +28,12 @@ CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 class Traced:
     """A service under traces, and the spans that it made."""
 
-    def __init__(self) -> None:
+    def __init__(self, sampler: Sampler = ALWAYS_ON) -> None:
         self._exporter = InMemorySpanExporter()
-        provider = TracerProvider(shutdown_on_exit=False)
+        provider = TracerProvider(sampler, shutdown_on_exit=False)
         provider.add_span_processor(SimpleSpanProcessor(self._exporter))
-        self.house = House(tracer=OtelTracer(provider))
+        self.tracer = provider.get_tracer("okapi-install")
+        self.house = House(tracer=self.tracer)
 
     def spans(self) -> list[ReadableSpan]:
         """Those that have ended."""
@@ -103,6 +104,22 @@ def test_a_job_joins_the_trace_of_its_client() -> None:
     (first,) = [span for span in spans if span.name == "submit install"]
     assert first.parent is not None
     assert f"{first.parent.span_id:016x}" == CALLER.split("-")[2]
+
+
+def test_the_parent_is_what_the_headers_name_and_not_the_surrounding_code() -> None:
+    traced = Traced()
+    with traced.tracer.start_as_current_span("around"):
+        traced.carried_out("a-1.0.0")
+    (first,) = [span for span in traced.spans() if span.name == "submit install"]
+    assert first.parent is None
+
+
+def test_of_a_trace_that_is_not_sampled_modules_are_told_so() -> None:
+    traced = Traced(ALWAYS_OFF)
+    traced.carried_out("a-1.0.0", {"traceparent": CALLER})
+    version, trace_id, _, flags = traced.house.modules.calls[0].headers["traceparent"].split("-")
+    assert (version, trace_id, flags) == ("00", CALLER.split("-")[1], "00")
+    assert traced.spans() == []
 
 
 def test_a_retry_is_a_trace_of_its_own() -> None:

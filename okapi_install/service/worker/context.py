@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from opentelemetry.trace import NoOpTracer, Tracer
+
 from okapi_install.service.metrics import Meters
 from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Clock, Notifier, Store
-from okapi_install.service.spans import NoTracer, Tracer
 from okapi_install.service.worker.call_policy import CallPolicy
 from okapi_install.service.worker.catalog import Catalog
 from okapi_install.service.worker.step import StepRunner
@@ -32,7 +33,7 @@ class Workshop:
     okapi_url: str
     system_auth: bool = True
     meters: Meters = field(default_factory=Meters)
-    tracer: Tracer = field(default_factory=NoTracer)
+    tracer: Tracer = field(default_factory=NoOpTracer)
 
     def patiently(self, write: Callable[[], T]) -> T:
         """Does a thing with the store, again while it is away. Raises StoreNotWritable, as Patience does."""

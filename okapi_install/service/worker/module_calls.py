@@ -11,9 +11,10 @@ import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import structlog
+from opentelemetry.trace import NoOpTracer, SpanKind, StatusCode, Tracer
 
 from okapi_install.domain.errors import ModuleCallFailed
 from okapi_install.domain.foreign_text import bounded
@@ -24,6 +25,7 @@ from okapi_install.domain.modules.tenant_interface import ModuleCall
 from okapi_install.domain.passed_headers import can_be_sent
 from okapi_install.domain.problems import parse_object
 from okapi_install.service.ports import Answer, Clock, ConnectionRefused, ModuleUnreachable, NoAnswerInTime, TenantApi
+from okapi_install.service.trace_context import headers_under, parent_of
 from okapi_install.service.worker.call_policy import NO_DEADLINE, CallPolicy, Deadline, shorter
 from okapi_install.service.worker.catalog import Catalog
 
@@ -77,11 +79,14 @@ def timed_out(failure: ModuleCallFailed) -> bool:
 class ModuleCalls:
     """Calls modules. One for a worker process; used by many tasks at once."""
 
-    def __init__(self, api: TenantApi, catalog: Catalog, clock: Clock, policy: CallPolicy) -> None:
+    def __init__(
+        self, api: TenantApi, catalog: Catalog, clock: Clock, policy: CallPolicy, tracer: Tracer | None = None
+    ) -> None:
         self._api = api
         self._catalog = catalog
         self._clock = clock
         self._policy = policy
+        self._tracer = tracer or NoOpTracer()
 
     def call(
         self,
@@ -145,7 +150,7 @@ class ModuleCalls:
         if call.method != "GET":
             caller.permit()
         timeout = shorter(timeout, caller.deadline.left(self._clock.monotonic()))
-        answer = self._api.call(call.method, full, headers | {"X-Okapi-Url-to": url}, body, timeout)
+        answer = self._send(call.method, full, headers | {"X-Okapi-Url-to": url}, body, timeout)
         return self._checked(call, answer)
 
     def _authorize(
@@ -158,7 +163,7 @@ class ModuleCalls:
             headers["X-Okapi-Module-Permissions"] = _compact(_module_permissions(call, expand=caller.expand))
         timeout = shorter(self._policy.poll_timeout, caller.deadline.left(self._clock.monotonic()))
         asked = replace(call, module=guard)
-        answer = self._checked(asked, self._api.call(call.method, self._url(asked, url), headers, "", timeout))
+        answer = self._checked(asked, self._send(call.method, self._url(asked, url), headers, "", timeout))
         found = {}
         tokens = parse_object(answer.headers.get("x-okapi-module-tokens", "")) or {}
         token = tokens.get(call.module.id, answer.headers.get("x-okapi-token"))
@@ -170,6 +175,18 @@ class ModuleCalls:
             if value and not can_be_sent(value):
                 raise self._failed(asked, f"a value for {name} that no header can carry")
         return {name: value for name, value in found.items() if value}
+
+    def _send(self, method: str, url: str, headers: Mapping[str, str], body: str, timeout: float | None) -> Answer:
+        """Calls the module, and tells it of the span that it is called under."""
+        where, parent = urlsplit(url), parent_of(headers)
+        about = {"http.request.method": method, "server.address": where.netloc, "url.path": where.path}
+        with self._tracer.start_as_current_span(
+            f"{method} {where.path}", parent, SpanKind.CLIENT, attributes=about
+        ) as span:
+            answer = self._api.call(method, url, {**headers, **headers_under(span, parent)}, body, timeout)
+            if answer.status >= 400:
+                span.set_status(StatusCode.ERROR, f"answered {answer.status}")
+            return answer
 
     def _checked(self, call: ModuleCall, answer: Answer) -> Answer:
         if 200 <= answer.status <= 299:

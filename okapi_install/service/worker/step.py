@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import structlog
+from opentelemetry.trace import NoOpTracer, StatusCode, Tracer
 
 from okapi_install.domain.errors import ModuleCallFailed, UserError
 from okapi_install.domain.foreign_text import bounded
@@ -25,6 +26,7 @@ from okapi_install.domain.modules.tenant_interface import ModuleCall, TenantCall
 from okapi_install.domain.problems import errors_of_body, merge, messages_of, parse_object, problems
 from okapi_install.service.metrics import Meters
 from okapi_install.service.ports import Answer, Clock
+from okapi_install.service.trace_context import headers_under, parent_of
 from okapi_install.service.worker.call_policy import CallPolicy, Deadline
 from okapi_install.service.worker.module_calls import Caller, ModuleCalls
 from okapi_install.service.worker.tenant_jobs import Lookout, TenantJobs
@@ -74,14 +76,33 @@ class Findings:
 class StepRunner:
     """Carries out steps. One for a worker process."""
 
-    def __init__(self, calls: ModuleCalls, clock: Clock, policy: CallPolicy, meters: Meters | None = None) -> None:
+    def __init__(
+        self,
+        calls: ModuleCalls,
+        clock: Clock,
+        policy: CallPolicy,
+        meters: Meters | None = None,
+        tracer: Tracer | None = None,
+    ) -> None:
         self._calls = calls
         self._clock = clock
         self._policy = policy
+        self._tracer = tracer or NoOpTracer()
         self._jobs = TenantJobs(calls, clock, policy, meters or Meters())
 
     def perform(self, work: StepWork) -> Findings:
         """Does all the calls of the step; what they found, with `failure` set if the step failed."""
+        change, caller, parent = work.step.change, work.caller, parent_of(work.caller.headers)
+        about = {"folio.tenant": caller.tenant, "okapi_install.module": change.id}
+        name = f"{change.action.value} {change.id}"
+        with self._tracer.start_as_current_span(name, parent, attributes=about) as span:
+            caller = replace(caller, headers={**caller.headers, **headers_under(span, parent)})
+            found = self._performed(replace(work, caller=caller))
+            if found.failure is not None:
+                span.set_status(StatusCode.ERROR, found.failure.message)
+            return found
+
+    def _performed(self, work: StepWork) -> Findings:
         found = Findings()
         if work.module_from is None and work.module_to is None:
             return found

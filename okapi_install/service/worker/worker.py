@@ -19,6 +19,7 @@ from okapi_install.domain.jobs import JobStatus
 from okapi_install.domain.passed_headers import passed_on
 from okapi_install.service.metrics import REPUBLISHED, TAKEN_OVER
 from okapi_install.service.ports import Beat, Claim, Crew, Ending, JobRef, Queue, Tasks
+from okapi_install.service.trace_context import headers_under, parent_of
 from okapi_install.service.worker.cleanup import REVOKED, Aftermath, LostRun
 from okapi_install.service.worker.context import Workshop
 from okapi_install.service.worker.fair_limit import FairLimit
@@ -100,8 +101,9 @@ class Runner:
     def _trace(self, claim: Claim, begun: Callable[[], None]) -> None:
         job = claim.job
         about = {"okapi_install.job": job.id, "folio.tenant": job.tenant, "okapi_install.worker": claim.worker}
-        with self._shop.tracer.span(f"job {job.kind.value}", claim.headers, about) as span:
-            self._carry_out(claim, {**passed_on(claim.headers), **span.headers()}, begun)
+        parent = parent_of(claim.headers)
+        with self._shop.tracer.start_as_current_span(f"job {job.kind.value}", parent, attributes=about) as span:
+            self._carry_out(claim, {**passed_on(claim.headers), **headers_under(span, parent)}, begun)
 
     def _carry_out(self, claim: Claim, headers: Mapping[str, str], begun: Callable[[], None]) -> None:
         if claim.taken_over:

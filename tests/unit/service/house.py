@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from opentelemetry.trace import NoOpTracer, Tracer
+
 from okapi_install.domain.jobs import Action, Change, InstallOptions, Job, JobKind
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.service.callbacks import CallbackRule
@@ -12,14 +14,12 @@ from okapi_install.service.metrics import Meters
 from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Instance, Tenant
 from okapi_install.service.registry import RegistryService
-from okapi_install.service.spans import NoTracer, Tracer
 from okapi_install.service.worker.call_policy import CallPolicy
 from okapi_install.service.worker.catalog import Catalog
 from okapi_install.service.worker.context import Workshop
 from okapi_install.service.worker.module_calls import ModuleCalls
 from okapi_install.service.worker.step import StepRunner
 from okapi_install.service.worker.store_retries import Patience
-from okapi_install.service.worker.traced import TracedInstalls, TracedSteps, TracedTenantApi
 from okapi_install.service.worker.worker import Rhythm, Runner
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.fake_modules import FakeModules, Script
@@ -83,20 +83,18 @@ class House:
         self._furnish(documents or CHAIN)
         registry, policy = RegistryService(self.store), policy or CallPolicy()
         catalog = Catalog(self.store, registry, self.clock, Patience(self.clock, policy))
-        api = self.modules if tracer is None else TracedTenantApi(tracer, self.modules)
-        calls = ModuleCalls(api, catalog, self.clock, policy)
-        working = (calls, self.clock, policy, self.meters)
+        calls = ModuleCalls(self.modules, catalog, self.clock, policy, tracer)
         self.shop = Workshop(
             store=self.store,
             catalog=catalog,
             planner=Planner(registry, gateway=gateway),
-            steps=StepRunner(*working) if tracer is None else TracedSteps(tracer, *working),
+            steps=StepRunner(calls, self.clock, policy, self.meters, tracer),
             notifier=self.notifier,
             clock=self.clock,
             policy=policy,
             okapi_url="http://okapi",
             meters=self.meters,
-            tracer=tracer or NoTracer(),
+            tracer=tracer or NoOpTracer(),
         )
         self.installs = self._clients(registry, callbacks, tracer)
         self.runner = self.worker("w1")
@@ -105,8 +103,8 @@ class House:
         self, registry: RegistryService, callbacks: CallbackRule | None, tracer: Tracer | None
     ) -> InstallService:
         stores = self.store, registry, self.queue, self.notifier
-        parts = *stores, self.clock, Limits(most_waiting=5), callbacks, self.meters, self.gateway
-        return InstallService(*parts) if tracer is None else TracedInstalls(tracer, *parts)
+        limits = Limits(most_waiting=5)
+        return InstallService(*stores, self.clock, limits, callbacks, self.meters, self.gateway, tracer)
 
     def _furnish(self, documents: Sequence[dict[str, object]]) -> None:
         self.store.add_tenant(Tenant(id="diku"))
