@@ -2,7 +2,7 @@
 
 FROM python:3.11.14-slim-bookworm AS build
 WORKDIR /source
-COPY setup.cfg pyproject.toml README.md ./
+COPY setup.cfg pyproject.toml LICENSE ./
 COPY okapi_install okapi_install
 COPY worker worker
 RUN pip wheel --no-cache-dir --disable-pip-version-check --wheel-dir /wheels '.[otel]'

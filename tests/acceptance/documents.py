@@ -40,7 +40,12 @@ class Fence:
 
 def pages() -> list[str]:
     """All pages, by their path from the root of the checkout."""
-    found = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    found = [
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        ROOT / "CONTRIBUTING.md",
+        *sorted((ROOT / "docs").rglob("*.md")),
+    ]
     return [path.relative_to(ROOT).as_posix() for path in found]
 
 

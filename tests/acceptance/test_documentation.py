@@ -37,10 +37,11 @@ OWN_PORTS = "servers and ports of the reader; the test has its own"
 NOT_RUN: Mapping[tuple[str, str], str] = {
     ("README.md", "export OKAPI_URL=http://localhost:9130"): OWN_PORTS,
     ("README.md", "cp .env.example .env && editor .env"): CONTAINERS,
+    ("CONTRIBUTING.md", "*"): "they run the tests themselves",
     ("docs/cli.md", "*"): "options, not a story; tests/unit/test_cli_*.py run them",
     ("docs/operations.md", "cp .env.example .env && editor .env"): CONTAINERS,
     ("docs/operations.md", "python3 -m venv /opt/okapi-install && /opt/okapi-install/bin/pip install ."): MACHINE,
-    ("docs/operations.md", "openssl rand -base64 32 | tr '+/' '-_'"): "secrets are for the reader's eyes",
+    ("docs/operations.md", "openssl rand -hex 24"): "secrets are for the reader's eyes",
     (
         "docs/operations.md",
         "OKAPI_INSTALL_BROKER_URL=$(cat data/broker-url) celery -A worker flower --address=127.0.0.1",
@@ -50,7 +51,7 @@ NOT_RUN: Mapping[tuple[str, str], str] = {
 }
 """Samples in `console` fences, by page and first command (`*`: all of the page), and why they are not run."""
 
-NOT_CARRIED_OUT = frozenset({"console", "text", "mermaid", "nginx", "ini", "yaml", "json", "http"})
+NOT_CARRIED_OUT = frozenset({"console", "text", "mermaid", "nginx", "ini", "sql", "yaml", "json", "http"})
 """Languages of fences that are no program; JSON, YAML and INI are read."""
 
 OUR_COMMAND = re.compile(r"\bokapi-install ([a-z][^|>)&]*)")
