@@ -26,6 +26,7 @@ from okapi_install.service.discovery import DiscoveryService, EnvironmentService
 from okapi_install.service.installs import InstallService, Limits
 from okapi_install.service.metrics import Meters
 from okapi_install.service.metrics_store import Metering
+from okapi_install.service.observer import JobObserver
 from okapi_install.service.outgoing_rules import OutgoingRules
 from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Store
@@ -190,14 +191,14 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
     store = build_store(settings, meters)
     registry, policy, tasks = RegistryService(store), call_policy(settings), GreenletTasks()
     catalog = Catalog(store, registry, clock, Patience(clock, policy))
-    tracer = build_tracer(settings, "okapi-install-worker")
+    tracer, notifier = build_tracer(settings, "okapi-install-worker"), RedisNotifier(broker, meters)
     steps = build_steps(settings, catalog, meters, tracer)
     shop = Workshop(
         store=store,
         catalog=catalog,
         planner=Planner(registry, gateway=settings.has_gateway),
         steps=steps,
-        notifier=RedisNotifier(broker, meters),
+        notifier=notifier,
         clock=clock,
         policy=policy,
         okapi_url=settings.public_url,
@@ -213,7 +214,7 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
         store=store,
         runner=runner,
         tasks=tasks,
-        callbacks=build_callbacks(settings, store, tasks, meters),
+        callbacks=build_callbacks(settings, store, tasks, JobObserver(notifier, meters)),
         metering=Metering(store, meters),
     )
 
@@ -237,13 +238,13 @@ def build_tracer(settings: Settings, service: str) -> Tracer | None:
     return otlp_tracer(settings.otel_endpoint, service)
 
 
-def build_callbacks(settings: Settings, store: Store, tasks: GreenletTasks, meters: Meters) -> CallbackService:
+def build_callbacks(settings: Settings, store: Store, tasks: GreenletTasks, observer: JobObserver) -> CallbackService:
     """What tells of jobs that have ended."""
     return CallbackService(
         store,
         HttpWebhook(outgoing_rules(settings)),
         tasks,
-        meters,
+        observer,
         time.time,
         public_url=settings.public_url,
         secret=settings.callback_secret,

@@ -18,7 +18,7 @@ import structlog
 from okapi_install.domain.errors import OkapiInstallError, StoreUnavailable, UserError
 from okapi_install.domain.jobs import Job
 from okapi_install.domain.timestamps import iso
-from okapi_install.service.metrics import CALLBACKS, Meters
+from okapi_install.service.observer import JobObserver
 from okapi_install.service.ports import JobStore, Tasks
 from okapi_install.service.snapshots import ModuleCounts
 
@@ -117,7 +117,7 @@ class CallbackService:
         store: JobStore,
         webhook: Webhook,
         tasks: Tasks,
-        meters: Meters,
+        observer: JobObserver,
         now: Callable[[], float],
         *,
         public_url: str,
@@ -126,7 +126,7 @@ class CallbackService:
         self._store = store
         self._webhook = webhook
         self._tasks = tasks
-        self._meters = meters
+        self._observer = observer
         self._now = now
         self._public_url = public_url
         self._secret = secret
@@ -155,8 +155,7 @@ class CallbackService:
         retry_in = None if delivered or status == GONE else pause_after(job.callback_attempts)
         self._store.callback_done(job.id, delivered=delivered, retry_in=retry_in)
         outcome = "delivered" if delivered else "given_up" if retry_in is None else "failed"
-        self._meters.count(CALLBACKS, outcome=outcome)
-        log.info("callback", job=job.id, outcome=outcome, attempt=job.callback_attempts, cause=cause)
+        self._observer.callback_attempted(job, outcome, cause)
 
     def _send(self, job: Job) -> tuple[int | None, str | None]:
         body = json.dumps(callback_document(job, self._public_url), ensure_ascii=False).encode()

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-import structlog
 from opentelemetry.trace import NoOpTracer, Tracer
 
 from okapi_install.domain.errors import NotFound, Unresolvable, UserError
@@ -30,7 +29,8 @@ from okapi_install.domain.planning.explain import explain
 from okapi_install.service.callbacks import CallbackRule
 from okapi_install.service.gateway_warnings import NEEDS_GATEWAY, job_warnings
 from okapi_install.service.job_reader import JobReader
-from okapi_install.service.metrics import JOBS_ENDED, JOBS_SUBMITTED, Meters
+from okapi_install.service.metrics import Meters
+from okapi_install.service.observer import JobObserver
 from okapi_install.service.planning import Planned, Planner, expected, parallel_checked
 from okapi_install.service.ports import (
     Aborted,
@@ -46,8 +46,6 @@ from okapi_install.service.ports import (
 )
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.trace_context import headers_under, parent_of
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,7 +132,7 @@ class InstallService:
         self._clock = clock
         self._limits = limits
         self._callbacks = callbacks or CallbackRule()
-        self._meters = meters or Meters()
+        self._observer = JobObserver(notifier, meters or Meters())
         self._tracer = tracer or NoOpTracer()
         self._reader = JobReader(store)
 
@@ -164,8 +162,7 @@ class InstallService:
         if job.id != new.id:
             return _replayed(job)
         self._queue.publish(JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=new.task_id))
-        self._notifier.changed(job.id)
-        self._meters.count(JOBS_SUBMITTED, kind=job.kind.value)
+        self._observer.job_submitted(job)
         return Submitted(changes=tuple(step.change for step in job.steps), job=job)
 
     def _known(self, order: Order) -> Job | None:
@@ -260,10 +257,7 @@ class InstallService:
         aborted = self._store.abort(job_id, keep=keep, tenant_id=tenant)
         if aborted.was is JobStatus.RUNNING and aborted.job.task_id is not None:
             self._queue.revoke(aborted.job.task_id)
-        self._notifier.changed(job_id, now=True)
-        if aborted.was is JobStatus.QUEUED:
-            self._meters.count(JOBS_ENDED, outcome="aborted")
-        log.info("abort", job=job_id, tenant=aborted.job.tenant, was=aborted.was.value)
+        self._observer.abort_requested(aborted)
         return aborted
 
     def abort_all(self, tenant: str) -> None:
@@ -295,7 +289,7 @@ class InstallService:
             kept = kept_with_job({**headers, **headers_under(span, parent)})
             again = self._store.retry(job_id, steps, kept, task_id)
         self._queue.publish(JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=task_id))
-        self._notifier.changed(job_id, now=True)
+        self._observer.job_retried(again)
         return again
 
 

@@ -25,6 +25,7 @@ from okapi_install.service.callbacks import (
     signature,
 )
 from okapi_install.service.installs import Order
+from okapi_install.service.observer import JobObserver
 from okapi_install.service.outgoing_rules import OutgoingRules
 from tests.fakes.fake_modules import answer
 from tests.unit.service.house import House, enable
@@ -102,8 +103,9 @@ def ended(house: House, url: str | None, module: str = "b-1.0.0") -> Job:
 def service(house: House, secret: str | None = None) -> CallbackService:
     """What delivers."""
     webhook, public = HttpWebhook(OutgoingRules()), "http://okapi"
+    observer = JobObserver(house.notifier, house.meters)
     return CallbackService(
-        house.store, webhook, house.tasks, house.meters, lambda: float(NOW), public_url=public, secret=secret
+        house.store, webhook, house.tasks, observer, lambda: float(NOW), public_url=public, secret=secret
     )
 
 

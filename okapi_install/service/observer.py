@@ -1,0 +1,143 @@
+"""What is told of jobs and steps while they happen: metrics, news for those who wait, lines of the log.
+
+Whoever changes a job calls the hook that is named after the change, once, after the store has taken it; the hook
+decides what is counted, who is woken and what is logged. It changes nothing and never waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from okapi_install.domain.jobs import Job, JobStatus, Step, StepStatus
+from okapi_install.domain.modules.versions import ModuleId
+from okapi_install.service.metrics import (
+    CALLBACKS,
+    JOB_SECONDS,
+    JOBS_ENDED,
+    JOBS_SUBMITTED,
+    MODULE_SECONDS,
+    REPUBLISHED,
+    STEP_SECONDS,
+    STEPS,
+    TAKEN_OVER,
+    Meters,
+)
+from okapi_install.service.ports import Aborted, Claim, Ending, JobRef, Notifier
+
+log = structlog.get_logger()
+
+
+class JobObserver:
+    """The hooks. One for a process; for many threads or greenlets."""
+
+    def __init__(self, notifier: Notifier, meters: Meters) -> None:
+        self._notifier = notifier
+        self._meters = meters
+
+    # By clients
+
+    def job_submitted(self, job: Job) -> None:
+        """A job was accepted."""
+        self._notifier.changed(job.id)
+        self._meters.count(JOBS_SUBMITTED, kind=job.kind.value)
+
+    def job_retried(self, job: Job) -> None:
+        """A job that had ended as an error is queued again."""
+        self._notifier.changed(job.id, now=True)
+
+    def abort_requested(self, aborted: Aborted) -> None:
+        """A client aborted a job. One that was queued has ended by that; see job_aborted for the others."""
+        job = aborted.job
+        self._notifier.changed(job.id, now=True)
+        if aborted.was is JobStatus.QUEUED:
+            self._meters.count(JOBS_ENDED, outcome="aborted")
+        log.info("abort", job=job.id, tenant=job.tenant, was=aborted.was.value)
+
+    # By a worker
+
+    def job_claimed(self, claim: Claim) -> None:
+        """A worker has claimed a job."""
+        if claim.taken_over:
+            self._meters.count(TAKEN_OVER)
+            log.info("job is taken over: its worker's lease had run out", job=claim.job.id, epoch=claim.epoch)
+
+    def job_replanned(self, job: Job) -> None:
+        """A job that was claimed got another plan."""
+        log.info("job is planned again: the tenant's modules are not those that were expected", job=job.id)
+
+    def job_changed(self, job_id: str) -> None:
+        """Steps have started, moved on or ended."""
+        self._notifier.changed(job_id)
+
+    def step_ended(self, step: Step) -> None:
+        """A step was performed, well or not."""
+        count_step(self._meters, step)
+
+    def job_ended(self, job: Job, ending: Ending, seconds: float | None = None) -> None:
+        """A job has ended; `seconds` is how long a worker had it that carried it to its end."""
+        count_end(self._meters, ending)
+        if seconds is not None:
+            time_job(self._meters, job, ending, seconds)
+        self._notifier.changed(job.id, now=True)
+        if ending.reason == "revoked":
+            log.warning("job revoked", job=job.id)
+        else:
+            log.info("job complete", job=job.id, status=ending.status.value, cause=ending.message)
+
+    def job_aborted(self, job: Job, cut_short: Sequence[str]) -> None:
+        """The clean-up of an aborted job has ended; `cut_short` are the modules whose steps were running."""
+        self._meters.count(JOBS_ENDED, outcome="aborted")
+        self._notifier.changed(job.id, now=True)
+        log.info("job aborted", job=job.id, cut_short=list(cut_short))
+
+    def job_removed(self, job: Job) -> None:
+        """A job that a worker was running has been removed with its tenant."""
+        self._meters.count(JOBS_ENDED, outcome="aborted")
+        log.info("job aborted: it was removed with its tenant", job=job.id)
+
+    def job_lost(self, job: Job) -> None:
+        """A worker has seen that another owns its job."""
+        log.info("job is no longer this worker's", job=job.id)
+
+    def job_given_back(self, job: Job) -> None:
+        """A worker that stops has queued its job again."""
+        self._notifier.changed(job.id, now=True)
+        log.info("job is given back, because the worker stops", job=job.id)
+
+    def job_republished(self, job: JobRef) -> None:
+        """A sweeper sends a message about the job again."""
+        self._meters.count(REPUBLISHED)
+        log.info("job is published again", job=job.id, tenant=job.tenant)
+
+    def callback_attempted(self, job: Job, outcome: str, cause: str | None) -> None:
+        """A callback about the end of the job was delivered, has failed, or is given up."""
+        self._meters.count(CALLBACKS, outcome=outcome)
+        log.info("callback", job=job.id, outcome=outcome, attempt=job.callback_attempts, cause=cause)
+
+
+def count_step(meters: Meters, step: Step) -> None:
+    """Counts the end of a step."""
+    product, action = ModuleId.parse(step.change.id).product, step.change.action.value
+    outcome = "done" if step.status is StepStatus.DONE else "error"
+    meters.count(STEPS, module=product, action=action, outcome=outcome)
+    if step.started is None or step.ended is None:
+        return
+    seconds = max(step.ended - step.started, 0.0)
+    meters.count(MODULE_SECONDS, seconds, module=product, action=action)
+    meters.observe(STEP_SECONDS, seconds, action=action, outcome=outcome)
+
+
+def count_end(meters: Meters, ending: Ending) -> None:
+    """Counts the end of a job."""
+    meters.count(JOBS_ENDED, outcome=_outcome(ending))
+
+
+def time_job(meters: Meters, job: Job, ending: Ending, seconds: float) -> None:
+    """Notes how long a job took that a worker carried to its end."""
+    meters.observe(JOB_SECONDS, seconds, kind=job.kind.value, outcome=_outcome(ending))
+
+
+def _outcome(ending: Ending) -> str:
+    return "done" if ending.status is JobStatus.DONE else ending.reason or "failed"
