@@ -38,7 +38,7 @@ NOT_RUN: Mapping[tuple[str, str], str] = {
     ("README.md", "export OKAPI_URL=http://localhost:9130"): OWN_PORTS,
     ("README.md", "cp .env.example .env && editor .env"): CONTAINERS,
     ("CONTRIBUTING.md", "*"): "they run the tests themselves",
-    ("docs/cli.md", "*"): "options, not a story; tests/unit/test_cli_*.py run them",
+    ("docs/cli.md", "*"): "options, not a story; the tests in tests/unit/cli run them",
     ("docs/operations.md", "cp .env.example .env && editor .env"): CONTAINERS,
     ("docs/operations.md", "python3 -m venv /opt/okapi-install && /opt/okapi-install/bin/pip install ."): MACHINE,
     ("docs/operations.md", "openssl rand -hex 24"): "secrets are for the reader's eyes",
