@@ -32,8 +32,8 @@ def verdict(report: str, complaint: str) -> Verdict:
     dependencies = _dependencies(report)
     audited = [d for d in dependencies if "skip_reason" not in d]
     if not audited:
-        last = (complaint.strip().splitlines() or ["it answers for no package"])[-1]
-        return Verdict(lines=[f"{_UNREACHABLE}: {last}"])
+        errors = [line for line in complaint.splitlines() if line.startswith(("ERROR", "no answer"))]
+        return Verdict(lines=[f"{_UNREACHABLE}: {errors[-1] if errors else 'it knows none of the packages'}"])
     found = [f"{d['name']} {d['version']}: {_told(one)}" for d in audited for one in d["vulns"]]
     skipped = [d["name"] for d in dependencies if "skip_reason" in d]
     lines = found or [f"No known vulnerabilities in {len(audited)} packages."]

@@ -14,6 +14,7 @@ from okapi_install.adapters.outgoing import Limits, OutgoingFailed, exchange
 from okapi_install.config_rules import redacted_url
 from okapi_install.domain.errors import InternalError, UserError
 from okapi_install.domain.messages import message
+from okapi_install.domain.modules.call_urls import UnusableUrl, check_address
 from okapi_install.service.outgoing_rules import OutgoingRules
 
 log = structlog.get_logger()
@@ -83,9 +84,10 @@ class HttpHealthProbe:
     def problem(self, url: str) -> str | None:
         """See HealthProbe: any answer will do."""
         try:
+            check_address(url)
             with exchange("GET", url, {}, None, _PROBE):
                 return None
-        except OutgoingFailed as why:
+        except (UnusableUrl, OutgoingFailed) as why:
             return why.message
 
 

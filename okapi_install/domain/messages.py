@@ -99,7 +99,6 @@ _TEXTS = {
     "printable ASCII without ? # \\. Register the instance again with such a url",
     20541: "the path {0} of its descriptor: it must begin with / and have printable ASCII without ? # \\ and the "
     "segments . and .. , or the call would leave the module's instance. Post a descriptor with such a path",
-    20543: "No call can be made with {0}",
     20542: "a tenant job whose id cannot be part of a path: it must be 1 to {0} printable characters without a step ..",
     20531: "The module has been at it for {0} s; it never took longer than {1} s, in {2} runs over all tenants. "
     "If its log shows that it does nothing, abort the job and retry it",

@@ -13,7 +13,6 @@ from typing import Protocol
 from okapi_install.domain.errors import NotFound, UserError
 from okapi_install.domain.identifiers import check_length
 from okapi_install.domain.messages import message
-from okapi_install.domain.modules.call_urls import UnusableUrl, check_address
 from okapi_install.service.ports import EnvEntry, Instance, RegistryStore
 
 _ASKED_AT_ONCE = 20
@@ -67,8 +66,6 @@ class DiscoveryService:
             raise UserError(message(10802))
         check_length(module)
         check_length(instance)
-        if url:
-            _check_url(url)
         added = Instance(inst_id=instance, srvc_id=module, url=url, document=dict(document))
         self._store.add_instance(added)
         return added
@@ -189,13 +186,6 @@ class EnvironmentService:
         """Forgets it. Raises NotFound."""
         if not self._store.remove_env(name):
             raise NotFound(name)
-
-
-def _check_url(url: str) -> None:
-    try:
-        check_address(url)
-    except UnusableUrl as problem:
-        raise UserError(message(20543, problem.message)) from None
 
 
 def _text(document: Mapping[str, object], name: str) -> str | None:
