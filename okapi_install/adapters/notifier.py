@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import redis
 import structlog
+from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 
 from okapi_install.service.metrics import BROKER_ERRORS, Meters
 
@@ -17,6 +17,9 @@ log = structlog.get_logger()
 
 CHANNEL = "okapi-install:changed"
 _TOGETHER = 0.02
+_LOST = (redis.RedisError, OSError)
+_PAUSES = wait_random_exponential(multiplier=0.2, min=0.1, max=1.0)
+"""Seconds between attempts to listen. Those who wait look into the store anyway, twice a second."""
 
 
 class Wake:
@@ -92,15 +95,34 @@ class RedisNotifier:
                     del self._wakes[job_id]
 
     def _listen(self) -> None:
+        subscribing = Retrying(
+            retry=retry_if_exception_type(_LOST),
+            wait=_PAUSES,
+            before_sleep=lambda state: self._not_listening(state.outcome.exception() if state.outcome else None),
+        )
         while True:
+            pubsub = subscribing(self._subscribed)
             try:
-                with redis.client.PubSub(self._redis.connection_pool, ignore_subscribe_messages=True) as pubsub:
-                    pubsub.subscribe(CHANNEL)
-                    self._hear(pubsub)
-            except (redis.RedisError, OSError) as problem:
-                self._meters.count(BROKER_ERRORS, part="listener")
-                log.debug("not listening: the broker is away", cause=str(problem))
-                time.sleep(0.5)
+                self._hear(pubsub)
+            except _LOST as problem:
+                self._not_listening(problem)
+            finally:
+                pubsub.close()
+
+    def _subscribed(self) -> redis.client.PubSub:
+        """A subscription that the broker has confirmed: only then is the next lost connection a new trouble."""
+        pubsub = redis.client.PubSub(self._redis.connection_pool, ignore_subscribe_messages=True)
+        try:
+            pubsub.subscribe(CHANNEL)
+            pubsub.get_message(timeout=5.0)
+        except BaseException:
+            pubsub.close()
+            raise
+        return pubsub
+
+    def _not_listening(self, problem: BaseException | None) -> None:
+        self._meters.count(BROKER_ERRORS, part="listener")
+        log.debug("not listening: the broker is unavailable", cause=str(problem))
 
     def _hear(self, pubsub: redis.client.PubSub) -> None:
         while True:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable
 
 import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from okapi_install.adapters.broker_connection import PromptAMQP
 from okapi_install.adapters.celery_config import celery_settings
@@ -22,7 +22,7 @@ from okapi_install.service.ports import JobRef
 
 log = structlog.get_logger()
 
-_PAUSE = 1.0
+_PAUSES = wait_random_exponential(multiplier=0.1, min=0.05, max=1.0)
 """Seconds between attempts to send a message."""
 
 
@@ -36,7 +36,6 @@ class CeleryQueue:
         self._outbox: queue.Queue[Callable[[], object]] = queue.Queue(maxsize=100_000)
         self._start = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._away = False
 
     def publish(self, job: JobRef) -> None:
         """Hands the message to the outbox."""
@@ -64,28 +63,29 @@ class CeleryQueue:
         while True:
             send = self._outbox.get()
             try:
-                while not self._sent(send):
-                    time.sleep(_PAUSE)
+                self._send(send)
             except Exception:
                 self._meters.count(BROKER_ERRORS, part="queue")
                 log.exception("message not sent")
             finally:
                 self._outbox.task_done()
 
-    def _sent(self, send: Callable[[], object]) -> bool:
-        """Whether the broker took it. What is sent only when it is back may be stale: then it changes nothing."""
-        try:
-            send()
-        except (OperationalError, OSError) as problem:
-            self._meters.count(BROKER_ERRORS, part="queue")
-            if not self._away:
-                log.warning("message not sent: the broker is away; it goes out when it is back", cause=str(problem))
-            self._away = True
-            return False
-        if self._away:
+    def _send(self, send: Callable[[], object]) -> None:
+        """Until the broker takes it. What is sent only when it is back may be stale: then it changes nothing."""
+        sending = Retrying(
+            retry=retry_if_exception_type((OperationalError, OSError)),
+            wait=_PAUSES,
+            before_sleep=self._not_sent,
+        )
+        sending(send)
+        if sending.statistics["attempt_number"] > 1:
             log.warning("the broker is back: messages go out again")
-        self._away = False
-        return True
+
+    def _not_sent(self, state: RetryCallState) -> None:
+        self._meters.count(BROKER_ERRORS, part="queue")
+        if state.attempt_number == 1:
+            cause = str(state.outcome.exception()) if state.outcome else ""
+            log.warning("message not sent: the broker is away; it goes out when it is back", cause=cause)
 
     def drain(self) -> None:
         """Waits until the outbox is empty."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from okapi_install.client.progress import JobProgress, ModuleProgress
 
 LONG_POLL = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
+"""Not by tenacity, as elsewhere: to import it takes the command longer than all of its help."""
 _PLAIN_PAUSE, _LONGEST_PLAIN_PAUSE = 0.2, 2.0
 
 
@@ -59,7 +61,7 @@ class Trouble:
         left = self._since + self._pace.patience - now
         if left <= 0:
             return False
-        self._pace.sleep(min(self._pause, left))
+        self._pace.sleep(min(self._pause * random.uniform(0.5, 1.0), left))  # noqa: S311 - only spread in time
         self._pause = min(self._pause * 1.5, _LONGEST_PAUSE)
         return True
 

@@ -83,7 +83,11 @@ def signature(secret: str, at: int, body: bytes) -> str:
 
 
 def pause_after(attempts: int) -> float | None:
-    """Seconds until the next attempt, after that many; None when there is to be no other."""
+    """Seconds until the next attempt, after that many; None when there is to be no other.
+
+    Without jitter and without a library: the schedule is documented, and what is due is kept by the store, which no
+    attempt in memory waits for. The ends of jobs spread the callbacks.
+    """
     if attempts >= MOST_ATTEMPTS:
         return None
     return float(min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
 
 from okapi_install.adapters.store.engine import make_engine
 from okapi_install.adapters.store.transactions import Database
@@ -20,7 +26,7 @@ from okapi_install.domain.messages import message
 
 log = structlog.get_logger()
 
-_PAUSE = 0.5
+_PAUSES = wait_random_exponential(multiplier=0.2, min=0.1, max=2.0)
 """Seconds between two looks at a database that is not ready."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = text("SELECT pg_advisory_xact_lock(874000)")
@@ -55,17 +61,18 @@ def check_schema(engine: Engine, *, patience: float = 0.0) -> None:
 
 
 def _patiently(look: Callable[[], None], patience: float) -> None:
-    deadline, told = time.monotonic() + patience, False
-    while True:
-        try:
-            return look()
-        except (DatabaseNotMigrated, StoreUnavailable) as problem:
-            if time.monotonic() >= deadline:
-                raise
-            if not told:
-                log.warning("waiting for the database", cause=problem.message, at_most_seconds=patience)
-            told = True
-        time.sleep(_PAUSE)
+    def say(state: RetryCallState) -> None:
+        problem = state.outcome.exception() if state.outcome else None
+        if state.attempt_number == 1:
+            log.warning("waiting for the database", cause=str(problem), at_most_seconds=patience)
+
+    Retrying(
+        retry=retry_if_exception_type((DatabaseNotMigrated, StoreUnavailable)),
+        stop=stop_after_delay(patience),
+        wait=_PAUSES,
+        before_sleep=say,
+        reraise=True,
+    )(look)
 
 
 def alembic_config() -> Config:

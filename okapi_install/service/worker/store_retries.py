@@ -1,4 +1,4 @@
-"""Waiting for a store that is away: what a worker does with the store is done when it is back."""
+"""Retries store operations while the database is unavailable."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from okapi_install.domain.errors import StoreNotWritable, StoreUnavailable
 from okapi_install.service.ports import Clock
@@ -15,13 +16,14 @@ from okapi_install.service.worker.call_policy import CallPolicy
 log = structlog.get_logger()
 T = TypeVar("T")
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+_PAUSES = wait_random_exponential(multiplier=0.1, min=0.05, max=2.0)
+"""Seconds, by chance: hundreds of jobs that wait for one database do not all come back to it at the same moment."""
 
 
 class Patience:
-    """Does a thing with the store, again and again while the store is away.
+    """Does a thing with the store, again and again while the store is unavailable.
 
-    A write whose answer was lost may be done twice: writes are such that this changes nothing.
+    A write whose response was lost may be done twice: writes are such that this changes nothing.
     """
 
     def __init__(self, clock: Clock, policy: CallPolicy) -> None:
@@ -41,19 +43,39 @@ class Patience:
         return self._done(work, math.inf)
 
     def _done(self, work: Callable[[], T], longest_refusal: float) -> T:
-        refused_since: float | None = None
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                return work()
-            except StoreNotWritable as problem:
-                now, cause = self._clock.monotonic(), problem.message
-                refused_since = now if refused_since is None else refused_since
-                if now - refused_since > longest_refusal:
-                    raise
-            except StoreUnavailable as problem:
-                cause = problem.message
-            if pause == _FIRST_PAUSE:
-                log.warning("the store is away; waiting for it", cause=cause)
-            self._clock.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+        try:
+            return work()  # not through Retrying: each of its attempts costs 30 µs
+        except StoreUnavailable as problem:
+            refusal = _Refusal(self._clock, longest_refusal)
+            if refusal.too_long(problem):
+                raise
+            log.warning("the store is unavailable; waiting for it", cause=problem.message)
+        retrying = Retrying(
+            retry=retry_if_exception_type(StoreUnavailable),
+            stop=refusal.ends_retries,
+            wait=_PAUSES,
+            sleep=self._clock.sleep,
+            reraise=True,
+        )
+        return retrying(work)
+
+
+class _Refusal:
+    """For how long a store has responded and taken no changes. One that does not respond is waited for without end."""
+
+    def __init__(self, clock: Clock, longest: float) -> None:
+        self._clock = clock
+        self._longest = longest
+        self._since: float | None = None
+
+    def too_long(self, problem: BaseException | None) -> bool:
+        """Whether it is to be reported instead of waited for, after one more failure."""
+        if not isinstance(problem, StoreNotWritable):
+            return False
+        now = self._clock.monotonic()
+        self._since = now if self._since is None else self._since
+        return now - self._since > self._longest
+
+    def ends_retries(self, state: RetryCallState) -> bool:
+        """See too_long; for tenacity."""
+        return self.too_long(state.outcome.exception() if state.outcome else None)
