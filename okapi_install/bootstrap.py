@@ -15,6 +15,7 @@ from okapi_install.adapters.greenlets import GreenletTasks
 from okapi_install.adapters.notifier import RedisNotifier
 from okapi_install.adapters.queue import CeleryQueue
 from okapi_install.adapters.remote_registry import HttpHealthProbe, HttpRemoteRegistry
+from okapi_install.adapters.solver.process import SolverProcess
 from okapi_install.adapters.store import check_schema, ensure_builtin, open_store
 from okapi_install.adapters.tenant_api import HttpTenantApi
 from okapi_install.adapters.webhook import HttpWebhook
@@ -33,6 +34,7 @@ from okapi_install.service.ports import Store
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.snapshots import SnapshotService
+from okapi_install.service.solutions import SolutionService
 from okapi_install.service.tenants import TenantService
 from okapi_install.service.timings import TimingsService
 from okapi_install.service.worker.call_policy import CallPolicy
@@ -110,6 +112,7 @@ class Services:
     environment: EnvironmentService
     pull: PullService
     installs: InstallService
+    solutions: SolutionService
     snapshots: SnapshotService
     meters: Meters
     metering: Metering
@@ -148,6 +151,7 @@ def build_services(settings: Settings) -> Services:
         environment=EnvironmentService(store),
         pull=PullService(registry, build_remote(settings)),
         installs=installs,
+        solutions=SolutionService(installs, store, registry, SolverProcess(settings.solution_seconds)),
         snapshots=SnapshotService(TimingsService(store, SystemClock())),
         meters=meters,
         metering=Metering(store, meters),

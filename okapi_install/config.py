@@ -86,6 +86,7 @@ class Settings(BaseSettings):
     max_waiting_jobs: Annotated[int, PlainValidator(rules.count(1))] = 100
     sync_timeout: SecondsOrOff = None
     keep_complete_seconds: SecondsOrOff = None
+    solution_seconds: Seconds = 10.0
 
     lease_seconds: Seconds = 15.0
     beat_seconds: Seconds = 3.0

@@ -11,8 +11,8 @@ from okapi_install.bootstrap import Services, build_services
 from okapi_install.config import Settings
 from okapi_install.domain.errors import OkapiInstallError
 from okapi_install.web import metrics, request_meters
+from okapi_install.web.api import explain, openapi
 from okapi_install.web.api import jobs as api_jobs
-from okapi_install.web.api import openapi
 from okapi_install.web.app import create_app
 from okapi_install.web.login import PageLogin
 from okapi_install.web.okapi import discovery, environment, installs, system, tenants
@@ -36,6 +36,7 @@ def blueprints(services: Services) -> Sequence[Blueprint]:
         system.blueprint(services.discovery),
         installs.blueprint(services.installs, services.tenants, strict_delete=services.settings.strict_delete),
         api_jobs.blueprint(services.installs, services.snapshots),
+        explain.blueprint(services.solutions),
         openapi.blueprint(),
         page_routes.blueprint(services.installs, services.snapshots, services.tenants, sign_in),
     )

@@ -38,6 +38,7 @@ from okapi_install.service.ports.world import (
     NoAnswerInTime,
     Notifier,
     Queue,
+    SolutionFinder,
     Tasks,
     TenantApi,
 )
@@ -70,6 +71,7 @@ __all__ = [
     "RegistryChange",
     "RegistryDelta",
     "RegistryStore",
+    "SolutionFinder",
     "Store",
     "Tasks",
     "Tenant",

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from okapi_install.domain.errors import OkapiInstallError
+from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.solutions.search import Findings
+from okapi_install.domain.solutions.wish import Wish
 from okapi_install.service.ports.values import JobRef
 
 
@@ -19,6 +22,13 @@ class Queue(Protocol):
 
     def revoke(self, task_id: str) -> None:
         """Tells all workers to terminate that task. Does not raise: the store knows."""
+
+
+class SolutionFinder(Protocol):
+    """Looks for solutions where a request is refused; bounded in time."""
+
+    def find(self, registry: Registry, wish: Wish, most: int) -> Findings:
+        """At most `most` solutions. Raises UserError if an id of the wish cannot be read."""
 
 
 class Listener(Protocol):

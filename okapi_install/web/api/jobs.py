@@ -1,24 +1,22 @@
-"""Our own paths below /_/install: jobs of all tenants, everything about one, its events, abort, retry, explain."""
+"""Our own paths below /_/install: jobs of all tenants, everything about one, its events, abort, retry."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
-from okapi_install.domain.errors import Unresolvable, UserError
-from okapi_install.domain.jobs import COMPLETE, Job, JobKind, JobStatus
-from okapi_install.domain.problems import to_json
-from okapi_install.service.installs import InstallService, Order
+from okapi_install.domain.errors import UserError
+from okapi_install.domain.jobs import COMPLETE, Job, JobStatus
+from okapi_install.service.installs import InstallService
 from okapi_install.service.ports import JobFilter
 from okapi_install.service.snapshots import SnapshotService
 from okapi_install.web.http.conditional import with_etag
 from okapi_install.web.http.module_headers import module_headers
-from okapi_install.web.http.order_parsing import change_list, install_options
 from okapi_install.web.http.paging import with_links
-from okapi_install.web.http.requests import json_body, parameter, whole_number
+from okapi_install.web.http.requests import parameter, whole_number
 from okapi_install.web.http.responses import json_answer
 from okapi_install.web.http.sse import event_stream, last_event_id
 from okapi_install.web.job_events import job_events
-from okapi_install.web.job_views import change_view, job_view, listed_view
+from okapi_install.web.job_views import job_view, listed_view
 
 MOST_JOBS = 500
 LONGEST_WAIT = 60_000
@@ -33,7 +31,6 @@ def blueprint(installs: InstallService, snapshots: SnapshotService) -> Blueprint
     found.get("/jobs/<job_id>/events")(handlers.events)
     found.post("/jobs/<job_id>/abort")(handlers.abort)
     found.post("/jobs/<job_id>/retry")(handlers.retry)
-    found.post("/explain")(handlers.explain)
     return found
 
 
@@ -84,27 +81,6 @@ class JobHandlers:
         """POST …/retry: runs again what is not done."""
         job = self._installs.retry(job_id, module_headers())
         return json_answer(self._view(job), 202)
-
-    def explain(self) -> Response:
-        """POST /_/install/explain?tenant=…: why an install would be refused."""
-        tenant = parameter("tenant")
-        if tenant is None:
-            raise UserError("Missing value for parameter 'tenant'")
-        body = json_body() if request.get_data() else None
-        kind = JobKind.UPGRADE if body is None else JobKind.INSTALL
-        changes = None if body is None else change_list(body)
-        order = Order(kind=kind, tenant=tenant, request=changes, options=install_options())
-        found = self._installs.explain(order)
-        reasons = found.refusal.reasons if isinstance(found.refusal, Unresolvable) else ()
-        return json_answer(
-            {
-                "message": found.refusal.message if found.refusal else None,
-                "reasons": list(reasons),
-                "explanation": list(found.lines),
-                "plan": [change_view(item) for item in found.changes],
-                "warnings": [to_json(item) for item in found.warnings],
-            }
-        )
 
 
 def _status() -> JobStatus | None:

@@ -14,11 +14,13 @@ from okapi_install.service.ports import Tenant
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.snapshots import SnapshotService
+from okapi_install.service.solutions import SolutionService
 from okapi_install.service.tenants import SUPERTENANT, TenantService
 from okapi_install.service.timings import TimingsService
 from okapi_install.web import request_meters
 from okapi_install.web.app import create_app
 from okapi_install.web.blueprints import blueprints
+from tests.fakes.inline_solver import InlineSolver
 from tests.unit.service.house import House
 from tests.unit.web.conftest import FakeProbe, FakeRemote
 
@@ -50,6 +52,7 @@ class JobsSite:
             environment=EnvironmentService(store),
             pull=PullService(registry, self.remote),
             installs=self.house.installs,
+            solutions=SolutionService(self.house.installs, store, registry, InlineSolver()),
             snapshots=SnapshotService(TimingsService(store, self.house.clock)),
             meters=self.house.meters,
             metering=Metering(store, self.house.meters),

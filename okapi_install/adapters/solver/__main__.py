@@ -1,0 +1,69 @@
+"""The solver process: reads a registry and wishes from the standard input, and writes findings to the standard output.
+
+It ends when its input does, whatever it is at; when nothing came for a while; and when it has grown large, so that its
+memory is given back.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import resource
+import signal
+import sys
+import threading
+from typing import Any
+
+import orjson
+
+from okapi_install.adapters.solver.clingo_solver import ClingoSolver
+from okapi_install.adapters.solver.wire import error_line, findings_line, read_registry, read_wish
+from okapi_install.domain.errors import UserError
+from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.solutions.search import find
+
+IDLE_SECONDS = 60.0
+MOST_KILOBYTES = 600_000
+NICENESS = 5
+"""Requests and jobs go before it."""
+
+
+def main() -> None:
+    """Answers wishes until there is no reason to stay."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started it, and closes the input then
+    os.nice(NICENESS)
+    lines: queue.Queue[bytes] = queue.Queue()
+    threading.Thread(target=_read, args=(lines,), daemon=True).start()
+    registry = Registry()
+    while _peak_kilobytes() < MOST_KILOBYTES:
+        try:
+            line = lines.get(timeout=IDLE_SECONDS)
+        except queue.Empty:
+            return
+        document = orjson.loads(line)
+        if "registry" in document:
+            registry = read_registry(document)
+        else:
+            sys.stdout.buffer.write(_answer(registry, document))
+            sys.stdout.buffer.flush()
+
+
+def _read(lines: queue.Queue[bytes]) -> None:
+    for line in sys.stdin.buffer:
+        lines.put(line)
+    os._exit(0)  # the solver may be in the middle of something that nobody waits for any more
+
+
+def _answer(registry: Registry, document: Any) -> bytes:
+    try:
+        return findings_line(find(registry, read_wish(document), ClingoSolver(document["seconds"]), document["most"]))
+    except UserError as refusal:
+        return error_line(refusal.message)
+
+
+def _peak_kilobytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Finds solutions in a process of its own: other requests do not wait for the interpreter's lock, and the memory is
+given back. The process is started when it is wanted, keeps the registry, and ends by itself when it is idle.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from typing import IO, cast
+
+import orjson
+import structlog
+
+from okapi_install.adapters.solver.wire import read_findings, registry_line, wish_line
+from okapi_install.domain.errors import UserError
+from okapi_install.domain.modules.index import Index
+from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.solutions.search import Findings
+from okapi_install.domain.solutions.wish import Wish
+from okapi_install.service.worker.fair_limit import FairLimit
+
+log = structlog.get_logger()
+
+GRACE_SECONDS = 10.0
+"""For what the solver's own time limit does not cut short: start, facts, rules, plans."""
+_READ_BYTES = 1 << 20
+
+
+class SolverProcess:
+    """One solver process at a time; requests take turns. Any thread may use it."""
+
+    def __init__(self, seconds: float, grace: float = GRACE_SECONDS) -> None:
+        """`seconds` are the solver's time for one wish."""
+        self._seconds = seconds
+        self._grace = grace
+        self._turns = FairLimit(1)
+        self._child: _Child | None = None
+
+    def find(self, registry: Registry, wish: Wish, most: int) -> Findings:
+        """At most `most` solutions; incomplete without any if others kept the solver, or it took too long.
+
+        Raises:
+            UserError: an id of the wish cannot be read.
+        """
+        try:
+            with self._turns.one(self._seconds + self._grace):
+                return self._find(registry.index, wish, most)
+        except TimeoutError:
+            log.warning("no solution in time", seconds=self._seconds)
+            return Findings(complete=False)
+
+    def close(self) -> None:
+        """Ends the process."""
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+
+    def _find(self, index: Index, wish: Wish, most: int) -> Findings:
+        line = wish_line(wish, most, self._seconds)
+        for _ in range(2):  # a process that had been idle may end just when it is asked
+            if self._child is not None and not self._child.alive:
+                self.close()
+            self._child = self._child or _Child()
+            try:
+                return self._child.ask(index, line, self._seconds + self._grace)
+            except (EOFError, BrokenPipeError):
+                self.close()
+            except TimeoutError:
+                self.close()
+                raise
+        log.error("the solver process ended without an answer")
+        return Findings(complete=False)
+
+
+class _Child:
+    """A solver process, and the registry that it knows."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "okapi_install.adapters.solver"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self._input = cast("IO[bytes]", self._process.stdin)
+        self._output = cast("IO[bytes]", self._process.stdout)
+        self._index: Index | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, index: Index, line: bytes, seconds: float) -> Findings:
+        """Raises TimeoutError; EOFError or BrokenPipeError if the process has ended; UserError in its words."""
+        deadline = time.monotonic() + seconds
+        if self._index is not index:
+            self._send(registry_line(index))
+            self._index = index
+        self._send(line)
+        document = orjson.loads(self._receive(deadline))
+        if "error" in document:
+            raise UserError(document["error"])
+        return read_findings(document)
+
+    def end(self) -> None:
+        """Kills it and reaps it."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._input, self._output):
+            with suppress(BrokenPipeError):  # what was written last may not have been read
+                stream.close()
+
+    def _send(self, line: bytes) -> None:
+        self._input.write(line)
+        self._input.flush()
+
+    def _receive(self, deadline: float) -> bytes:
+        received = bytearray()
+        with selectors.DefaultSelector() as ready:
+            ready.register(self._output, selectors.EVENT_READ)
+            while not received.endswith(b"\n"):
+                if not ready.select(max(0.0, deadline - time.monotonic())):
+                    raise TimeoutError
+                part = os.read(self._output.fileno(), _READ_BYTES)
+                if not part:
+                    raise EOFError
+                received += part
+        return bytes(received)

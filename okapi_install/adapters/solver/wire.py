@@ -1,0 +1,98 @@
+"""What goes between a process and its solver process: JSON, a line for each message."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+
+from okapi_install.domain.jobs import Action, Change, InstallOptions
+from okapi_install.domain.modules.descriptors import ModuleSummary
+from okapi_install.domain.modules.index import Index
+from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.solutions.conflicts import Conflict, Demand
+from okapi_install.domain.solutions.search import Findings
+from okapi_install.domain.solutions.solution import Choice, Solution
+from okapi_install.domain.solutions.wish import Wish
+
+
+def registry_line(index: Index) -> bytes:
+    """All modules of a registry."""
+    return _line({"registry": [m.to_json() for m in index.modules.values()]})
+
+
+def wish_line(wish: Wish, most: int, seconds: float) -> bytes:
+    """A wish, and how many solutions and seconds there may be."""
+    request = None if wish.request is None else [asdict(change) for change in wish.request]
+    options = {"pre_release": wish.options.pre_release, "npm_snapshot": wish.options.npm_snapshot}
+    told = {
+        "enabled": sorted(wish.enabled),
+        "request": request,
+        "options": options | {"reinstall": wish.options.reinstall},
+        "keep": wish.keep,
+        "prefer": wish.prefer,
+    }
+    return _line({"wish": told, "most": most, "seconds": seconds})
+
+
+def read_registry(document: Any) -> Registry:
+    """The registry of such a line."""
+    return Registry(ModuleSummary.from_json(value) for value in document["registry"])
+
+
+def read_wish(document: Any) -> Wish:
+    """The wish of such a line."""
+    told = document["wish"]
+    return Wish(
+        enabled=frozenset(told["enabled"]),
+        request=None if told["request"] is None else _changes(told["request"]),
+        options=InstallOptions(**told["options"]),
+        keep=tuple(told["keep"]),
+        prefer=tuple(told["prefer"]),
+    )
+
+
+def findings_line(findings: Findings) -> bytes:
+    """What was found."""
+    return _line({"findings": asdict(findings)})
+
+
+def error_line(message: str) -> bytes:
+    """Why nothing could be looked for."""
+    return _line({"error": message})
+
+
+def read_findings(document: Any) -> Findings:
+    """The findings of such a line."""
+    found = document["findings"]
+    return Findings(
+        solutions=tuple(_solution(value) for value in found["solutions"]),
+        conflict=None if found["conflict"] is None else _conflict(found["conflict"]),
+        complete=found["complete"],
+    )
+
+
+def _solution(value: Any) -> Solution:
+    return Solution(
+        request=_changes(value["request"]),
+        plan=_changes(value["plan"]),
+        removed=tuple(value["removed"]),
+        changed=tuple(value["changed"]),
+        added=tuple(value["added"]),
+        choices=tuple(Choice(**{**c, "candidates": tuple(c["candidates"])}) for c in value["choices"]),
+        sentence=value["sentence"],
+        best=value["best"],
+    )
+
+
+def _conflict(value: Any) -> Conflict:
+    return Conflict(demands=tuple(Demand(**demand) for demand in value["demands"]), sentence=value["sentence"])
+
+
+def _changes(values: Any) -> tuple[Change, ...]:
+    return tuple(Change(id=v["id"], action=Action(v["action"]), from_id=v["from_id"]) for v in values)
+
+
+def _line(document: object) -> bytes:
+    return orjson.dumps(document) + b"\n"
