@@ -1,17 +1,29 @@
-"""The `invoke` parameter: which modules' interfaces are called. Source: Okapi (TenantInstallOptions.checkInvoke)."""
+"""The `invoke` parameter: which modules' interfaces are called. Source: Okapi (TenantInstallOptions.checkInvoke).
+
+Okapi matches its pattern with Java's engine, which can take for ever. Here RE2 does, whose time grows with the length
+of pattern and id only. A pattern that RE2 does not know, or would read otherwise than Java, is refused.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+import re2
 
 from okapi_install.domain.errors import UserError
 
 MOST_CHARACTERS = 1000
-MOST_REPEATS = 4
-_QUOTED = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]")
-_REPEATED_GROUP = re.compile(r"\)[+*{]")
-_REPEAT = re.compile(r"[+*{]")
+_MOST_MEMORY = 1 << 20
+_PIECE = re.compile(
+    r"\\Q.*?(?:\\E|\Z)|\\[pPx]\{[^}]{0,50}\}|\\.|\[\^?\]?|\(\?P?[a-zA-Z-]*|\{\d+(?:,\d*)?\}|&&|.", re.DOTALL
+)
+"""One alternative begins at each character at most, so that this takes no time."""
+_FLAGS = re.compile(r"\(\?[ims-]*")
+
+Decisions = tuple[tuple[str, bool], ...]
+"""Module ids, and whether their interfaces are called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +31,19 @@ class InvokeRule:
     """All modules, none, or those whose whole id matches a pattern."""
 
     everything: bool
-    pattern: re.Pattern[str] | None = None
+    pattern: re2._Regexp | None = None
 
     @classmethod
     def parse(cls, text: str | None) -> InvokeRule:
-        """Raises UserError: the pattern is not usable. Patterns that could take for ever are refused."""
+        """Raises UserError: the pattern is not usable."""
         if text is None or text == "true":
             return cls(everything=True)
         if text == "false":
             return cls(everything=False)
-        _check_cost(text)
-        try:
-            return cls(everything=False, pattern=re.compile(text))
-        except (re.error, OverflowError, RecursionError) as problem:
-            raise UserError(f"Bad pattern for parameter invoke: {problem}") from problem
+        if len(text) > MOST_CHARACTERS:
+            raise _unusable(f"longer than {MOST_CHARACTERS} characters")
+        _check_meaning(text)
+        return cls(everything=False, pattern=_compiled(text))
 
     def allows(self, module_id: str) -> bool:
         """Whether that module's interfaces are called."""
@@ -40,13 +51,75 @@ class InvokeRule:
             return self.everything
         return self.pattern.fullmatch(module_id) is not None
 
+    def decisions(self, module_ids: Iterable[str]) -> Decisions:
+        """What a pattern means for those modules; nothing where there is none."""
+        if self.pattern is None:
+            return ()
+        return tuple((module_id, self.allows(module_id)) for module_id in sorted(set(module_ids)))
 
-def _check_cost(text: str) -> None:
-    """Refuses what could keep a worker busy for ever: Python's engine tries all ways of matching, one by one."""
-    plain = _QUOTED.sub("x", text)
-    if len(text) > MOST_CHARACTERS:
-        raise UserError(f"Bad pattern for parameter invoke: longer than {MOST_CHARACTERS} characters")
-    if _REPEATED_GROUP.search(plain):
-        raise UserError("Bad pattern for parameter invoke: a group must not be repeated; write what it stands for")
-    if any(len(_REPEAT.findall(branch)) > MOST_REPEATS for branch in plain.split("|")):
-        raise UserError(f"Bad pattern for parameter invoke: at most {MOST_REPEATS} repetitions such as .* in a row")
+
+@dataclass(frozen=True, slots=True)
+class DecidedRule:
+    """The rule of a job: what was decided when it was planned; the parameter itself for other modules only."""
+
+    text: str | None
+    decided: dict[str, bool] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, text: str | None, decisions: Collection[tuple[str, bool]]) -> DecidedRule:
+        """The rule of a job with that parameter."""
+        return cls(text, dict(decisions))
+
+    def allows(self, module_id: str) -> bool:
+        """Whether that module's interfaces are called."""
+        known = self.decided.get(module_id)
+        return InvokeRule.parse(self.text).allows(module_id) if known is None else known
+
+
+def _compiled(text: str) -> re2._Regexp:
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MOST_MEMORY
+    try:
+        return re2.compile(text, options)
+    except UnicodeEncodeError:
+        raise _unusable("it has half a surrogate pair") from None
+    except re2.error as problem:
+        why = problem.args[0] if problem.args else "not usable"
+        raise _unusable(why.decode("utf-8", "replace") if isinstance(why, bytes) else str(why)) from None
+
+
+def _check_meaning(text: str) -> None:
+    """Refuses what both engines take, but not in the same way."""
+    in_class = False
+    for piece in _PIECE.findall(text):
+        if piece.startswith("["):
+            if in_class:
+                raise _unusable("a class within a class, such as [a[b]]; write its characters in one")
+            in_class = True
+        elif piece == "]":
+            in_class = False
+        elif in_class and piece == "&&":
+            raise _unusable("an intersection of classes (&&); write the characters that are left")
+        elif piece.startswith("\\"):
+            _check_escape(piece)
+        elif not in_class:
+            _check_outside_a_class(piece)
+
+
+def _check_escape(piece: str) -> None:
+    if piece[1:2].isdigit() and piece[1:2] != "0":
+        raise _unusable(f"a back reference ({piece}); write what it stands for")
+    if piece == "\\C":
+        raise _unusable("\\C; write .")
+
+
+def _check_outside_a_class(piece: str) -> None:
+    if piece == "{":
+        raise _unusable("a brace that is no repetition; write \\{")
+    if piece.startswith("(?") and not _FLAGS.fullmatch(piece):
+        raise _unusable(f"{piece}; of flags, i, m and s are known")
+
+
+def _unusable(why: str) -> UserError:
+    return UserError(f"Bad pattern for parameter invoke: {why}")

@@ -143,6 +143,8 @@ class InstallOptions:
     pre_release: str | None = None
     """None, "false" or "only", as sent; "true" is None."""
     npm_snapshot: str | None = None
+    decisions: tuple[tuple[str, bool], ...] = ()
+    """What a pattern of `invoke` means for the modules of the plan, decided once. No parameter of a client's."""
 
 
 OVER = "over"

@@ -176,7 +176,7 @@ class InstallService:
             id=str(uuid.uuid4()),
             tenant=order.tenant,
             kind=order.kind,
-            options=order.options,
+            options=replace(order.options, decisions=planned.decisions),
             request=order.request,
             steps=planned.steps,
             edges=planned.edges,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from okapi_install.domain.errors import NotFound, UserError
+from okapi_install.domain.invocation import Decisions, InvokeRule
 from okapi_install.domain.jobs import Action, Change, InstallOptions, JobKind, Stage, Step
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.registry import Registry
@@ -25,6 +26,7 @@ class Planned:
     steps: tuple[Step, ...]
     edges: tuple[tuple[int, int], ...]
     assumed: str
+    decisions: Decisions
 
 
 class Planner:
@@ -55,7 +57,21 @@ class Planner:
             changes = resolve(registry, have, request, options)
         steps = tuple(self._step(pos, change, options, registry) for pos, change in enumerate(changes))
         edges = schedule.edges(changes, registry.get, have)
-        return Planned(changes=changes, steps=steps, edges=edges, assumed=schedule.digest(have))
+        return Planned(
+            changes=changes,
+            steps=steps,
+            edges=edges,
+            assumed=schedule.digest(have),
+            decisions=_decisions(registry, have, changes, options),
+        )
+
+
+def _decisions(
+    registry: Registry, enabled: frozenset[str], changes: Sequence[Change], options: InstallOptions
+) -> Decisions:
+    """For the modules of the plan, and for those that are told of them."""
+    guards = [i for i in enabled if (summary := registry.get(i)) is not None and summary.exclusive]
+    return InvokeRule.parse(options.invoke).decisions([*guards, *(change.id for change in changes)])
 
     def _step(self, pos: int, change: Change, options: InstallOptions, registry: Registry) -> Step:
         warned = not self._gateway and needs_gateway(change, options, registry)

@@ -98,7 +98,7 @@ def options_view(options: InstallOptions) -> Document:
     return {
         names.get(name, name): getattr(options, name)
         for name in fields
-        if getattr(options, name) != getattr(plain, name)
+        if name != "decisions" and getattr(options, name) != getattr(plain, name)
     }
 
 

@@ -263,7 +263,9 @@ def dump_options(options: InstallOptions) -> str:
 @lru_cache(_RECENT)
 def load_options(text: str) -> InstallOptions:
     """Options that this version does not know are passed over; those that are missing get their defaults."""
-    return InstallOptions(**{name: value for name, value in orjson.loads(text).items() if name in _OPTION_NAMES})
+    known = {name: value for name, value in orjson.loads(text).items() if name in _OPTION_NAMES}
+    decisions = tuple((module, called) for module, called in known.pop("decisions", ()))
+    return InstallOptions(**known, decisions=decisions)
 
 
 def dump_request(request: Sequence[Change] | None) -> str | None:

@@ -16,7 +16,7 @@ from opentelemetry.trace import NoOpTracer, StatusCode, Tracer
 
 from okapi_install.domain.errors import ModuleCallFailed, UserError
 from okapi_install.domain.foreign_text import bounded
-from okapi_install.domain.invocation import InvokeRule
+from okapi_install.domain.invocation import DecidedRule
 from okapi_install.domain.jobs import OVER, InstallOptions, Problem, Step, TenantJob
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.call_urls import is_segment
@@ -50,7 +50,7 @@ class StepWork:
     step: Step
     caller: Caller
     options: InstallOptions
-    invoke: InvokeRule
+    invoke: DecidedRule
     module_from: ModuleDescriptor | None
     module_to: ModuleDescriptor | None
     permissions_module: ModuleDescriptor | None

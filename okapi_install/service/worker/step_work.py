@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from okapi_install.domain.invocation import InvokeRule
+from okapi_install.domain.invocation import DecidedRule
 from okapi_install.domain.jobs import Action, Job, Step, TenantJob
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.domain.modules.registry import Registry
@@ -32,7 +32,7 @@ class WorkBench:
         self._registry = registry
         self._enabled = enabled
         self._permit = permit
-        self._invoke = InvokeRule.parse(job.options.invoke)
+        self._invoke = DecidedRule.of(job.options.invoke, job.options.decisions)
 
     def work(self, step: Step, *, purge: bool, remember: Callable[[TenantJob | None, Findings], None]) -> StepWork:
         """The work of that step, with what the tenant has enabled now."""
