@@ -210,7 +210,11 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
         meters=meters,
         tracer=tracer or NoOpTracer(),
     )
-    rhythm = Rhythm(lease=settings.lease_seconds, republish_after=settings.republish_seconds)
+    rhythm = Rhythm(
+        lease=settings.lease_seconds,
+        republish_after=settings.republish_seconds,
+        most_takeovers=settings.max_takeovers,
+    )
     identity = worker_identity(name, str(uuid.uuid4()))
     runner = Runner(shop, tasks, CeleryQueue(broker, meters), worker=identity, rhythm=rhythm)
     return WorkerParts(

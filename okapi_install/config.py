@@ -92,6 +92,10 @@ class Settings(BaseSettings):
     beat_seconds: Seconds = 3.0
     sweep_seconds: Seconds = 2.0
     republish_seconds: Seconds = 10.0
+    max_takeovers: Annotated[int, PlainValidator(rules.count(1))] = 5
+    stall_seconds: Seconds | None = None
+    """None: as long as a lease."""
+    stop_seconds: Seconds = 8.0
 
     step_timeout: SecondsOrOff = None
     call_timeout: SecondsOrOff = None

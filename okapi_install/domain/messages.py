@@ -89,6 +89,8 @@ _TEXTS = {
         "CREATE DATABASE okapi_install ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
     ),
     20509: "The pooler before the database splits transactions (pool_mode = statement): set pool_mode = transaction",
+    20705: "The job was taken over {0} times without any step having ended: the workers that ran it died or stopped "
+    "responding. Look into their logs before you retry it. Its modules were not told to stop",
     20700: "The data folder {0} cannot be written to: {1}",
     20701: "The data folder {0} is in use by another okapi-install serve (process {1}): stop that one, or name another "
     "folder with --data",

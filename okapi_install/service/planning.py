@@ -65,6 +65,11 @@ class Planner:
             decisions=_decisions(registry, have, changes, options),
         )
 
+    def _step(self, pos: int, change: Change, options: InstallOptions, registry: Registry) -> Step:
+        warned = not self._gateway and needs_gateway(change, options, registry)
+        warnings = (NEEDS_GATEWAY,) if warned else ()
+        return Step(pos=pos, change=change, stage=Stage.PENDING, warnings=warnings)
+
 
 def _decisions(
     registry: Registry, enabled: frozenset[str], changes: Sequence[Change], options: InstallOptions
@@ -72,11 +77,6 @@ def _decisions(
     """For the modules of the plan, and for those that are told of them."""
     guards = [i for i in enabled if (summary := registry.get(i)) is not None and summary.exclusive]
     return InvokeRule.parse(options.invoke).decisions([*guards, *(change.id for change in changes)])
-
-    def _step(self, pos: int, change: Change, options: InstallOptions, registry: Registry) -> Step:
-        warned = not self._gateway and needs_gateway(change, options, registry)
-        warnings = (NEEDS_GATEWAY,) if warned else ()
-        return Step(pos=pos, change=change, stage=Stage.PENDING, warnings=warnings)
 
 
 def expected(state: TenantState) -> frozenset[str]:

@@ -10,7 +10,7 @@ import pytest
 from okapi_install.domain.errors import LostJob
 from okapi_install.domain.jobs import JobStatus, Parameter, Problem, Stage, StepStatus, TenantJob
 from okapi_install.service.ports import Beat, Claim, Progress, Store, Tenant
-from tests.contract.builders import DONE, LEASE, begun, claimed, done, plan, submit, unfinished_work
+from tests.contract.builders import DONE, FAILED, LEASE, begun, claimed, done, plan, submit, unfinished_work
 from tests.contract.conftest import PassTime
 
 
@@ -238,3 +238,32 @@ def test_a_heartbeat_tells_nothing_of_jobs_that_are_over_or_lost(store: Store) -
     claimed(store, lost, lease=-1.0)
     claimed(store, lost, "w2")
     assert store.beat("w1", LEASE) == []
+
+
+def test_takeovers_are_counted_until_a_step_ends(store: Store) -> None:
+    job = submit(store)
+    assert claimed(store, job, "w0", lease=-1.0).takeovers == 0
+    counted = []
+    for number in range(3):
+        claim = claimed(store, job, f"w{number}", lease=-1.0)
+        store.save(claim, Progress(steps=(begun(claim.job.steps[0], claim.now),)))
+        counted.append(claim.takeovers)
+    assert counted == [1, 2, 3]
+    claim = claimed(store, job, "w4", lease=-1.0)
+    store.save(claim, Progress(steps=(done(claim.job.steps[0], claim.now), begun(claim.job.steps[1], claim.now))))
+    assert [claimed(store, job, "w5", lease=-1.0).takeovers for _ in range(2)] == [1, 2]
+    store.abort(job.id, keep=True)
+    assert claimed(store, job, "w6", lease=-1.0).takeovers == 3
+
+
+def test_a_job_that_is_given_back_is_not_taken_over_and_a_retry_counts_anew(store: Store) -> None:
+    job = submit(store)
+    claimed(store, job, "w1", lease=-1.0)
+    taken = claimed(store, job, "w2", lease=-1.0)
+    store.release(taken)
+    again = claimed(store, job, "w3")
+    assert (again.taken_over, again.takeovers) == (False, 1)
+    store.finish(again, FAILED, Progress())
+    store.retry(job.id, job.steps, {}, "task")
+    assert claimed(store, job, "w4", lease=-1.0).takeovers == 0
+    assert claimed(store, job, "w5").takeovers == 1

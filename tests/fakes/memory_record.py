@@ -21,6 +21,8 @@ class Record:
     publish_count: int = 0
     swept_at: float | None = None
     callback_due: float | None = None
+    takeovers: int = 0
+    takeover_ended: int = 0
 
     @property
     def visible(self) -> bool:
@@ -37,6 +39,11 @@ class Record:
     def put_steps(self, steps: Iterable[Step]) -> None:
         new = {step.pos: replace(step, revision=self.job.revision) for step in steps}
         self.job = replace(self.job, steps=tuple(new.get(step.pos, step) for step in self.job.steps))
+
+    def count_takeover(self) -> None:
+        ended = sum(step.status in (StepStatus.DONE, StepStatus.ERROR) for step in self.job.steps)
+        self.takeovers = 1 if ended > self.takeover_ended else self.takeovers + 1
+        self.takeover_ended = ended
 
     def end(self, how: Ending, now: float) -> None:
         self.headers = {}
@@ -55,6 +62,7 @@ class Record:
     def queue_again(self, headers: Mapping[str, str], task_id: str, now: float) -> None:
         self.headers, self.published_at, self.publish_count = headers, now, 0
         self.callback_due = self.swept_at = None
+        self.takeovers = self.takeover_ended = 0
         nothing: dict[str, Any] = dict.fromkeys(("started", "ended", "message", "error_status", "reason"))
         self.change(
             status=JobStatus.QUEUED, retries=self.job.retries + 1, task_id=task_id, keep_on_abort=False, **nothing

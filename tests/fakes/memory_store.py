@@ -100,6 +100,8 @@ class MemoryStore(MemoryUpkeep):
             job, now = one.job, self.now()
             queued = job.status is JobStatus.QUEUED
             one.swept_at, one.publish_count = None, 0
+            if not queued:
+                one.count_takeover()
             one.change(
                 status=JobStatus.RUNNING if queued else job.status,
                 owner=worker,
@@ -117,6 +119,7 @@ class MemoryStore(MemoryUpkeep):
                 headers=one.headers,
                 aborting=job.status is JobStatus.ABORTING,
                 taken_over=not queued,
+                takeovers=one.takeovers,
                 unfinished_work=dict(self._leftovers.get(job.tenant, {})),
             )
 

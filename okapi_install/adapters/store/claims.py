@@ -51,11 +51,19 @@ _TAKE = (
         swept_at=null(),
         publish_count=0,
     )
-    .returning(*JOB_COLUMNS, _j.headers)
+    .returning(*JOB_COLUMNS, _j.headers, _j.takeovers)
 )
 TAKE_QUEUED = _TAKE.where(has_status(JobStatus.QUEUED), turn_has_come(JOBS)).values(status=JobStatus.RUNNING.value)
 """Takes a queued job whose turn has come. Its parameters are those of `wanted`."""
-_TAKE_OVER = _TAKE.where(is_active(), _j.lease_until < db_now())
+_ENDED_STEPS = (
+    select(func.count())
+    .where(STEPS.c.job_seq == _j.seq, STEPS.c.status.in_([StepStatus.DONE.value, StepStatus.ERROR.value]))
+    .scalar_subquery()
+)
+_TAKE_OVER = _TAKE.where(is_active(), _j.lease_until < db_now()).values(
+    takeovers=case((_j.takeover_ended < _ENDED_STEPS, 1), else_=_j.takeovers + 1), takeover_ended=_ENDED_STEPS
+)
+"""It counts how often a job was taken over without a step having ended meanwhile."""
 
 RUNNING = update(JOBS).where(OWNED, has_status(JobStatus.RUNNING))
 """Changes a running job under its claim. Its parameters are those of `holding`."""
@@ -175,6 +183,7 @@ def claim_from(
         now=row.lease_until - values["lease"],
         enabled=frozenset(enabled),
         headers=load_headers(row.headers),
+        takeovers=row.takeovers,
         aborting=row.status == JobStatus.ABORTING.value,
         unfinished_work=unfinished_work,
         registry_seq=registry_seq,

@@ -55,6 +55,8 @@ _RETRY = (
         task_id=bindparam("new_task"),
         published_at=db_now(),
         publish_count=0,
+        takeovers=0,
+        takeover_ended=0,
         keep_on_abort=False,
         **dict.fromkeys(("started", "ended", "message", "error_status", "reason", "swept_at"), null()),
         callback_due=null(),

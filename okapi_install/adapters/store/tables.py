@@ -155,6 +155,8 @@ class JobRow(Row):
     request: Mapped[str | None] = mapped_column(Text)
     edges: Mapped[str | None] = mapped_column(Text)
     headers: Mapped[str | None] = mapped_column(Text)
+    takeovers: Mapped[int] = mapped_column(default=0, server_default="0")
+    takeover_ended: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class StepRow(Row):

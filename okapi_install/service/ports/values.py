@@ -92,7 +92,8 @@ class Claim:
     """The right to carry a job out: valid while the store has the same owner and epoch.
 
     `now` is the store's clock at the claim. `enabled` is what the tenant has enabled. `aborting` tells that
-    the job is to be cleaned up, not carried on. `taken_over` tells that another worker's lease had run out.
+    the job is to be cleaned up, not carried on. `taken_over` tells that another worker's lease had run out,
+    `takeovers` how often that was so since a step of the job has ended.
     `unfinished_work` has a text for each module of the tenant that may still be at work after an abort. `registry_seq`
     is as in TenantState.
     """
@@ -105,6 +106,7 @@ class Claim:
     headers: Mapping[str, str] = field(default_factory=dict)
     aborting: bool = False
     taken_over: bool = False
+    takeovers: int = 0
     unfinished_work: Mapping[str, str] = field(default_factory=dict)
     registry_seq: int | None = None
 

@@ -9,6 +9,7 @@ import structlog
 
 from okapi_install.domain.errors import LostJob, NotFound
 from okapi_install.domain.jobs import JobStatus, Step, StepStatus
+from okapi_install.domain.messages import message
 from okapi_install.service.metrics import JOBS_ENDED
 from okapi_install.service.ports import Claim, Ending, JobRef, Progress, Tasks
 from okapi_install.service.worker.context import Workshop
@@ -89,6 +90,21 @@ class Aftermath:
         except Exception:
             log.exception("modules were not told that their steps are cut short", job=claim.job.id)
         return self._finish(claim, remains, ending)
+
+    def end_outlived(self, claim: Claim) -> JobRef | None:
+        """Ends a job that has ended one worker after the other. Its modules are not called any more, not even to stop
+        them: that may be what ends workers.
+        """
+        remains = LostRun(claim)
+        text = message(20705, claim.takeovers - 1)
+        log.error("job has ended several workers, and is ended", job=claim.job.id, takeovers=claim.takeovers)
+        try:
+            if claim.aborting:
+                return self._end_abort(claim, remains.steps())
+            ending = Ending(status=JobStatus.ERROR, message=text, error_status=500, reason="failed")
+            return self._finish(claim, remains, ending)
+        except LostJob:
+            return None
 
     def _finish(self, claim: Claim, remains: Remains, ending: Ending) -> JobRef | None:
         progress = remains.wound_up(ending.message or "")

@@ -35,10 +35,14 @@ that are slow are then at work while other jobs still begin."""
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rhythm:
-    """The times of a worker, in seconds: how long a lease lasts, when to look what others lost."""
+    """The times of a worker, in seconds: how long a lease lasts, when to look what others lost.
+
+    `most_takeovers` is how often a job may be taken over before one of its steps ends.
+    """
 
     lease: float = 15.0
     republish_after: float = 10.0
+    most_takeovers: int = 5
 
 
 @dataclass(kw_only=True, slots=True)
@@ -109,6 +113,9 @@ class Runner:
         if claim.taken_over:
             self._shop.meters.count(TAKEN_OVER)
             log.info("job is taken over: its worker's lease had run out", epoch=claim.epoch)
+        if claim.takeovers > self._rhythm.most_takeovers:
+            self._publish(self._aftermath.end_outlived(claim))
+            return
         crew = self._tasks.crew()
         if claim.aborting:
             self._clean_up(claim, headers)

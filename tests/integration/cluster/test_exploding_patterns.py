@@ -7,7 +7,7 @@ import time
 from urllib.parse import quote
 
 from tests.fixtures.site import LONE, TOP, Site
-from tests.unit.test_invocation import EXPLODING
+from tests.unit.domain.test_invocation import EXPLODING
 
 _AGE = re.compile(r"^okapi_install_worker_heartbeat_age_seconds\S* (\S+)$", re.MULTILINE)
 LEASE = 3.0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from okapi_install.domain.jobs import Job, JobStatus
+from okapi_install.domain.jobs import Job, JobStatus, StepStatus
 from okapi_install.service.ports import Answer, ConnectionRefused, ModuleUnreachable, Progress
+from okapi_install.service.worker.worker import Rhythm
 from tests.fakes.fake_modules import Call, answer
 from tests.unit.service.house import House, enable
 
@@ -153,3 +154,47 @@ def slept(house: House) -> Answer:
     """An answer that came after the worker's lease had run out."""
     house.clock.time += LEASE + 1
     return answer()
+
+
+def deadly(_call: Call) -> Answer:
+    """A module whose answer ends the worker."""
+    raise Killed
+
+
+def outlived(house: House, job: Job, workers: int) -> None:
+    """So many workers take the job, and die of it."""
+    for _ in range(workers):
+        killed_worker(house, job)
+        house.runner = house.worker("another")
+        house.runner.sweep()
+
+
+def test_a_job_that_kills_worker_after_worker_ends_as_an_error_that_says_so() -> None:
+    house = House()
+    house.script("d-1.0.0", deadly)
+    job = house.submit(*enable("d"))
+    outlived(house, job, 1 + Rhythm().most_takeovers)
+    house.work()
+    ended = house.store.job(job.id)
+    assert (ended.status, ended.error_status, ended.reason) == (JobStatus.ERROR, 500, "failed")
+    assert ended.message is not None
+    assert ended.message.startswith("The job was taken over 5 times without any step having ended")
+    assert [step.status for step in ended.steps if step.change.id == "d-1.0.0"] == [StepStatus.ERROR]
+    calls = len(house.modules.calls)
+    house.store.pass_time(LEASE + 1)
+    house.runner.sweep()
+    house.work()
+    assert len(house.modules.calls) == calls
+
+
+def test_an_abort_whose_clean_up_kills_workers_comes_to_its_end() -> None:
+    house = House()
+    house.script("d-1.0.0", deadly)
+    job = house.submit(*enable("d"))
+    outlived(house, job, Rhythm().most_takeovers)
+    house.installs.abort(job.id, keep=True)
+    outlived_abort = house.store.claim(job.id, "lost", None, -1.0)
+    assert outlived_abort is not None
+    house.runner.sweep()
+    house.work()
+    assert house.store.job(job.id).reason == "aborted"
