@@ -23,10 +23,10 @@ from typing import Any
 
 import psutil
 
-from okapi_install.demo.backend_process import BackEnd
 from scripts.cpu_share import limited
 from scripts.servers import running_cluster
 from scripts.traffic import Connection, Tally, chain, register, side_by_side
+from tests.fixtures.back_end.process import BackEnd
 from tests.fixtures.cluster import Cluster
 
 CHAIN = 10

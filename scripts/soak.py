@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from okapi_install.demo.backend_process import BackEnd
 from scripts.servers import running_cluster
 from scripts.traffic import Connection, Tally, chain, register, side_by_side
+from tests.fixtures.back_end.process import BackEnd
 from tests.fixtures.cluster import Cluster
 
 CHAIN = 4

@@ -11,8 +11,8 @@ from threading import Lock, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-from okapi_install.demo.backend_process import BackEnd
-from okapi_install.demo.platform import bare_descriptor
+from tests.fixtures.back_end.descriptors import bare_descriptor
+from tests.fixtures.back_end.process import BackEnd
 
 INSTALL = "/_/proxy/tenants/{}/install?async=true"
 

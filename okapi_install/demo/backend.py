@@ -12,11 +12,10 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 from okapi_install.demo.behaviours import Rulebook
 from okapi_install.demo.control import Control
-from okapi_install.demo.doors import Doors
-from okapi_install.demo.ledger import Ledger
 from okapi_install.demo.modules import SimulatedModules
 from okapi_install.demo.tenant_jobs import SimulatedJobs
 from okapi_install.demo.wire import Wire
@@ -27,16 +26,12 @@ _BACKLOG = 1024
 
 def build() -> Control:
     """A back end that has been told nothing yet."""
-    rules, jobs, doors = Rulebook(time.monotonic), SimulatedJobs(), Doors()
-    ledger = Ledger(time.monotonic)
-    control = Control(SimulatedModules(rules, ledger, jobs), rules, ledger, jobs, doors)
-    doors.lead_to(control.handle)
-    return control
+    rules = Rulebook(time.monotonic)
+    return Control(SimulatedModules(rules, SimulatedJobs()), rules)
 
 
-async def serve(port: int, *, until_eof: bool) -> None:
+async def serve(control: Control, port: int, *, until_eof: bool) -> None:
     """Listens until SIGTERM or SIGINT; with `until_eof` also until the standard input ends."""
-    control = build()
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -50,15 +45,15 @@ async def serve(port: int, *, until_eof: bool) -> None:
     server.close()
 
 
-def main() -> None:
-    """The command line."""
+def main(build: Callable[[], Control]) -> None:
+    """The command line of a back end that `build` makes."""
     parser = argparse.ArgumentParser(description="Plays the tenant interface of FOLIO modules.")
     parser.add_argument("--port", type=int, default=0, help="0: any free port (default)")
     parser.add_argument("--until-eof", action="store_true", help="ends when the standard input ends")
     args = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(args.port, until_eof=args.until_eof))
+        asyncio.run(serve(build(), args.port, until_eof=args.until_eof))
 
 
 if __name__ == "__main__":
-    main()
+    main(build)

@@ -31,32 +31,6 @@ def has_back_end(descriptor: Descriptor) -> bool:
     return bool(descriptor.get("provides") or descriptor.get("filters"))
 
 
-def bare_descriptor(
-    module_id: str,
-    *,
-    provides: Mapping[str, str] | None = None,
-    requires: Mapping[str, str] | None = None,
-    tenant: str | None = "2.0",
-) -> dict[str, Any]:
-    """A small descriptor, for tests: interfaces by name and version, and the tenant interface of that version."""
-    offered = [{"id": name, "version": version, "handlers": []} for name, version in (provides or {}).items()]
-    if tenant is not None:
-        offered.append(tenant_interface(tenant))
-    needed = [{"id": name, "version": version} for name, version in (requires or {}).items()]
-    return {"id": module_id, "name": module_id, "provides": offered, "requires": needed}
-
-
-def tenant_interface(version: str) -> dict[str, Any]:
-    """The system interface `_tenant` with the handlers of that version (1.0, 1.1, 1.2, 2.0)."""
-    handlers: list[dict[str, Any]] = [{"methods": ["POST"], "pathPattern": "/_/tenant"}]
-    if version.startswith("2."):
-        handlers.append({"methods": ["GET", "DELETE"], "pathPattern": "/_/tenant/{id}"})
-    else:
-        handlers.append({"methods": ["POST"], "pathPattern": "/_/tenant/disable"})
-        handlers.append({"methods": ["DELETE"], "pathPattern": "/_/tenant"})
-    return {"id": "_tenant", "version": version, "interfaceType": "system", "handlers": handlers}
-
-
 @cache
 def _read(name: str) -> list[Descriptor]:
     found: list[Descriptor] = json.loads(files("okapi_install.demo").joinpath("data", name).read_text("utf-8"))

@@ -84,7 +84,7 @@ def invited(prepared: Stage) -> Mapping[str, str]:
     for tenant in prepared.client.send("GET", "/_/proxy/tenants").document():
         if tenant["id"] != SUPERTENANT:
             prepared.client.send("DELETE", f"/_/proxy/tenants/{tenant['id']}")
-    prepared.back_end.reset()
+    prepared.back_end.behave_well()
     prepared.client.send("POST", "/_/proxy/tenants", {"id": TENANT})
     prepared.client.send("POST", f"/_/proxy/tenants/{TENANT}/install", prepared.request(1).modules)
     prepared.back_end.behave_all(behaviours())

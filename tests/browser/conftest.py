@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
-from okapi_install.demo.backend_process import BackEnd
 from tests.browser.operator_at_work import Operator
+from tests.fixtures.back_end.process import BackEnd
 from tests.fixtures.cluster import Embedded
 
 SCREENSHOTS = Path(__file__).resolve().parents[1] / ".screenshots"

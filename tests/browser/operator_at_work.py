@@ -11,8 +11,8 @@ from typing import Any
 
 import requests
 
-from okapi_install.demo.backend_process import BackEnd
 from okapi_install.demo.platform import has_back_end, platform
+from tests.fixtures.back_end.process import BackEnd
 from tests.fixtures.cluster import environ
 from tests.fixtures.parts import ROOT
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import requests
 
-from okapi_install.demo.backend_process import BackEnd
-from okapi_install.demo.platform import bare_descriptor
 from tests.fakes.command import cells, ended, environment, run_command, run_process, spawn_command, start_command
+from tests.fixtures.back_end.descriptors import bare_descriptor
+from tests.fixtures.back_end.process import BackEnd
 from tests.fixtures.processes import ServerProcess
 
 A, B, C = "mod-a-1.0.0", "mod-b-1.0.0", "mod-c-1.0.0"

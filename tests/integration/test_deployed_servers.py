@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from okapi_install.demo.backend_process import BackEnd
 from tests.contract.test_tls import remote_url
+from tests.fixtures.back_end.process import BackEnd
 from tests.fixtures.certificates import HOST, Certificate
 from tests.fixtures.cluster import WORKER_READY, Cluster
 from tests.fixtures.pgbouncer import pgbouncer_before

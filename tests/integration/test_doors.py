@@ -15,7 +15,7 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from okapi_install.demo.platform import bare_descriptor
+from tests.fixtures.back_end.descriptors import bare_descriptor
 from tests.fixtures.cluster import BIN, Embedded, environ
 from tests.fixtures.deployment import deployed_command
 from tests.fixtures.parts import ROOT, take_port

@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 import requests
 
-from okapi_install.demo.platform import bare_descriptor
 from okapi_install.web.connections.arrivals import HEAD_SECONDS, MOST_LINE
+from tests.fixtures.back_end.descriptors import bare_descriptor
 from tests.fixtures.cluster import Embedded
 
 pytestmark = pytest.mark.xdist_group("cluster")

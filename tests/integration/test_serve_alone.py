@@ -16,7 +16,7 @@ import psutil
 import pytest
 import requests
 
-from okapi_install.demo.backend_process import BackEnd
+from tests.fixtures.back_end.process import BackEnd
 from tests.fixtures.cluster import Embedded
 from tests.fixtures.site import LONE, until
 from tests.integration.cluster.house import House

@@ -15,8 +15,8 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from okapi_install.demo.backend_process import BackEnd
-from okapi_install.demo.platform import bare_descriptor
+from tests.fixtures.back_end.descriptors import bare_descriptor
+from tests.fixtures.back_end.process import BackEnd
 from tests.fixtures.cluster import Embedded
 from tests.fixtures.processes import PATIENCE
 

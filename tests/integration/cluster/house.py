@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import requests
 
-from okapi_install.demo.backend_process import BackEnd
+from tests.fixtures.back_end.process import BackEnd
 from tests.fixtures.cluster import Embedded
 from tests.fixtures.site import GRAPH, USUAL, until
 

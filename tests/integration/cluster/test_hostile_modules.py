@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import requests
 
-from okapi_install.demo.backend_process import BackEnd
-from okapi_install.demo.platform import bare_descriptor
+from tests.fixtures.back_end.descriptors import bare_descriptor
+from tests.fixtures.back_end.process import BackEnd
 from tests.fixtures.cluster import Embedded
 from tests.fixtures.hostile import HostileModule, hostile_module
 from tests.fixtures.hostile_module import DONE, ERRORS, WAYS

@@ -13,7 +13,7 @@ import pytest
 import requests
 from redis import Redis
 
-from okapi_install.demo.backend_process import BackEnd
+from tests.fixtures.back_end.process import BackEnd
 from tests.fixtures.cluster import Embedded
 from tests.fixtures.site import GRAPH, LEFT, SIX, TOP, USUAL, until
 

@@ -12,7 +12,7 @@ import requests
 
 from okapi_install.client.errors import BadAnswer, ClientError, NotAllowed, NotFound, Refused, Unavailable, Unreachable
 from okapi_install.client.transport import Ask, HttpTransport
-from okapi_install.demo.backend_process import BackEnd
+from tests.fixtures.back_end.process import BackEnd
 
 MODULE = "mod-a-1.0.0"
 PATH = f"/m/{MODULE}/_/tenant"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from okapi_install.demo.backend_process import BackEnd
+from tests.fixtures.back_end.process import BackEnd
 
 MODULE = "mod-a-1.0.0"
 
@@ -248,8 +248,8 @@ def test_many_connections_are_answered_at_the_same_time(back_end: BackEnd) -> No
 
 def test_it_ends_when_whoever_started_it_has_gone() -> None:
     started = BackEnd.start()
-    assert started._process.stdin is not None
-    started._process.stdin.close()
-    assert started._process.wait(timeout=20) == 0
-    started._process.stdin = None
+    assert started.process.stdin is not None
+    started.process.stdin.close()
+    assert started.process.wait(timeout=20) == 0
+    started.process.stdin = None
     started.stop()
