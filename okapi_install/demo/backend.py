@@ -30,7 +30,7 @@ def build() -> Control:
     return Control(SimulatedModules(rules, SimulatedJobs()), rules)
 
 
-async def serve(control: Control, port: int, *, until_eof: bool) -> None:
+async def serve(control: Control, wire: type[Wire], port: int, *, until_eof: bool) -> None:
     """Listens until SIGTERM or SIGINT; with `until_eof` also until the standard input ends."""
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
@@ -38,21 +38,21 @@ async def serve(control: Control, port: int, *, until_eof: bool) -> None:
         loop.add_signal_handler(number, over.set)
     if until_eof:
         loop.add_reader(0, lambda: None if os.read(0, 4096) else over.set())
-    server = await loop.create_server(lambda: Wire(control.handle), "127.0.0.1", port, backlog=_BACKLOG)
+    server = await loop.create_server(lambda: wire(control.handle), "127.0.0.1", port, backlog=_BACKLOG)
     sys.stdout.write(f"{READY}http://127.0.0.1:{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await over.wait()
     server.close()
 
 
-def main(build: Callable[[], Control]) -> None:
+def main(build: Callable[[], Control], wire: type[Wire] = Wire) -> None:
     """The command line of a back end that `build` makes."""
     parser = argparse.ArgumentParser(description="Plays the tenant interface of FOLIO modules.")
     parser.add_argument("--port", type=int, default=0, help="0: any free port (default)")
     parser.add_argument("--until-eof", action="store_true", help="ends when the standard input ends")
     args = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(build(), args.port, until_eof=args.until_eof))
+        asyncio.run(serve(build(), wire, args.port, until_eof=args.until_eof))
 
 
 if __name__ == "__main__":

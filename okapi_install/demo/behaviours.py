@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from fnmatch import fnmatchcase
+from types import MappingProxyType
 from typing import Any
 
 KINDS = ("enable", "upgrade", "disable", "purge", "poll", "cancel", "permissions", "auth", "other")
@@ -19,13 +20,6 @@ _GROUPS: Mapping[str, frozenset[str]] = {
     "change": frozenset({"enable", "upgrade", "disable", "purge"}),
     "any": frozenset(KINDS),
 }
-
-GARBAGE: Mapping[str, bytes] = {
-    "http": b"\x16\x03\x01 this is not HTTP\r\n\r\n",
-    "json": b'HTTP/1.1 201 Created\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{"id": tr',
-    "cut": b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 4000\r\n\r\n{"id": "',
-}
-"""Answers that are none: no HTTP, no JSON, or cut off in the middle of the body."""
 
 
 class BehaviourError(ValueError):
@@ -72,13 +66,6 @@ class Behaviour:
     body: object = None
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0
-    slow: float = 0
-    """Seconds over which the head of the answer is dribbled out."""
-    hang: bool = False
-    reset: bool = False
-    """Closes the connection without an answer."""
-    garbage: str | None = None
-    """A key of GARBAGE."""
     job: SimulatedJob | None = None
 
     def matches(self, module: str, tenant: str, kind: str) -> bool:
@@ -95,17 +82,16 @@ def _same_product(product: str, module: str) -> bool:
     return rest != module and rest[:1].isdigit()
 
 
-_NUMBER = (int, float)
-_TYPES: Mapping[str, type | tuple[type, ...]] = {
+NUMBER = (int, float)
+Types = Mapping[str, type | tuple[type, ...]]
+_TYPES: Types = {
     "body": object,
     "call": str,
     "complete_at_once": bool,
-    "delay": _NUMBER,
+    "delay": NUMBER,
     "error": str,
     "extra": dict,
     "forgets_after": int,
-    "garbage": str,
-    "hang": bool,
     "headers": dict,
     "holds": bool,
     "job": dict,
@@ -116,9 +102,7 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "no_location": bool,
     "not_json": bool,
     "polls": int,
-    "reset": bool,
-    "seconds": _NUMBER,
-    "slow": _NUMBER,
+    "seconds": NUMBER,
     "status": int,
     "tenant": str,
     "times": int,
@@ -132,26 +116,29 @@ def parse_behaviour(document: object) -> Behaviour:
     Raises:
         BehaviourError: it is none.
     """
-    found = _checked(document, Behaviour)
+    return Behaviour(**behaviour_fields(document, Behaviour))
+
+
+def behaviour_fields(document: object, kind: type[Behaviour], more: Types = MappingProxyType({})) -> dict[str, Any]:
+    """The fields of a rule of that kind; `more` has the types of those that Behaviour lacks. Raises BehaviourError."""
+    found = _checked(document, kind, {**_TYPES, **more})
     if "job" in found:
-        job = _checked(found["job"], SimulatedJob)
+        job = _checked(found["job"], SimulatedJob, _TYPES)
         found["job"] = SimulatedJob(**job | {"messages": tuple(job.get("messages", ()))})
-    rule = Behaviour(**found)
-    if rule.call not in KINDS and rule.call not in _GROUPS:
-        raise BehaviourError(f"no such call: {rule.call}")
-    if rule.garbage is not None and rule.garbage not in GARBAGE:
-        raise BehaviourError(f"no such garbage: {rule.garbage}")
-    return rule
+    call = found.get("call", "change")
+    if call not in KINDS and call not in _GROUPS:
+        raise BehaviourError(f"no such call: {call}")
+    return found
 
 
-def _checked(document: object, kind: type[Behaviour] | type[SimulatedJob]) -> dict[str, Any]:
+def _checked(document: object, kind: type[Behaviour] | type[SimulatedJob], types: Types) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise BehaviourError("a behaviour is an object")
     unknown = sorted(set(document) - {f.name for f in fields(kind)})
     if unknown:
         raise BehaviourError(f"no such field: {', '.join(unknown)}")
     given = {name: value for name, value in document.items() if value is not None}
-    wrong = sorted(name for name, value in given.items() if not isinstance(value, _TYPES[name]))
+    wrong = sorted(name for name, value in given.items() if not isinstance(value, types[name]))
     if wrong:
         raise BehaviourError(f"a value of the wrong type: {', '.join(wrong)}")
     return given

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from okapi_install.demo.behaviours import Rulebook, parse_behaviour
+from okapi_install.demo.behaviours import Behaviour, Rulebook, parse_behaviour
 from okapi_install.demo.modules import SimulatedModules
 from okapi_install.demo.wire import Reply, Request
 
 
 class Control:
     """Answers control paths, and sends all else to the modules. `writes` has what to do by method and path."""
+
+    parse: Callable[[object], Behaviour] = staticmethod(parse_behaviour)
 
     def __init__(self, modules: SimulatedModules, rules: Rulebook) -> None:
         self._modules = modules
@@ -37,7 +39,7 @@ class Control:
             return Reply.of(400, str(problem))
 
     async def _put_behaviours(self, document: object) -> Reply:
-        self._rules.put([parse_behaviour(d) for d in (document if isinstance(document, list) else [document])])
+        self._rules.put([self.parse(d) for d in (document if isinstance(document, list) else [document])])
         return Reply(status=204)
 
     async def _clear_behaviours(self, _document: object) -> Reply:

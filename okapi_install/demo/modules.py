@@ -6,17 +6,16 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
-from okapi_install.demo.behaviours import GARBAGE, Behaviour, Rulebook, SimulatedJob
+from okapi_install.demo.behaviours import Behaviour, Rulebook, SimulatedJob
 from okapi_install.demo.tenant_jobs import RunningJob, SimulatedJobs
 from okapi_install.demo.wire import Reply, Request
 
 _MODULE_PATH = re.compile(r"/m/([^/]+)(/.*)?")
 _JOB_PATH = re.compile(r"/_/tenant/([^/]+)")
 CHANGES = ("enable", "upgrade", "disable", "purge")
-_FOREVER = 10**9
 _SIMPLE_KINDS = {
     ("POST", "/_/tenant/disable"): "disable",
     ("DELETE", "/_/tenant"): "purge",
@@ -52,20 +51,17 @@ class SimulatedModules:
 
     async def answer(self, call: Call, path: str) -> Reply:
         """Answers a call as the rules say."""
-        rule = self._rules.choose(call.module, call.tenant, call.kind)
-        if rule.hang:
-            await asyncio.sleep(_FOREVER)
+        return await self.follow(self._rules.choose(call.module, call.tenant, call.kind), call, path)
+
+    async def follow(self, rule: Behaviour, call: Call, path: str) -> Reply:
+        """Answers a call as that rule says."""
         if rule.delay:
             await asyncio.sleep(rule.delay)
-        if rule.reset:
-            return Reply(reset=True)
-        if rule.garbage is not None:
-            return Reply(raw=GARBAGE[rule.garbage])
         if rule.job is not None and call.kind in CHANGES:
             return self._job_begins(call, rule, rule.job)
         if rule.status is not None or rule.body is not None:
-            return _slowed(Reply.of(rule.status or 200, rule.body, rule.headers), rule)
-        return _slowed(await self._usual(call, path, rule), rule)
+            return Reply.of(rule.status or 200, rule.body, rule.headers)
+        return await self._usual(call, path, rule)
 
     async def _usual(self, call: Call, path: str, rule: Behaviour) -> Reply:
         """What a module answers that is told nothing else."""
@@ -90,7 +86,7 @@ class SimulatedModules:
         headers = dict(rule.headers)
         if not plan.no_location:
             headers = {"location": f"/_/tenant/{job.id}"} | headers
-        return _slowed(Reply.of(rule.status or 201, _first_body(rule, job), headers), rule)
+        return Reply.of(rule.status or 201, _first_body(rule, job), headers)
 
 
 def kind_of(request: Request, path: str) -> str:
@@ -135,9 +131,3 @@ def _first_body(rule: Behaviour, job: RunningJob) -> object:
     if job.plan.no_id:
         del document["id"]
     return document
-
-
-def _slowed(reply: Reply, rule: Behaviour) -> Reply:
-    if not rule.slow:
-        return reply
-    return replace(reply, slow=rule.slow)

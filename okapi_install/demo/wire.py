@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server on asyncio that can also misbehave: close without an answer, or answer with noise.
+"""A small HTTP/1.1 server on asyncio.
 
 It knows bytes, requests and replies; what is asked and what is answered is the handler's business.
 """
@@ -38,18 +38,11 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """What to answer. `raw` is sent as it is instead of a response, and then the connection is closed.
-
-    `reset` closes the connection without a byte; `slow` is the time in seconds over which the head is
-    dribbled out.
-    """
+    """What to answer."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
-    raw: bytes | None = None
-    reset: bool = False
-    slow: float = 0
 
     @staticmethod
     def of(status: int, body: object = None, headers: Mapping[str, str] | None = None) -> Reply:
@@ -106,42 +99,30 @@ class Wire(asyncio.Protocol):
         try:
             request = take_request(self._buffer)
         except WireError as problem:
-            self._write(Reply.of(400, str(problem)).head())
-            self._close()
+            self.write(Reply.of(400, str(problem)).head())
+            self.close()
             return
         if request is not None:
             self._task = asyncio.get_running_loop().create_task(self._serve(request))
 
     async def _serve(self, request: Request) -> None:
         reply = await self._handler(request)
-        await self._send(reply)
+        await self.send(reply)
         self._task = None
         if self._transport is not None and self._buffer:
             self._next()
 
-    async def _send(self, reply: Reply) -> None:
-        if reply.reset or reply.raw is not None:
-            self._write(reply.raw or b"")
-            self._close()
-            return
-        head = reply.head()
-        if reply.slow:
-            head = await self._dribble(head, reply.slow)
-        self._write(head + reply.body)
+    async def send(self, reply: Reply) -> None:
+        """Sends a reply."""
+        self.write(reply.head() + reply.body)
 
-    async def _dribble(self, head: bytes, seconds: float) -> bytes:
-        """Sends all but the end of the head in ten pieces; the rest."""
-        size = max(len(head) // 11, 1)
-        for start in range(0, size * 10, size):
-            self._write(head[start : start + size])
-            await asyncio.sleep(seconds / 10)
-        return head[size * 10 :]
-
-    def _write(self, data: bytes) -> None:
+    def write(self, data: bytes) -> None:
+        """Sends bytes, if the client is still there."""
         if self._transport is not None:
             self._transport.write(data)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Closes the connection, after what was sent."""
         if self._transport is not None:
             self._transport.close()
 

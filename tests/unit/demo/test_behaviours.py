@@ -9,6 +9,7 @@ import pytest
 
 from okapi_install.demo.behaviours import DEFAULT, Behaviour, BehaviourError, Rulebook, parse_behaviour
 from okapi_install.demo.wire import Reply, WireError, take_request
+from tests.fixtures.back_end.faults import parse_faulty_behaviour
 
 
 class Hand:
@@ -96,12 +97,20 @@ def test_what_a_used_up_rule_hid_applies_again() -> None:
         ({"job": {"second": 1}}, "no such field: second"),
         ({"times": "two"}, "wrong type: times"),
         ({"call": "dance"}, "no such call"),
-        ({"garbage": "noise"}, "no such garbage"),
     ],
 )
 def test_a_rule_that_is_none_is_refused(document: object, text: str) -> None:
-    with pytest.raises(BehaviourError, match=text):
-        parse_behaviour(document)
+    for parse in (parse_behaviour, parse_faulty_behaviour):
+        with pytest.raises(BehaviourError, match=text):
+            parse(document)
+
+
+def test_only_the_modules_of_tests_send_garbage_and_only_of_a_known_kind() -> None:
+    assert parse_faulty_behaviour({"garbage": "json"}).garbage == "json"
+    with pytest.raises(BehaviourError, match="no such garbage: noise"):
+        parse_faulty_behaviour({"garbage": "noise"})
+    with pytest.raises(BehaviourError, match="no such field: garbage"):
+        parse_behaviour({"garbage": "json"})
 
 
 def test_a_request_is_taken_when_it_is_whole() -> None:
