@@ -39,11 +39,11 @@ from okapi_install.service.tenants import TenantService
 from okapi_install.service.timings import TimingsService
 from okapi_install.service.worker.call_policy import CallPolicy
 from okapi_install.service.worker.catalog import Catalog
-from okapi_install.service.worker.context import Workshop
+from okapi_install.service.worker.context import WorkerContext
 from okapi_install.service.worker.module_calls import ModuleCalls
-from okapi_install.service.worker.step import StepRunner
 from okapi_install.service.worker.store_retries import Patience
-from okapi_install.service.worker.worker import Rhythm, Runner
+from okapi_install.service.worker.tenant_jobs import TenantJobs
+from okapi_install.service.worker.worker import Rhythm, Worker
 
 
 def required_broker(settings: Settings) -> str:
@@ -164,26 +164,26 @@ class WorkerParts:
 
     settings: Settings
     store: Store
-    runner: Runner
+    worker: Worker
     tasks: GreenletTasks
     callbacks: CallbackService
     metering: Metering
 
     def start(self) -> None:
-        """Begins to beat, to sweep, to count and to tell of jobs that have ended."""
-        self.tasks.every(self.settings.beat_seconds, self.runner.beat)
-        self.tasks.every(self.settings.sweep_seconds, self.runner.sweep)
+        """Starts the heartbeat, the sweeper, the metrics and the callbacks."""
+        self.tasks.every(self.settings.beat_seconds, self.worker.beat)
+        self.tasks.every(self.settings.sweep_seconds, self.worker.sweep)
         self.tasks.every(self.settings.sweep_seconds, self.callbacks.deliver_due)
         if self.settings.metrics:
             self.tasks.every(self.settings.beat_seconds, self.metering.flush)
         kept = self.settings.keep_complete_seconds
         if kept is not None:
-            self.tasks.every(min(kept, 60.0), lambda: self.runner.forget_complete(kept))
+            self.tasks.every(min(kept, 60.0), lambda: self.worker.forget_complete(kept))
 
     def stop(self) -> None:
         """Waits for what is being cleaned up."""
         self.tasks.join(timeout=5.0)
-        self.runner.leave()
+        self.worker.leave()
         if self.settings.metrics:
             self.metering.flush()
         self.store.dispose()
@@ -195,19 +195,22 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
     store = build_store(settings, meters)
     registry, policy, tasks = RegistryService(store), call_policy(settings), GreenletTasks()
     catalog = Catalog(store, registry, clock, Patience(clock, policy))
-    tracer, notifier = build_tracer(settings, "okapi-install-worker"), RedisNotifier(broker, meters)
-    steps = build_steps(settings, catalog, meters, tracer)
-    shop = Workshop(
+    tracer, observer = (
+        build_tracer(settings, "okapi-install-worker"),
+        JobObserver(RedisNotifier(broker, meters), meters),
+    )
+    calls = build_calls(settings, catalog, tracer)
+    context = WorkerContext(
         store=store,
         catalog=catalog,
         planner=Planner(registry, gateway=settings.has_gateway),
-        steps=steps,
-        notifier=notifier,
+        calls=calls,
+        tenant_jobs=TenantJobs(calls, clock, policy, meters),
+        observer=observer,
         clock=clock,
         policy=policy,
         okapi_url=settings.public_url,
         system_auth=settings.system_auth,
-        meters=meters,
         tracer=tracer or NoOpTracer(),
     )
     rhythm = Rhythm(
@@ -216,22 +219,21 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
         most_takeovers=settings.max_takeovers,
     )
     identity = worker_identity(name, str(uuid.uuid4()))
-    runner = Runner(shop, tasks, CeleryQueue(broker, meters), worker=identity, rhythm=rhythm)
+    worker = Worker(context, tasks, CeleryQueue(broker, meters), identity=identity, rhythm=rhythm)
     return WorkerParts(
         settings=settings,
         store=store,
-        runner=runner,
+        worker=worker,
         tasks=tasks,
-        callbacks=build_callbacks(settings, store, tasks, JobObserver(notifier, meters)),
+        callbacks=build_callbacks(settings, store, tasks, observer),
         metering=Metering(store, meters),
     )
 
 
-def build_steps(settings: Settings, catalog: Catalog, meters: Meters, tracer: Tracer | None) -> StepRunner:
-    """What carries steps out."""
-    clock, policy = SystemClock(), call_policy(settings)
-    plain = HttpTenantApi(connect_timeout=settings.connect_timeout, connections=settings.concurrency)
-    return StepRunner(ModuleCalls(plain, catalog, clock, policy, tracer), clock, policy, meters, tracer)
+def build_calls(settings: Settings, catalog: Catalog, tracer: Tracer | None) -> ModuleCalls:
+    """What calls modules."""
+    api = HttpTenantApi(connect_timeout=settings.connect_timeout, connections=settings.concurrency)
+    return ModuleCalls(api, catalog, SystemClock(), call_policy(settings), tracer)
 
 
 def build_tracer(settings: Settings, service: str) -> Tracer | None:

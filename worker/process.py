@@ -1,9 +1,9 @@
-"""The runner of this worker process. It is made once, when Celery starts the worker."""
+"""The parts of this worker process. They are made once, when Celery starts the worker."""
 
 from __future__ import annotations
 
 from okapi_install.bootstrap import WorkerParts
-from okapi_install.service.worker.worker import Runner
+from okapi_install.service.worker.worker import Worker
 
 _parts: list[WorkerParts] = []
 
@@ -20,6 +20,6 @@ def parts() -> WorkerParts:
     return _parts[0]
 
 
-def runner() -> Runner:
-    """The runner of this process."""
-    return parts().runner
+def worker() -> Worker:
+    """The worker of this process. Raises as `parts`."""
+    return parts().worker

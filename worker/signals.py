@@ -34,7 +34,7 @@ def on_setup_logging(**_: Any) -> None:
 
 @signals.worker_init.connect
 def on_worker_init(sender: Any, **_: Any) -> None:
-    """Builds the worker, and begins to beat before the first task comes."""
+    """Builds the worker, and starts its heartbeat before the first task comes."""
     _let_others_run_while_reconnecting()
     os.nice(settings.worker_nice)
     built = _built(str(sender.hostname))
@@ -67,25 +67,25 @@ def _let_others_run_while_reconnecting() -> None:
 def on_worker_ready(**_: Any) -> None:
     """The first beat: from here on the worker takes messages."""
     collect_rarely()
-    parts().tasks.background(parts().runner.beat)
+    parts().tasks.background(parts().worker.beat)
 
 
 @signals.task_revoked.connect
 def on_task_revoked(request: Any, **_: Any) -> None:
-    """A job whose task was revoked before it began ends as an error. One that runs cleans up itself."""
+    """A job whose task was revoked before it started ends as an error. One that runs cleans up itself."""
     args = list(getattr(request, "args", None) or ())
     if len(args) >= 2:
         job_id = str(args[1])
-        parts().tasks.background(lambda: parts().runner.revoked(job_id))
+        parts().tasks.background(lambda: parts().worker.revoked(job_id))
 
 
 @signals.worker_shutting_down.connect
 def on_worker_shutting_down(**_: Any) -> None:
     """Gives the jobs back at once: other workers go on with them."""
-    parts().tasks.background(parts().runner.stop)
+    parts().tasks.background(parts().worker.stop)
 
 
 @signals.worker_shutdown.connect
 def on_worker_shutdown(**_: Any) -> None:
-    """Waits for what is being cleaned up, and says good-bye to the store."""
+    """Waits for what is being cleaned up, and tells the store that this worker is gone."""
     parts().stop()

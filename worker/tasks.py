@@ -5,22 +5,22 @@ from __future__ import annotations
 from celery import Task
 
 from worker.app import app
-from worker.process import runner
+from worker.process import worker
 
 
 @app.task(name="install", bind=True)
 def install(self: Task, tenant: str, job_id: str) -> None:
-    """Carries out an install job. `tenant` is for those who watch."""
-    runner().run(job_id, self.request.id)
+    """Runs an install job. `tenant` is for those who watch."""
+    worker().run(job_id, self.request.id)
 
 
 @app.task(name="upgrade", bind=True)
 def upgrade(self: Task, tenant: str, job_id: str) -> None:
-    """Carries out an upgrade job."""
-    runner().run(job_id, self.request.id)
+    """Runs an upgrade job."""
+    worker().run(job_id, self.request.id)
 
 
 @app.task(name="module", bind=True)
 def module(self: Task, tenant: str, job_id: str) -> None:
-    """Carries out Okapi's older way to enable or disable one module."""
-    runner().run(job_id, self.request.id)
+    """Runs a job of Okapi's older way to enable or disable one module."""
+    worker().run(job_id, self.request.id)

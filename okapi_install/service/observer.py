@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from okapi_install.domain.jobs import Job, JobStatus, Step, StepStatus
+from okapi_install.domain.jobs import Job, JobStatus, Problem, Step, StepStatus
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.service.metrics import (
     CALLBACKS,
@@ -22,6 +22,7 @@ from okapi_install.service.metrics import (
     STEP_SECONDS,
     STEPS,
     TAKEN_OVER,
+    UNUSUAL_STEPS,
     Meters,
 )
 from okapi_install.service.ports import Aborted, Claim, Ending, JobRef, Notifier
@@ -72,19 +73,37 @@ class JobObserver:
         self._notifier.changed(job_id)
 
     def step_ended(self, step: Step) -> None:
-        """A step was performed, well or not."""
-        count_step(self._meters, step)
+        """A step has ended, well or not."""
+        product, action = self._meters.product(ModuleId.parse(step.change.id).product), step.change.action.value
+        outcome = "done" if step.status is StepStatus.DONE else "error"
+        self._meters.count(STEPS, module=product, action=action, outcome=outcome)
+        if step.started is None or step.ended is None:
+            return
+        seconds = max(step.ended - step.started, 0.0)
+        self._meters.count(MODULE_SECONDS, seconds, module=product, action=action)
+        self._meters.observe(STEP_SECONDS, seconds, action=action, outcome=outcome)
+
+    def step_is_slow(self, job: Job, step: Step, warning: Problem) -> None:
+        """A step takes longer than its module ever did."""
+        self._meters.count(UNUSUAL_STEPS, kind="slow")
+        log.warning("the step takes unusually long", job=job.id, module=step.change.id, cause=warning.message)
 
     def job_ended(self, job: Job, ending: Ending, seconds: float | None = None) -> None:
         """A job has ended; `seconds` is how long a worker had it that carried it to its end."""
-        count_end(self._meters, ending)
+        self._meters.count(JOBS_ENDED, outcome=_outcome(ending))
         if seconds is not None:
-            time_job(self._meters, job, ending, seconds)
+            self._meters.observe(JOB_SECONDS, seconds, kind=job.kind.value, outcome=_outcome(ending))
         self._notifier.changed(job.id, now=True)
         if ending.reason == "revoked":
             log.warning("job revoked", job=job.id)
         else:
             log.info("job complete", job=job.id, status=ending.status.value, cause=ending.message)
+
+    def queued_job_revoked(self, job_id: str, ending: Ending) -> None:
+        """The task of a job that had not started was revoked from outside."""
+        self._meters.count(JOBS_ENDED, outcome=_outcome(ending))
+        self._notifier.changed(job_id, now=True)
+        log.warning("queued job revoked", job=job_id)
 
     def job_aborted(self, job: Job, cut_short: Sequence[str]) -> None:
         """The clean-up of an aborted job has ended; `cut_short` are the modules whose steps were running."""
@@ -115,28 +134,6 @@ class JobObserver:
         """A callback about the end of the job was delivered, has failed, or is given up."""
         self._meters.count(CALLBACKS, outcome=outcome)
         log.info("callback", job=job.id, outcome=outcome, attempt=job.callback_attempts, cause=cause)
-
-
-def count_step(meters: Meters, step: Step) -> None:
-    """Counts the end of a step."""
-    product, action = ModuleId.parse(step.change.id).product, step.change.action.value
-    outcome = "done" if step.status is StepStatus.DONE else "error"
-    meters.count(STEPS, module=product, action=action, outcome=outcome)
-    if step.started is None or step.ended is None:
-        return
-    seconds = max(step.ended - step.started, 0.0)
-    meters.count(MODULE_SECONDS, seconds, module=product, action=action)
-    meters.observe(STEP_SECONDS, seconds, action=action, outcome=outcome)
-
-
-def count_end(meters: Meters, ending: Ending) -> None:
-    """Counts the end of a job."""
-    meters.count(JOBS_ENDED, outcome=_outcome(ending))
-
-
-def time_job(meters: Meters, job: Job, ending: Ending, seconds: float) -> None:
-    """Notes how long a job took that a worker carried to its end."""
-    meters.observe(JOB_SECONDS, seconds, kind=job.kind.value, outcome=_outcome(ending))
 
 
 def _outcome(ending: Ending) -> str:

@@ -47,4 +47,6 @@ class CallPolicy:
     slow_step_seconds: float = 60.0
     lost_job_timeout: float | None = None
     cancel_timeout: float = 5.0
+    interrupt_grace: float = 1.0
+    """How long an interrupted step waits for the response to a call that may return a tenant job."""
     store_retry_seconds: float = 60.0

@@ -1,4 +1,4 @@
-"""What a worker knows of modules while it carries out jobs: descriptors, and where modules run.
+"""What a worker knows of modules while it runs jobs: descriptors, and where modules run.
 
 A descriptor is valid as long as the registry's index holds the very summary that it came with; a module that is
 removed and added again is read again. Instances are kept for a second. Of many jobs that want the same at once, one
@@ -26,7 +26,7 @@ _FRESH = 1.0
 
 
 class Catalog:
-    """Descriptors and instances, read from the store when they are first wanted; while it is away, that waits."""
+    """Descriptors and instances, read from the store when they are first wanted; they wait while it is unavailable."""
 
     def __init__(self, store: RegistryStore, registry: RegistryService, clock: Clock, patience: Patience) -> None:
         self._store = store

@@ -2,168 +2,139 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
-
 import structlog
 
 from okapi_install.domain.errors import LostJob, NotFound
-from okapi_install.domain.jobs import JobStatus, Step, StepStatus
+from okapi_install.domain.jobs import JobStatus, StepStatus
 from okapi_install.domain.messages import message
-from okapi_install.service.metrics import JOBS_ENDED
-from okapi_install.service.ports import Claim, Ending, JobRef, Progress, Tasks
-from okapi_install.service.worker.context import Workshop
-from okapi_install.service.worker.observer import count_end
-from okapi_install.service.worker.step_book import StepBook
-from okapi_install.service.worker.step_work import WorkBench
+from okapi_install.service.ports import Crew, Ending, JobRef, Tasks
+from okapi_install.service.worker.context import WorkerContext
+from okapi_install.service.worker.job_steps import JobSteps, progress_of
+from okapi_install.service.worker.lease import Lease
+from okapi_install.service.worker.step import StepRun
 
 log = structlog.get_logger()
 
 REVOKED = "The job's task was revoked from outside, with Flower or Celery's remote control"
 
-
-class Remains(Protocol):
-    """What a run has left behind."""
-
-    def steps(self) -> Sequence[Step]:
-        """The steps as they were last."""
-
-    def wound_up(self, why: str) -> Progress:
-        """What is to be committed with the end of the job; steps that were being carried out end for that reason."""
+_LOOK = 0.02
+"""Seconds between two looks for responses that are still to come."""
 
 
-class LostRun:
-    """What a worker that is lost has left behind: what it had committed."""
+class Cleanup:
+    """Cleans up after interrupted jobs. It only acts while the lease holds, or when the job was removed under it.
 
-    def __init__(self, claim: Claim) -> None:
-        self._book = StepBook(claim.job.steps, lambda: claim.now, {})
+    What the steps know in memory counts, also where it could not be committed.
+    """
 
-    def steps(self) -> Sequence[Step]:
-        """See Remains."""
-        return list(self._book)
-
-    def wound_up(self, why: str) -> Progress:
-        """See Remains."""
-        return Progress(steps=tuple(self._book.wound_up(why)))
-
-
-class Aftermath:
-    """Cleans up after interrupted jobs. It only acts while the claim holds, or when the job was removed under it."""
-
-    def __init__(self, shop: Workshop, tasks: Tasks) -> None:
-        self._shop = shop
+    def __init__(self, context: WorkerContext, tasks: Tasks) -> None:
+        self._context = context
         self._tasks = tasks
 
-    def settle(
-        self,
-        claim: Claim,
-        remains: Remains,
-        headers: Mapping[str, str],
-        *,
-        sole_owner: Callable[[], bool],
-        stopping: bool = False,
-    ) -> JobRef | None:
-        """Ends, removes or gives back the job, as the store says; the tenant's next job, if it is free now.
+    def stop(self, lease: Lease, steps: JobSteps, crew: Crew) -> None:
+        """Stops the steps of a job.
 
-        `sole_owner` tells whether the lease has lasted until now, so that no other worker can have had the job.
+        One whose module may be about to return a tenant job gets a moment to take it: a tenant job whose id is not
+        known cannot be cancelled.
         """
-        standing = self._shop.without_end(lambda: self._shop.store.standing(claim))
+        lease.close()
+        clock = self._context.clock
+        until = clock.monotonic() + self._context.policy.interrupt_grace
+        while steps.calling and clock.monotonic() < until:
+            clock.sleep(_LOOK)
+        crew.kill()
+
+    def settle(self, lease: Lease, steps: JobSteps, *, stopping: bool = False) -> JobRef | None:
+        """Ends, removes or gives back the job, as the store says; the tenant's next job, if it is free now."""
+        standing = lease.standing()
         if standing is None:
-            self._leave(claim, remains.steps(), headers, sole_owner)
+            self._leave(lease, steps)
             return None
         if standing is JobStatus.RUNNING and stopping:
-            return self._give_back(claim)
-        self._cancel(claim, remains.steps(), headers)
+            return self._give_back(lease)
+        self._cancel(lease, steps)
         try:
             if standing is JobStatus.ABORTING:
-                return self._end_abort(claim, remains.steps())
-            return self._end_revoked(claim, remains)
+                return self._end_abort(lease, steps)
+            ending = Ending(status=JobStatus.ERROR, message=REVOKED, error_status=500, reason="revoked")
+            return self._finish(lease, steps, ending)
         except LostJob:
             return None
-        finally:
-            self._shop.notifier.changed(claim.job.id, now=True)
 
-    def give_up(self, claim: Claim, remains: Remains, headers: Mapping[str, str], ending: Ending) -> JobRef | None:
-        """Ends a job that cannot go on, as soon as the store takes it. Raises LostJob."""
+    def give_up(self, lease: Lease, steps: JobSteps, ending: Ending) -> JobRef | None:
+        """Ends a job that cannot go on, as soon as the store takes that; the tenant's next job. Raises LostJob."""
         try:
-            self._cancel(claim, remains.steps(), headers)
+            self._cancel(lease, steps)
         except Exception:
-            log.exception("modules were not told that their steps are cut short", job=claim.job.id)
-        return self._finish(claim, remains, ending)
+            log.exception("modules were not told that their steps are cut short", job=lease.job.id)
+        return self._finish(lease, steps, ending)
 
-    def end_outlived(self, claim: Claim) -> JobRef | None:
-        """Ends a job that has ended one worker after the other. Its modules are not called any more, not even to stop
-        them: that may be what ends workers.
+    def end_outlived(self, lease: Lease, steps: JobSteps) -> JobRef | None:
+        """Ends a job that has ended one worker after the other; the tenant's next job.
+
+        Its modules are not called any more, not even to stop them: that may be what ends workers.
         """
-        remains = LostRun(claim)
-        text = message(20705, claim.takeovers - 1)
+        claim = lease.claim
         log.error("job has ended several workers, and is ended", job=claim.job.id, takeovers=claim.takeovers)
         try:
             if claim.aborting:
-                return self._end_abort(claim, remains.steps())
+                return self._end_abort(lease, steps)
+            text = message(20705, claim.takeovers - 1)
             ending = Ending(status=JobStatus.ERROR, message=text, error_status=500, reason="failed")
-            return self._finish(claim, remains, ending)
+            return self._finish(lease, steps, ending)
         except LostJob:
             return None
 
-    def _finish(self, claim: Claim, remains: Remains, ending: Ending) -> JobRef | None:
-        progress = remains.wound_up(ending.message or "")
-        follower = self._shop.without_end(lambda: self._shop.store.finish(claim, ending, progress))
-        count_end(self._shop.meters, ending)
-        self._shop.notifier.changed(claim.job.id, now=True)
+    def _finish(self, lease: Lease, steps: JobSteps, ending: Ending) -> JobRef | None:
+        catalog = self._context.catalog
+        progress = progress_of(steps.stopped(ending.message or ""), lambda module: catalog.registry().get(module))
+        follower = lease.finish(ending, progress)
+        self._context.observer.job_ended(lease.job, ending)
         return follower
 
-    def _leave(
-        self, claim: Claim, steps: Sequence[Step], headers: Mapping[str, str], sole_owner: Callable[[], bool]
-    ) -> None:
-        if not self._was_removed(claim, sole_owner):
-            log.info("job is no longer this worker's", job=claim.job.id)
+    def _leave(self, lease: Lease, steps: JobSteps) -> None:
+        if not self._was_removed(lease):
+            self._context.observer.job_lost(lease.job)
             return
-        self._cancel(claim, steps, headers)
-        self._shop.meters.count(JOBS_ENDED, outcome="aborted")
-        log.info("job aborted: it was removed with its tenant", job=claim.job.id)
+        self._cancel(lease, steps)
+        self._context.observer.job_removed(lease.job)
 
-    def _was_removed(self, claim: Claim, sole_owner: Callable[[], bool]) -> bool:
+    def _was_removed(self, lease: Lease) -> bool:
         """Whether the job went with its tenant, which may be there again. If not, another worker has or had it."""
-        if self._shop.without_end(lambda: self._shop.store.revision(claim.job.id)) is not None:
+        store, retries = self._context.store, self._context.retries
+        if retries.without_end(lambda: store.revision(lease.job.id)) is not None:
             return False
-        return sole_owner() or not self._shop.without_end(lambda: self._has_tenant(claim.job.tenant))
+        return lease.unbroken or not retries.without_end(lambda: self._has_tenant(lease.job.tenant))
 
     def _has_tenant(self, tenant_id: str) -> bool:
         try:
-            self._shop.store.tenant(tenant_id)
+            self._context.store.tenant(tenant_id)
         except NotFound:
             return False
         return True
 
-    def _give_back(self, claim: Claim) -> JobRef:
-        self._shop.without_end(lambda: self._shop.store.release(claim))
-        log.info("job is given back, because the worker stops", job=claim.job.id)
-        job = claim.job
-        return JobRef(id=job.id, tenant=job.tenant, kind=job.kind)
+    def _cancel(self, lease: Lease, steps: JobSteps) -> None:
+        """Tells the modules whose tenant jobs run to stop. Some only forget the job (RMB); hence the later warning."""
+        running = [step for step in steps if step.status is StepStatus.RUNNING and step.tenant_job is not None]
+        if not running:
+            return
+        crew, registry = self._tasks.crew(), self._context.catalog.registry()
+        for step in running:
+            parts = self._context, lease, steps, step.pos
+            run = StepRun(*parts, registry=registry, enabled=lease.claim.enabled, guarded=False)
+            crew.start(step.pos, run.cancel)
+        left = len(running)
+        while left > 0:
+            left -= len(crew.finished())
 
-    def _cancel(self, claim: Claim, steps: Sequence[Step], headers: Mapping[str, str]) -> None:
-        """Tells the modules whose tenant jobs run. Some only forget the job (RMB); hence the later warning."""
-        registry = self._shop.catalog.registry()
-        bench = WorkBench(self._shop, claim.job, headers, registry, set(claim.enabled))
-        crew, started = self._tasks.crew(), 0
-        for step in steps:
-            if step.status is not StepStatus.RUNNING or step.tenant_job is None:
-                continue
-            work, job = bench.work(step, purge=False, remember=lambda *_: None), step.tenant_job
-            crew.start(step.pos, lambda work=work, job=job: self._shop.steps.cancel(work, job))  # type: ignore[misc]
-            started += 1
-        while started > 0:
-            started -= len(crew.finished())
-
-    def _end_abort(self, claim: Claim, steps: Sequence[Step]) -> JobRef | None:
-        cut = [step.change.id for step in steps if step.status is StepStatus.RUNNING]
-        follower = self._shop.without_end(lambda: self._shop.store.end_abort(claim, cut))
-        self._shop.meters.count(JOBS_ENDED, outcome="aborted")
-        log.info("job aborted", job=claim.job.id, cut_short=cut)
+    def _end_abort(self, lease: Lease, steps: JobSteps) -> JobRef | None:
+        cut_short = [step.change.id for step in steps if step.status is StepStatus.RUNNING]
+        follower = lease.end_abort(cut_short)
+        self._context.observer.job_aborted(lease.job, cut_short)
         return follower
 
-    def _end_revoked(self, claim: Claim, remains: Remains) -> JobRef | None:
-        ending = Ending(status=JobStatus.ERROR, message=REVOKED, error_status=500, reason="revoked")
-        log.warning("job revoked", job=claim.job.id)
-        return self._finish(claim, remains, ending)
+    def _give_back(self, lease: Lease) -> JobRef:
+        job = lease.job
+        lease.release()
+        self._context.observer.job_given_back(job)
+        return JobRef(id=job.id, tenant=job.tenant, kind=job.kind)

@@ -1,7 +1,7 @@
-"""Lets so many do a thing at once, and the others in the order in which they came.
+"""A first-in, first-out concurrency limit for threads and greenlets. A greenlet may be killed while it waits.
 
 The semaphores of the standard library let in whoever asks at the right moment: of three hundred that come together, the
-first are passed by others again and again. For threads and greenlets; a greenlet may be killed while it waits.
+first are overtaken by others again and again.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class FairLimit:
             raise TimeoutError
 
     def _withdrawn(self, turn: threading.Event) -> bool:
-        """Whether it has not been its turn, and will not be."""
+        """Whether its turn has not come. It does not wait any more."""
         with self._mutex:
             if turn.is_set():
                 return False
@@ -54,7 +54,7 @@ class FairLimit:
             return True
 
     def _leave(self) -> None:
-        """Hands the place on to whoever has waited longest: nobody comes between."""
+        """Gives the place to whoever has waited longest; nobody can take it in between."""
         with self._mutex:
             if self._waiting:
                 self._waiting.popleft().set()

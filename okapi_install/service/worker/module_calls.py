@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
@@ -28,6 +28,7 @@ from okapi_install.service.ports import Answer, Clock, ConnectionRefused, Module
 from okapi_install.service.trace_context import headers_under, parent_of
 from okapi_install.service.worker.call_policy import NO_DEADLINE, CallPolicy, Deadline, shorter
 from okapi_install.service.worker.catalog import Catalog
+from okapi_install.service.worker.lease import Lease
 
 log = structlog.get_logger()
 
@@ -43,8 +44,8 @@ class Caller:
 
     `auth` is the first enabled module with an auth filter, None if there is none; `expand` tells that its
     permissions module knows expanded permission sets (`_tenantPermissions` 1.1 or later). Without `system_auth`
-    no auth filter is asked (Okapi: enable_system_auth). `permit` is called before each call that changes something;
-    it raises if the job is no longer the caller's. No call lasts longer than `deadline`, whatever its own limit is.
+    no auth filter is asked (Okapi: enable_system_auth). `lease` is checked before each call that changes something.
+    No call lasts longer than `deadline`, whatever its own limit is.
     """
 
     tenant: str
@@ -53,11 +54,11 @@ class Caller:
     auth: ModuleDescriptor | None = None
     expand: bool = False
     system_auth: bool = True
-    permit: Callable[[], None] = lambda: None
+    lease: Lease | None = None
     deadline: Deadline = NO_DEADLINE
 
     def base_headers(self, path: str) -> dict[str, str]:
-        """The headers of a call of that path, without a token. The id of the request is continued, as Okapi does."""
+        """The headers of a call of that path, without a token. The request's id is continued, as Okapi does."""
         part = _FIRST_PART.match(path)
         own = f"{random.randrange(1_000_000):06}/{part[1] if part else ''}"  # noqa: S311 - told apart, not guessed
         given = self.headers.get(_REQUEST_ID)
@@ -107,7 +108,11 @@ class ModuleCalls:
         for attempt in range(retries + 1):
             url = base_url or self._instance(call.module.id, call.path, fresh=attempt > 0)
             try:
-                return self._once(caller, call, body, self._url(call, url) + query, url, timeout), url
+                full, headers = self._url(call, url) + query, self._headers(caller, call) | {"X-Okapi-Url-to": url}
+                if caller.lease is not None and call.method != "GET":
+                    caller.lease.check()
+                limit = shorter(timeout, caller.deadline.left(self._clock.monotonic()))
+                return self._checked(call, self._send(call.method, full, headers, body, limit)), url
             except ModuleUnreachable as problem:
                 if attempt == retries or not self._again(caller, problem):
                     raise self._failed(call, self._after_retries(problem, attempt, began)) from problem
@@ -118,7 +123,7 @@ class ModuleCalls:
         raise AssertionError("unreachable")
 
     def _again(self, caller: Caller, problem: ModuleUnreachable) -> bool:
-        """A module that was reached and let the time run out is not asked again."""
+        """Whether a call is repeated: not after a module that was reached let the time run out."""
         late = caller.deadline.passed(self._clock.monotonic() + self._policy.connect_retry_pause)
         return problem.retry and not late and not isinstance(problem, NoAnswerInTime)
 
@@ -142,16 +147,12 @@ class ModuleCalls:
             named = replace(call, path=quote(call.path[:200], errors="replace"))
             raise self._failed(named, problem.message) from problem
 
-    def _once(self, caller: Caller, call: ModuleCall, body: str, full: str, url: str, timeout: float | None) -> Answer:
-        headers = caller.base_headers(call.path)
-        guard = caller.auth or call.module
+    def _headers(self, caller: Caller, call: ModuleCall) -> dict[str, str]:
+        """The headers of a call, with the token that the auth filter gives for it."""
+        headers, guard = caller.base_headers(call.path), caller.auth or call.module
         if caller.system_auth and guard.auth_filter is not None:
             headers |= self._authorize(caller, call, guard, guard.auth_filter)
-        if call.method != "GET":
-            caller.permit()
-        timeout = shorter(timeout, caller.deadline.left(self._clock.monotonic()))
-        answer = self._send(call.method, full, headers | {"X-Okapi-Url-to": url}, body, timeout)
-        return self._checked(call, answer)
+        return headers
 
     def _authorize(
         self, caller: Caller, call: ModuleCall, guard: ModuleDescriptor, entry: RoutingEntry
@@ -177,7 +178,7 @@ class ModuleCalls:
         return {name: value for name, value in found.items() if value}
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: str, timeout: float | None) -> Answer:
-        """Calls the module, and tells it of the span that it is called under."""
+        """One HTTP call of a module, under a span that the module is told of."""
         where, parent = urlsplit(url), parent_of(headers)
         about = {"http.request.method": method, "server.address": where.netloc, "url.path": where.path}
         with self._tracer.start_as_current_span(

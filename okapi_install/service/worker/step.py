@@ -1,36 +1,38 @@
-"""Carries one step out: permissions, the tenant interface, the module's tenant job.
+"""One running step: permissions, the tenant interface, the module's tenant job.
 
-The order of the calls is Okapi's (TenantManager.enableAndDisableModule). Nothing is committed here but the
-name of a tenant job, through the function that the caller gives.
+The order of the calls is Okapi's (TenantManager.enableAndDisableModule). Nothing is committed here but the name of a
+tenant job, before it is waited for.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 import structlog
-from opentelemetry.trace import NoOpTracer, StatusCode, Tracer
+from opentelemetry.trace import StatusCode
 
 from okapi_install.domain.errors import ModuleCallFailed, UserError
 from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.invocation import DecidedRule
-from okapi_install.domain.jobs import OVER, InstallOptions, Problem, Step, TenantJob
+from okapi_install.domain.jobs import OVER, Action, Problem, TenantJob
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.call_urls import is_segment
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.domain.modules.permissions import permission_list
+from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.modules.tenant_interface import ModuleCall, TenantCalls, tenant_calls
 from okapi_install.domain.problems import errors_of_body, merge, messages_of, parse_object, problems
-from okapi_install.service.metrics import Meters
-from okapi_install.service.ports import Answer, Clock
+from okapi_install.service.ports import Answer
 from okapi_install.service.trace_context import headers_under, parent_of
-from okapi_install.service.worker.call_policy import CallPolicy, Deadline
-from okapi_install.service.worker.module_calls import Caller, ModuleCalls
-from okapi_install.service.worker.tenant_jobs import Lookout, TenantJobs
-from okapi_install.service.worker.unusual_steps import LOST
+from okapi_install.service.worker.call_policy import NO_DEADLINE, Deadline
+from okapi_install.service.worker.context import WorkerContext
+from okapi_install.service.worker.job_steps import JobSteps
+from okapi_install.service.worker.lease import Lease
+from okapi_install.service.worker.module_calls import Caller
+from okapi_install.service.worker.tenant_jobs import Lookout
+from okapi_install.service.worker.unusual_steps import LOST, key_of, unusual_after
 
 log = structlog.get_logger()
 
@@ -38,126 +40,148 @@ MOST_JOB_ID = 1000
 """Characters. An id becomes a part of a path; modules use UUIDs."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StepWork:
-    """All that one step needs to know. `purge` tells that an enable is to be preceded by a purge.
+class StepRun:
+    """Runs one step of a job.
 
-    `enabled` maps the tenant's enabled module ids to descriptors where one is needed here: for permissions.
-    `usual` gives the seconds after which the step takes longer than its module ever did.
-    `remember` stores the module's tenant job before it is waited for, and what it has found before it is forgotten.
+    `enabled` is the job's own set of the tenant's enabled modules, which changes as steps end. `purge` tells that an
+    enable is preceded by a purge. Without `guarded` the calls are made although the lease does not hold any more.
     """
-
-    step: Step
-    caller: Caller
-    options: InstallOptions
-    invoke: DecidedRule
-    module_from: ModuleDescriptor | None
-    module_to: ModuleDescriptor | None
-    permissions_module: ModuleDescriptor | None
-    enabled: Callable[[], Mapping[str, ModuleDescriptor]]
-    purge: bool
-    remember: Callable[[TenantJob | None, Findings], None]
-    usual: Callable[[], float] = lambda: math.inf
-
-
-@dataclass(kw_only=True, slots=True)
-class Findings:
-    """Errors and warnings gathered on the way of one step."""
-
-    errors: tuple[Problem, ...] = ()
-    warnings: tuple[Problem, ...] = ()
-    failure: ModuleCallFailed | None = field(default=None)
-
-    def warn(self, text: str, code: str) -> None:
-        """Adds a warning of our own."""
-        self.warnings = merge(self.warnings, [Problem(message=text, type="warning", code=code)])
-
-
-class StepRunner:
-    """Carries out steps. One for a worker process."""
 
     def __init__(
         self,
-        calls: ModuleCalls,
-        clock: Clock,
-        policy: CallPolicy,
-        meters: Meters | None = None,
-        tracer: Tracer | None = None,
+        context: WorkerContext,
+        lease: Lease,
+        steps: JobSteps,
+        pos: int,
+        *,
+        registry: Registry,
+        enabled: Collection[str],
+        purge: bool = False,
+        guarded: bool = True,
     ) -> None:
-        self._calls = calls
-        self._clock = clock
-        self._policy = policy
-        self._tracer = tracer or NoOpTracer()
-        self._jobs = TenantJobs(calls, clock, policy, meters or Meters())
+        self._context = context
+        self._lease = lease
+        self._steps = steps
+        self._pos = pos
+        self._registry = registry
+        self._enabled = enabled
+        self._purge = purge
+        self._options = lease.job.options
+        self._invoke = DecidedRule.of(self._options.invoke, self._options.decisions)
+        self._change = steps[pos].change
+        self._errors: tuple[Problem, ...] = ()
+        self._ignoring = False
+        self._find_modules(guarded=guarded)
 
-    def perform(self, work: StepWork) -> Findings:
-        """Does all the calls of the step; what they found, with `failure` set if the step failed."""
-        change, caller, parent = work.step.change, work.caller, parent_of(work.caller.headers)
-        about = {"folio.tenant": caller.tenant, "okapi_install.module": change.id}
-        name = f"{change.action.value} {change.id}"
-        with self._tracer.start_as_current_span(name, parent, attributes=about) as span:
-            caller = replace(caller, headers={**caller.headers, **headers_under(span, parent)})
-            found = self._performed(replace(work, caller=caller))
-            if found.failure is not None:
-                span.set_status(StatusCode.ERROR, found.failure.message)
-            return found
+    def _find_modules(self, *, guarded: bool) -> None:
+        """Reads the descriptors of the step's modules, and of those that guard the tenant's modules."""
+        change = self._change
+        old = change.id if change.action is Action.DISABLE else change.from_id
+        guards = [i for i in self._enabled if (s := self._registry.get(i)) is not None and s.exclusive]
+        wanted = {i for i in (change.id, old, *guards) if i is not None}
+        known = self._context.catalog.descriptors(self._registry, wanted)
+        guardians = [known[i] for i in guards if i in known]
+        self._from = known.get(old) if old is not None else None
+        self._to = known.get(change.id) if change.action is Action.ENABLE else None
+        self._permissions = enabled_system_module(guardians, "_tenantPermissions")
+        self._caller = self._made_caller(guardians, self._lease if guarded else None)
 
-    def _performed(self, work: StepWork) -> Findings:
-        found = Findings()
-        if work.module_from is None and work.module_to is None:
-            return found
-        limit = self._policy.step_timeout
-        deadline = Deadline(at=None if limit is None else self._clock.monotonic() + limit)
+    def _made_caller(self, guardians: list[ModuleDescriptor], lease: Lease | None) -> Caller:
+        auth = sorted((m for m in guardians if m.auth_filter is not None), key=lambda m: m.id)
+        interface = self._permissions.system_interface("_tenantPermissions") if self._permissions else None
+        return Caller(
+            tenant=self._lease.job.tenant,
+            headers=self._lease.headers,
+            okapi_url=self._context.okapi_url,
+            auth=auth[0] if auth else None,
+            expand=interface is not None and interface.version != "1.0",
+            system_auth=self._context.system_auth,
+            lease=lease,
+        )
+
+    def run(self) -> None:
+        """Makes all calls of the step. Their outcome goes into the job's steps; a failed step does not raise.
+
+        Raises:
+            LostJob: the job is another worker's now, or was aborted.
+            StoreNotWritable: a tenant job could not be committed.
+        """
+        job, change, headers = self._lease.job, self._change, self._caller.headers
+        about, parent = {"folio.tenant": job.tenant, "okapi_install.module": change.id}, parent_of(headers)
+        name, tracer = f"{change.action.value} {change.id}", self._context.tracer
+        with (
+            structlog.contextvars.bound_contextvars(job=job.id, tenant=job.tenant, module=change.id),
+            tracer.start_as_current_span(name, parent, attributes=about) as span,
+        ):
+            headers = {**headers, **headers_under(span, parent)}
+            self._caller = replace(self._caller, headers=headers, deadline=self._deadline())
+            failure = None
+            try:
+                self._initialise()
+            except ModuleCallFailed as problem:
+                failure = problem
+                self._tell(failure)
+                span.set_status(StatusCode.ERROR, failure.message)
+            self._steps.returned(self._pos, failure)
+
+    def cancel(self) -> None:
+        """Tells the module to stop the step's tenant job, if there is one and its interface can."""
+        job = self._steps[self._pos].tenant_job
+        if job is None:
+            return
         try:
-            self._perform(replace(work, caller=replace(work.caller, deadline=deadline)), found)
-        except ModuleCallFailed as failure:
-            found.failure = failure
-            found.errors = merge(found.errors, errors_of_body(failure.body))
-            found.errors = found.errors or (Problem(message=failure.message, type="error", code=failure.code),)
-            if failure.hint is not None:
-                found.errors = merge(found.errors, [Problem(message=failure.hint, code="tenant_job_last_seen")])
-        return found
-
-    def cancel(self, work: StepWork, job: TenantJob) -> None:
-        """Tells the module to stop its tenant job, if its interface can."""
-        try:
-            calls = self._tenant_calls(work, job.phase)
+            calls = self._tenant_calls(job.phase)
         except ModuleCallFailed:
             return
         if calls is not None and calls.delete is not None:
-            self._jobs.cancel(work.caller, calls.delete, job)
+            self._context.tenant_jobs.cancel(self._caller, calls.delete, job)
 
-    def refresh_permissions(self, work: StepWork, module: ModuleDescriptor) -> None:
-        """Announces all enabled modules to the permissions module. Raises ModuleCallFailed."""
-        if not work.invoke.allows(module.id):
+    def refresh_permissions(self) -> None:
+        """Announces all enabled modules to the step's module, if it keeps permissions. Raises ModuleCallFailed."""
+        module = self._to
+        if module is None or not module.system_interface("_tenantPermissions") or not self._invoke.allows(module.id):
             return
-        for _, descriptor in sorted(work.enabled().items()):
-            self._announce(work.caller, module, None, descriptor)
+        enabled = self._context.catalog.descriptors(self._registry, self._enabled)
+        for _, descriptor in sorted(enabled.items()):
+            self._announce(module, None, descriptor)
 
-    def _perform(self, work: StepWork, found: Findings) -> None:
-        to, resumed = work.module_to, work.step.tenant_job
+    def _deadline(self) -> Deadline:
+        limit = self._context.policy.step_timeout
+        return NO_DEADLINE if limit is None else Deadline(at=self._context.clock.monotonic() + limit)
+
+    def _tell(self, failure: ModuleCallFailed) -> None:
+        found = merge(self._errors, errors_of_body(failure.body))
+        found = found or (Problem(message=failure.message, type="error", code=failure.code),)
+        if failure.hint is not None:
+            found = merge(found, [Problem(message=failure.hint, code="tenant_job_last_seen")])
+        self._steps.found(self._pos, errors=found)
+
+    # The calls of a step, in Okapi's order
+
+    def _initialise(self) -> None:
+        """Makes the calls after which the change can be recorded. Raises ModuleCallFailed."""
+        to, resumed = self._to, self._steps[self._pos].tenant_job
+        if to is None and self._from is None:
+            return
         if resumed is None:
-            self._announce_before(work)
-        phase = "init" if resumed is None else resumed.phase
-        if to is not None and (phase == "purge" or (work.purge and resumed is None)):
-            self._purge_first(work)
+            self._announce_before()
+        if to is not None and (self._purge if resumed is None else resumed.phase == "purge"):
+            self._purge_first(resumed)
             resumed = None
-        self._invoke(work, found, "init", resumed)
-        if to is not None and to.system_interface("_tenantPermissions") and work.invoke.allows(to.id):
-            self._announce(work.caller, to, None, to)
-            if work.module_from is None:
-                self.refresh_permissions(work, to)
+        self._activate("init", resumed)
+        if to is not None and to.system_interface("_tenantPermissions") and self._invoke.allows(to.id):
+            self._announce(to, None, to)
+            if self._from is None:
+                self.refresh_permissions()
 
-    def _announce_before(self, work: StepWork) -> None:
-        module = work.permissions_module
-        if work.module_to is not None and work.module_to.system_interface("_tenantPermissions"):
+    def _announce_before(self) -> None:
+        module = self._permissions
+        if self._to is not None and self._to.system_interface("_tenantPermissions"):
             return
-        if module is not None and work.invoke.allows(module.id):
-            self._announce(work.caller, module, work.module_from, work.module_to)
+        if module is not None and self._invoke.allows(module.id):
+            self._announce(module, self._from, self._to)
 
-    def _announce(
-        self, caller: Caller, to: ModuleDescriptor, old: ModuleDescriptor | None, new: ModuleDescriptor | None
-    ) -> None:
+    def _announce(self, to: ModuleDescriptor, old: ModuleDescriptor | None, new: ModuleDescriptor | None) -> None:
         interface = to.system_interface("_tenantPermissions")
         try:
             body = permission_list(to, old, new)
@@ -169,91 +193,118 @@ class StepRunner:
         if not entries:
             raise ModuleCallFailed(f"Bad _tenantPermissions interface in module {to.id}. No path to POST to")
         call = ModuleCall(module=to, method="POST", path=entries[-1].static_path or "", entry=entries[-1])
-        self._calls.call(caller, call, json.dumps(body), timeout=self._policy.call_timeout)
+        self._context.calls.call(self._caller, call, json.dumps(body), timeout=self._context.policy.call_timeout)
 
-    def _purge_first(self, work: StepWork) -> None:
+    def _purge_first(self, resumed: TenantJob | None) -> None:
         """Okapi: an enable with purge is a purge, whose failure is ignored, and an enable that upgrades nothing."""
-        job = work.step.tenant_job
-        resumed = job if job is not None and job.phase == "purge" else None
-        ignored = Findings()
+        self._ignoring = True
         try:
-            self._invoke(work, ignored, "purge", resumed)
+            self._activate("purge", resumed)
         except ModuleCallFailed as failure:
-            log.info(f"Tenant purge error for module {work.step.change.id} ignored: {failure.message}")
-        work.remember(None, Findings())
+            log.info(f"Tenant purge error for module {self._change.id} ignored: {failure.message}")
+        self._ignoring = False
+        self._remember(None)
 
-    def _tenant_calls(self, work: StepWork, phase: str) -> TenantCalls | None:
-        parameters = work.options.tenant_parameters
-        if phase == "purge":
-            return tenant_calls(work.module_to, None, tenant_parameters=parameters, purge=True)
-        old = None if work.purge and work.module_to is not None else work.module_from
-        purge = work.module_to is None and work.purge
-        return tenant_calls(old, work.module_to, tenant_parameters=parameters, purge=purge)
-
-    def _invoke(self, work: StepWork, found: Findings, phase: str, resumed: TenantJob | None) -> None:
-        module = work.module_to or work.module_from
-        if module is None or not work.invoke.allows(module.id):
+    def _activate(self, phase: str, resumed: TenantJob | None) -> None:
+        """Calls the module's tenant interface, and waits for the tenant job that it may return."""
+        module, tenant, clock = self._to or self._from, self._lease.job.tenant, self._context.clock
+        if module is None or not self._invoke.allows(module.id):
             return
-        began, tenant = self._clock.monotonic(), work.caller.tenant
+        began = clock.monotonic()
         log.info(f"Starting activation of module '{module.id}' for tenant '{tenant}'")
         try:
-            calls = self._tenant_calls(work, phase)
+            calls = self._tenant_calls(phase)
             if calls is not None:
-                self._operate(work, found, calls, TenantJobRef(phase, resumed))
+                job, document = (resumed, None) if resumed is not None else self._post(calls, phase)
+                if job is not None:
+                    self._complete(calls, job, document)
         except ModuleCallFailed as failure:
             log.warning(f"Activation of module '{module.id}' for tenant '{tenant}' failed: {failure.message}")
             raise
-        took = int((self._clock.monotonic() - began) * 1000)
+        took = int((clock.monotonic() - began) * 1000)
         log.info(f"Activation of module '{module.id}' for tenant '{tenant}' completed successfully in {took} ms")
 
-    def _operate(self, work: StepWork, found: Findings, calls: TenantCalls, ref: TenantJobRef) -> None:
-        document: Mapping[str, object] | None = None
-        job = ref.job
-        if job is None:
-            job, document = self._post(work, found, calls, ref.phase)
-        if job is None:
-            return
+    def _tenant_calls(self, phase: str) -> TenantCalls | None:
+        parameters = self._options.tenant_parameters
+        if phase == "purge":
+            return tenant_calls(self._to, None, tenant_parameters=parameters, purge=True)
+        old = None if self._purge and self._to is not None else self._from
+        purge = self._to is None and self._purge
+        return tenant_calls(old, self._to, tenant_parameters=parameters, purge=purge)
+
+    def _post(self, calls: TenantCalls, phase: str) -> tuple[TenantJob | None, Mapping[str, object] | None]:
+        """Calls the module; the tenant job that it returned, which is committed, and its first state.
+
+        While this lasts, a clean-up waits a moment for the response: a tenant job must be known to be cancelled.
+        """
+        body = "" if calls.body is None else json.dumps(calls.body, indent=2)
+        timeout = self._context.policy.call_timeout
+        if calls.get is not None:
+            self._steps.calling.add(self._pos)
+        try:
+            answer, url = self._context.calls.call(self._caller, calls.post, body, timeout=timeout)
+            if "location" not in answer.headers:
+                document = parse_object(answer.body) if answer.body.startswith("{") else None
+                self._found(warnings=problems((document or {}).get("warnings")))
+                return None, None
+            job, document = _named_job(calls, answer, url, phase)
+            self._remember(job)
+            return job, document
+        finally:
+            self._steps.calling.discard(self._pos)
+
+    # The module's tenant job
+
+    def _remember(self, job: TenantJob | None) -> None:
+        self._steps.has_tenant_job(self._pos, job)
+        self._lease.save_running(self._steps, self._pos)
+
+    def _complete(self, calls: TenantCalls, job: TenantJob, document: Mapping[str, object] | None) -> None:
+        """Waits for the tenant job, if it is not complete yet, and takes its result. Raises ModuleCallFailed."""
+        jobs = self._context.tenant_jobs
         if job.phase == OVER:
-            self._jobs.forget(work.caller, calls, job)
+            jobs.forget(self._caller, calls, job)
             return
         if document is None or document.get("complete") is not True:
-            document = self._jobs.wait(work.caller, calls, job, self._lookout(work, found, job))
-        failure = _take_result(calls.post.module.id, document, found)
+            document = jobs.wait(self._caller, calls, job, Lookout(usual=self._usual, lost=self._lost))
+        failure = self._take_result(calls.post.module.id, document)
         if failure is None and job.phase == "init":
-            work.remember(replace(job, phase=OVER), found)
-        trouble = self._jobs.forget(work.caller, calls, job)
+            self._remember(replace(job, phase=OVER))
+        trouble = jobs.forget(self._caller, calls, job)
         if trouble is not None:
-            found.warn(f"the finished tenant job could not be deleted: {trouble}", "tenant_job_not_deleted")
+            text = f"the finished tenant job could not be deleted: {trouble}"
+            self._found(warnings=[Problem(message=text, type="warning", code="tenant_job_not_deleted")])
         if failure is not None:
             raise failure
 
-    def _lookout(self, work: StepWork, found: Findings, job: TenantJob) -> Lookout:
-        def lost(words: str) -> None:
-            log.warning("the tenant job is probably lost", cause=words)
-            found.warn(words, LOST)
-            work.remember(job, found)
+    def _usual(self) -> float:
+        """Seconds after which the step takes longer than its module ever did."""
+        product, action = key_of(self._steps[self._pos])
+        seen = self._context.retries(lambda: self._context.store.durations(frozenset((product,))))
+        return unusual_after(seen.get((product, action)), self._context.policy.slow_step_seconds)
 
-        return Lookout(usual=work.usual, lost=lost)
+    def _lost(self, words: str) -> None:
+        log.warning("the tenant job is probably lost", cause=words)
+        self._steps.found(self._pos, warnings=[Problem(message=words, type="warning", code=LOST)])
+        self._lease.save_running(self._steps, self._pos)
 
-    def _post(
-        self, work: StepWork, found: Findings, calls: TenantCalls, phase: str
-    ) -> tuple[TenantJob | None, Mapping[str, object] | None]:
-        body = "" if calls.body is None else json.dumps(calls.body, indent=2)
-        answer, url = self._calls.call(work.caller, calls.post, body, timeout=self._policy.call_timeout)
-        if "location" not in answer.headers:
-            _take_warnings(answer, found)
-            return None, None
-        job, document = _named_job(calls, answer, url, phase)
-        work.remember(job, found)
-        return job, document
+    def _take_result(self, module_id: str, document: Mapping[str, object]) -> ModuleCallFailed | None:
+        """Takes what the tenant job reports (OKAPI-874); the failure to raise if it failed."""
+        self._found(warnings=problems(document.get("warnings")))
+        reported = problems(document.get("errors"))
+        texts, error = messages_of(document), document.get("error")
+        if error is None and document.get("status") != "error":
+            self._found(reported, [Problem(message=t, type="message") for t in texts])
+            return None
+        words = bounded("\n".join([bounded("the module reports an error" if error is None else error), *texts]))
+        own = [Problem(message=bounded(error), type="error", code="tenant_job_failed")] if error is not None else []
+        self._found(merge(own, reported, [Problem(message=t, type="message") for t in texts]))
+        return ModuleCallFailed(message(10410, module_id, words), user=False)
 
-
-@dataclass(frozen=True, slots=True)
-class TenantJobRef:
-    """Which part of a step a tenant job belongs to, and the job if it is known from before."""
-
-    phase: str
-    job: TenantJob | None
+    def _found(self, errors: Iterable[Problem] = (), warnings: Iterable[Problem] = ()) -> None:
+        if not self._ignoring:
+            self._errors = merge(self._errors, errors)
+            self._steps.found(self._pos, self._errors, warnings)
 
 
 def _named_job(calls: TenantCalls, answer: Answer, url: str, phase: str) -> tuple[TenantJob, Mapping[str, object]]:
@@ -273,27 +324,6 @@ def _named_job(calls: TenantCalls, answer: Answer, url: str, phase: str) -> tupl
         cause = message(20542, MOST_JOB_ID)
         raise ModuleCallFailed(message(11101, post.method, post.module.id, post.path, cause))
     return TenantJob(id=ident, base_url=url, phase=phase), document
-
-
-def _take_warnings(answer: Answer, found: Findings) -> None:
-    document = parse_object(answer.body) if answer.body.startswith("{") else None
-    if document is not None:
-        found.warnings = merge(found.warnings, problems(document.get("warnings")))
-
-
-def _take_result(module_id: str, document: Mapping[str, object], found: Findings) -> ModuleCallFailed | None:
-    """Merges what the tenant job says (OKAPI-874); the failure to raise if it failed."""
-    found.warnings = merge(found.warnings, problems(document.get("warnings")))
-    reported = problems(document.get("errors"))
-    texts, error = messages_of(document), document.get("error")
-    if error is None and document.get("status") != "error":
-        found.errors = merge(found.errors, reported)
-        found.warnings = merge(found.warnings, [Problem(message=t, type="message") for t in texts])
-        return None
-    words = bounded("\n".join([bounded("the module reports an error" if error is None else error), *texts]))
-    own = [Problem(message=bounded(error), type="error", code="tenant_job_failed")] if error is not None else []
-    found.errors = merge(found.errors, own, reported, [Problem(message=t, type="message") for t in texts])
-    return ModuleCallFailed(message(10410, module_id, words), user=False)
 
 
 def enabled_system_module(enabled: Collection[ModuleDescriptor], interface: str) -> ModuleDescriptor | None:

@@ -25,12 +25,12 @@ from okapi_install.service.worker.module_calls import Caller, ModuleCalls, timed
 log = structlog.get_logger()
 
 _MOST_KNOWN = 4096
-"""Instances that are remembered to take `wait` for seconds."""
+"""Instances that are known to take `wait` for seconds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lookout:
-    """What the caller of a wait knows and wants to be told of a job that its module has probably lost.
+    """How the caller of `wait` learns that a module has probably lost its tenant job.
 
     `usual` gives the seconds after which a step of that module takes longer than ever; `lost` takes the warning.
     """
@@ -206,7 +206,7 @@ def _without_deadline(caller: Caller) -> Caller:
 
 
 def _is_final(failure: ModuleCallFailed) -> bool:
-    """RMB says 404 with other words when its database is away; Okapi gives up at anything but 2xx."""
+    """RMB says 404 with other words when its database is unavailable; Okapi gives up at anything but 2xx."""
     if failure.status is None or failure.status >= 500:
         return False
     return failure.status != 404 or "not found" in failure.body.lower()

@@ -1,7 +1,7 @@
 """Steps that take longer than their modules ever did: when that is so, and what is said about it.
 
 A module whose process died in the middle, or whose client library did, never answers and never ends its tenant job.
-Nobody can tell that from a module that works; but that it takes longer than ever, for any tenant, can be said.
+From outside it looks like a module that works. What can be reported is that it takes longer than ever, for any tenant.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def key_of(step: Step) -> tuple[str, str]:
 
 
 def suspects(steps: Iterable[Step], now: float, least: float) -> list[Step]:
-    """The running steps that may be unusual, and of which nothing was said yet."""
+    """The running steps that may be unusual, without those that have the warning already."""
     return [
         step
         for step in steps
@@ -42,7 +42,7 @@ def suspects(steps: Iterable[Step], now: float, least: float) -> list[Step]:
 
 
 def slow_warning(seconds: float, seen: Durations | None) -> Problem:
-    """What is said about a step that has run for so long."""
+    """The warning for a step that has run for so long."""
     if seen is None:
         words = message(20532, f"{seconds:.0f}")
     else:

@@ -11,16 +11,17 @@ from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.service.callbacks import CallbackRule
 from okapi_install.service.installs import InstallService, Limits, Order
 from okapi_install.service.metrics import Meters
+from okapi_install.service.observer import JobObserver
 from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Instance, Tenant
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.worker.call_policy import CallPolicy
 from okapi_install.service.worker.catalog import Catalog
-from okapi_install.service.worker.context import Workshop
+from okapi_install.service.worker.context import WorkerContext
 from okapi_install.service.worker.module_calls import ModuleCalls
-from okapi_install.service.worker.step import StepRunner
 from okapi_install.service.worker.store_retries import Patience
-from okapi_install.service.worker.worker import Rhythm, Runner
+from okapi_install.service.worker.tenant_jobs import TenantJobs
+from okapi_install.service.worker.worker import Rhythm, Worker
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.fake_modules import FakeModules, Script
 from tests.fakes.inline_tasks import InlineTasks
@@ -75,25 +76,26 @@ class House:
         callbacks: CallbackRule | None = None,
         tracer: Tracer | None = None,
         gateway: bool = True,
+        clock: FakeClock | None = None,
     ) -> None:
         self.gateway = gateway
         self.meters = Meters()
-        self.clock, self.modules, self.tasks = FakeClock(), FakeModules(), InlineTasks()
+        self.clock, self.modules, self.tasks = clock or FakeClock(), FakeModules(), InlineTasks()
         self.store, self.queue, self.notifier = MemoryStore(), RememberingQueue(), SilentNotifier()
         self._furnish(documents or CHAIN)
         registry, policy = RegistryService(self.store), policy or CallPolicy()
         catalog = Catalog(self.store, registry, self.clock, Patience(self.clock, policy))
         calls = ModuleCalls(self.modules, catalog, self.clock, policy, tracer)
-        self.shop = Workshop(
+        self.context = WorkerContext(
             store=self.store,
             catalog=catalog,
             planner=Planner(registry, gateway=gateway),
-            steps=StepRunner(calls, self.clock, policy, self.meters, tracer),
-            notifier=self.notifier,
+            calls=calls,
+            tenant_jobs=TenantJobs(calls, self.clock, policy, self.meters),
+            observer=JobObserver(self.notifier, self.meters),
             clock=self.clock,
             policy=policy,
             okapi_url="http://okapi",
-            meters=self.meters,
             tracer=tracer or NoOpTracer(),
         )
         self.installs = self._clients(registry, callbacks, tracer)
@@ -114,9 +116,9 @@ class House:
             sent = {"instId": "i-" + ident, "srvcId": ident, "url": url}
             self.store.add_instance(Instance(inst_id="i-" + ident, srvc_id=ident, url=url, document=sent))
 
-    def worker(self, name: str) -> Runner:
+    def worker(self, name: str) -> Worker:
         """A worker more."""
-        return Runner(self.shop, self.tasks, self.queue, worker=name, rhythm=Rhythm())
+        return Worker(self.context, self.tasks, self.queue, identity=name, rhythm=Rhythm())
 
     def script(self, module: str, script: Script) -> None:
         """How a module answers from now on."""

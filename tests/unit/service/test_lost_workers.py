@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from okapi_install.domain.jobs import Job, JobStatus, StepStatus
+from okapi_install.domain.jobs import Job, JobStatus, Step, StepStatus
 from okapi_install.service.ports import Answer, ConnectionRefused, ModuleUnreachable, Progress
 from okapi_install.service.worker.worker import Rhythm
 from tests.fakes.fake_modules import Call, answer
@@ -84,6 +84,54 @@ def test_a_known_tenant_job_is_asked_for_by_the_next_worker_and_not_begun_again(
     house.work()
     assert house.store.job(job.id).status is JobStatus.DONE
     assert [seen.split()[0] for seen in house.modules.seen()] == ["POST", "GET", "GET", "DELETE"]
+
+
+def resumed(die_at: str) -> tuple[Step, Step]:
+    """The step of a job whose worker was killed in that call, before and after another worker resumed it."""
+    house = House()
+    house.script("d-1.0.0", forgetful(die_at))
+    job = house.submit(*enable("d-1.0.0"))
+    killed_worker(house, job)
+    before = house.store.job(job.id).steps[0]
+    house.store.pass_time(60)
+    house.worker("w2").sweep()
+    house.work()
+    return before, house.store.job(job.id).steps[0]
+
+
+def test_a_module_whose_call_was_cut_off_is_called_again_which_is_counted_and_told() -> None:
+    before, after = resumed("POST")
+    assert (before.attempts, after.attempts) == (1, 2)
+    assert [warning.code for warning in after.warnings] == ["called_again"]
+    assert before.started is not None
+    assert after.started is not None
+    assert after.started - before.started >= 60
+
+
+def test_a_step_that_is_resumed_at_its_tenant_job_is_no_other_attempt_and_keeps_its_start() -> None:
+    before, after = resumed("GET")
+    assert (before.attempts, after.attempts) == (1, 1)
+    assert after.warnings == ()
+    assert after.started == before.started
+
+
+def test_each_loss_in_the_call_of_a_module_counts_as_one_attempt_more() -> None:
+    house, calls = House(), list[str]()
+
+    def play(call: Call) -> Answer:
+        calls.append(call.method)
+        if len(calls) < 3:
+            raise Killed
+        return answer()
+
+    house.script("d-1.0.0", play)
+    job = house.submit(*enable("d-1.0.0"))
+    for _ in range(2):
+        killed_worker(house, job)
+        house.worker("w2").sweep()
+    house.work()
+    step = house.store.job(job.id).steps[0]
+    assert (step.attempts, [warning.code for warning in step.warnings]) == (3, ["called_again"])
 
 
 def test_a_revoke_of_a_job_whose_worker_is_lost_ends_it_and_cancels_its_tenant_job() -> None:
@@ -198,3 +246,36 @@ def test_an_abort_whose_clean_up_kills_workers_comes_to_its_end() -> None:
     house.runner.sweep()
     house.work()
     assert house.store.job(job.id).reason == "aborted"
+
+
+def swept(house: House, silence: float) -> list[str]:
+    """What a worker sends again that has done nothing for so long, while the lease of another worker's job ran out."""
+    job = house.submit(*enable("d-1.0.0"))
+    house.store.claim(job.id, "w1", "t1", LEASE)
+    other = house.worker("w2")
+    house.queue.published.clear()
+    house.store.pass_time(LEASE + 1)
+    house.clock.time += silence
+    other.sweep()
+    return [message.id for message in house.queue.published]
+
+
+def test_a_worker_that_was_frozen_takes_nothing_over_before_others_could_renew_their_leases() -> None:
+    assert swept(House(), LEASE + 0.1) == []
+
+
+def test_a_worker_that_was_silent_for_no_longer_than_a_lease_takes_over() -> None:
+    assert len(swept(House(), LEASE)) == 1
+
+
+def test_a_frozen_worker_takes_over_after_its_next_heartbeat() -> None:
+    house = House()
+    job = house.submit(*enable("d-1.0.0"))
+    house.store.claim(job.id, "w1", "t1", LEASE)
+    other = house.worker("w2")
+    house.queue.published.clear()
+    house.store.pass_time(LEASE + 1)
+    house.clock.time += LEASE + 1
+    other.beat()
+    other.sweep()
+    assert [message.id for message in house.queue.published] == [job.id]

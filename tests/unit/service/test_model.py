@@ -103,7 +103,7 @@ class InstallMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_registry_has_what_the_model_has(self) -> None:
-        assert set(self.house.shop.catalog.registry().ids()) == self.modules
+        assert set(self.house.context.catalog.registry().ids()) == self.modules
 
     @invariant()
     def every_requirement_is_met_and_no_interface_is_offered_twice(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from okapi_install.domain.jobs import Job, JobStatus, StepStatus
+from okapi_install.domain.jobs import Change, Job, JobStatus, Problem, StepStatus
 from okapi_install.service.metrics import Meters
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.ports import Aborted, Claim, Ending, JobRef
@@ -62,6 +62,18 @@ class Observed:
         (lambda o: o.job_changed(JOB.id), {}, True, None),
         (lambda o: o.job_ended(JOB, DONE), {"jobs_ended_total": {"outcome": "done"}}, True, "job complete"),
         (lambda o: o.job_ended(JOB, REVOKED), {"jobs_ended_total": {"outcome": "revoked"}}, True, "job revoked"),
+        (
+            lambda o: o.queued_job_revoked(JOB.id, REVOKED),
+            {"jobs_ended_total": {"outcome": "revoked"}},
+            True,
+            "queued job revoked",
+        ),
+        (
+            lambda o: o.step_is_slow(JOB, JOB.steps[0], Problem(message="longer than ever")),
+            {"unusual_steps_total": {"kind": "slow"}},
+            False,
+            "the step takes unusually long",
+        ),
         (lambda o: o.job_aborted(JOB, ["d-1.0.0"]), {"jobs_ended_total": {"outcome": "aborted"}}, True, "job aborted"),
         (
             lambda o: o.job_removed(JOB),
@@ -108,3 +120,9 @@ def test_a_step_is_counted_by_its_product_and_timed(status: StepStatus, outcome:
     assert seen.counted["module_seconds_total"] == {"module": "d", "action": "enable"}
     assert seen.counted["step_seconds_bucket"] == {"action": "enable", "outcome": outcome, "le": "0.25"}
     assert (seen.woken, seen.lines) == ([], [])
+
+
+def test_modules_beyond_the_number_that_is_counted_one_by_one_are_counted_together() -> None:
+    named = replace(JOB.steps[0], change=Change(id="m" * 1000 + "-1.0.0"), status=StepStatus.DONE)
+    seen = Observed(lambda o: o.step_ended(named))
+    assert seen.counted["steps_total"]["module"] == "other"

@@ -10,7 +10,7 @@ import pytest
 from okapi_install.domain.errors import StoreNotWritable
 from okapi_install.domain.jobs import Job, JobStatus, Stage, StepStatus
 from okapi_install.service.ports import Answer
-from okapi_install.service.worker.step_book import StepBook
+from okapi_install.service.worker.job_steps import JobSteps
 from okapi_install.service.worker.worker import Rhythm
 from tests.fakes.fake_modules import Call, answer
 from tests.unit.service.house import House, enable
@@ -135,14 +135,14 @@ def test_jobs_are_not_taken_over_before_their_workers_could_renew_the_leases() -
     assert [message.id for message in house.queue.published] == [job.id]
 
 
-def test_what_was_only_about_to_begin_is_as_before_when_a_run_is_wound_up() -> None:
+def test_a_step_whose_start_was_not_committed_is_as_before_when_its_job_is_stopped() -> None:
     house = House()
     job = house.submit(*enable("b-1.0.0", "d-1.0.0"))
-    book = StepBook(job.steps, lambda: 9.0, {})
-    book.committed([book.begun(0)])
-    begun = book.begun(1)
-    assert begun.attempts == 1
-    first, second = book.wound_up("the end")
+    steps = JobSteps(job.steps, lambda: 9.0, {})
+    steps.committed([steps.started(0)])
+    started = steps.started(1)
+    assert started.attempts == 1
+    first, second = steps.stopped("the end")
     assert (first.status, first.message, first.ended) == (StepStatus.ERROR, "the end", 9.0)
     assert second == job.steps[1]
-    assert list(book) == [first, second, job.steps[2]]
+    assert list(steps) == [first, second, job.steps[2]]

@@ -1,6 +1,6 @@
-"""The steps of one job as its worker knows them, and how a step changes when it begins and ends.
+"""The steps of one job as its worker knows them, and how a step changes when it starts and ends.
 
-Only values change here; what is committed, and when, is the run's business.
+Nothing is committed here. What is known here and not committed yet counts when a job is cleaned up.
 """
 
 from __future__ import annotations
@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from okapi_install.domain.errors import ModuleCallFailed
 from okapi_install.domain.jobs import Action, Problem, Stage, Step, StepStatus, TenantJob
-from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.modules.versions import ModuleId
+from okapi_install.domain.planning.frontier import Lookup
 from okapi_install.domain.problems import merge
-from okapi_install.service.worker.step import Findings
+from okapi_install.service.ports import Claim, Progress
 from okapi_install.service.worker.unusual_steps import WHILE_IT_RUNS
 
 NOTHING_TO_DO = frozenset((Action.UPTODATE, Action.SUGGEST, Action.CONFLICT))
-"""The actions of steps that are done when they begin."""
+"""The actions of steps that are done when they start."""
 
 _CALLED_AGAIN = Problem(
     message="the module was called again, because a worker was lost while it was being called",
@@ -25,14 +26,29 @@ _CALLED_AGAIN = Problem(
 )
 
 
-class StepBook:
-    """The newest value of every step. `now` is the store's time; `leftovers` warns of modules by their id."""
+class JobSteps:
+    """The newest value of every step, and which of them the store has.
+
+    `now` is the store's time. `leftovers` has a warning for each module whose work may go on after an abort.
+    `calling` are the positions of steps whose module may be about to return a tenant job.
+    """
 
     def __init__(self, steps: Sequence[Step], now: Callable[[], float], leftovers: Mapping[str, str]) -> None:
         self._steps = list(steps)
         self._committed = list(steps)
+        self._returned: dict[int, ModuleCallFailed | None] = {}
         self._now = now
         self._leftovers = leftovers
+        self.calling: set[int] = set()
+
+    @classmethod
+    def of(cls, claim: Claim, now: Callable[[], float]) -> JobSteps:
+        """The steps as they were when the job was claimed."""
+        return cls(claim.job.steps, now, claim.unfinished_work)
+
+    def plan(self, steps: Sequence[Step]) -> None:
+        """Replaces all steps, before the first of them starts."""
+        self._steps, self._committed = list(steps), list(steps)
 
     def __iter__(self) -> Iterator[Step]:
         return iter(self._steps)
@@ -47,8 +63,8 @@ class StepBook:
         self._steps[step.pos] = step
         return step
 
-    def begun(self, pos: int) -> Step:
-        """The step is being carried out. One that was so before, under a lost worker, is called again."""
+    def started(self, pos: int) -> Step:
+        """The step runs. If it ran before under a lost worker, and has no tenant job, its module is called again."""
         step = self._steps[pos]
         fresh = step.tenant_job is None
         warnings = step.warnings
@@ -70,35 +86,40 @@ class StepBook:
             )
         )
 
-    def done_at_once(self, pos: int) -> Step:
-        """There is nothing to do for the step."""
+    def nothing_to_do(self, pos: int) -> Step:
+        """The step is done without any call."""
         now = self._now()
         return self._put(replace(self._steps[pos], stage=Stage.DONE, status=StepStatus.DONE, started=now, ended=now))
 
-    def remembered(self, pos: int, job: TenantJob | None, found: Findings) -> Step:
-        """The module has a tenant job for the step, or has it no more; what it has told is kept."""
-        step = self._steps[pos]
-        errors, warnings = merge(step.errors, found.errors), merge(step.warnings, found.warnings)
-        return self._put(replace(step, tenant_job=job, errors=errors, warnings=warnings))
+    def has_tenant_job(self, pos: int, job: TenantJob | None) -> Step:
+        """The module runs that tenant job for the step, or none any more."""
+        return self._put(replace(self._steps[pos], tenant_job=job))
 
-    def ended(self, pos: int, found: Findings) -> Step:
-        """The step is done, or has failed."""
-        step, failure = self._steps[pos], found.failure
-        return self._put(
-            replace(
-                step,
-                stage=Stage.DONE if failure is None else Stage.INVOKE,
-                status=StepStatus.DONE if failure is None else StepStatus.ERROR,
-                message=None if failure is None else failure.message,
-                errors=merge(step.errors, found.errors),
-                warnings=_lasting(merge(step.warnings, found.warnings), failure),
-                ended=self._now(),
-                tenant_job=None,
-            )
+    def found(self, pos: int, errors: Iterable[Problem] = (), warnings: Iterable[Problem] = ()) -> Step:
+        """Adds errors and warnings to a step."""
+        step = self._steps[pos]
+        return self._put(replace(step, errors=merge(step.errors, errors), warnings=merge(step.warnings, warnings)))
+
+    def returned(self, pos: int, failure: ModuleCallFailed | None) -> None:
+        """The calls of the step are over. It counts as running until `ended`."""
+        self._returned[pos] = failure
+
+    def ended(self, pos: int) -> tuple[Step, ModuleCallFailed | None]:
+        """A step that has returned is done, or has failed."""
+        step, failure = self._steps[pos], self._returned.pop(pos)
+        ended = replace(
+            step,
+            stage=Stage.DONE if failure is None else Stage.INVOKE,
+            status=StepStatus.DONE if failure is None else StepStatus.ERROR,
+            message=None if failure is None else failure.message,
+            warnings=step.warnings if failure is not None else _lasting(step.warnings),
+            ended=self._now(),
+            tenant_job=None,
         )
+        return self._put(ended), failure
 
     def skipped(self, pos: int, failed: str) -> Step:
-        """The step cannot be carried out, because what it needs has failed."""
+        """The step cannot run, because what it requires has failed."""
         text = f"Not begun: it needs {failed}, which failed"
         problem = Problem(message=text, type="error", code="needs_failed_module")
         return self._put(
@@ -112,25 +133,19 @@ class StepBook:
             )
         )
 
-    def warned(self, pos: int, problem: Problem) -> Step:
-        """A warning about a step that runs."""
-        step = self._steps[pos]
-        return self._put(replace(step, warnings=merge(step.warnings, [problem])))
-
-    def noted(self, pos: int, problem: Problem) -> Step:
-        """An error that came after the step's end."""
-        step = self._steps[pos]
-        return self._put(replace(step, errors=merge(step.errors, [problem])))
-
     def committed(self, steps: Iterable[Step]) -> None:
         """The store has these values now."""
         for step in steps:
             self._committed[step.pos] = step
 
-    def wound_up(self, why: str) -> list[Step]:
-        """What changes when nothing can be carried on: a step that is being carried out is cut short; one that has
-        ended is as it ended, even if that could not be committed; one that was only about to begin is as before.
+    def stopped(self, why: str) -> list[Step]:
+        """What is to be committed with the end of a job that cannot go on.
+
+        A running step is cut short for that reason. One that has ended is as it ended, even if that could not be
+        committed. One whose start was not committed is as before.
         """
+        for pos in list(self._returned):
+            self.ended(pos)
         pairs = list(zip(self._steps, self._committed, strict=True))
         ended = [step for step, known in pairs if step is not known and step.status is not StepStatus.RUNNING]
         running = [(step, known) for step, known in pairs if step.status is StepStatus.RUNNING]
@@ -160,29 +175,38 @@ class StepBook:
         return {step.pos for step in self._steps if step.status is StepStatus.DONE}
 
     def purge_spent(self, pos: int) -> bool:
-        """Whether an enable other than this has begun. Okapi purges for the first enable of a job only."""
+        """Whether an enable other than this has started. Okapi purges for the first enable of a job only."""
         return any(s.pos != pos and s.status is not None and s.change.action is Action.ENABLE for s in self._steps)
 
 
-def _lasting(warnings: tuple[Problem, ...], failure: object) -> tuple[Problem, ...]:
-    """Of a step that ended well, nobody needs to know that it seemed not to."""
-    return warnings if failure is not None else tuple(w for w in warnings if w.code not in WHILE_IT_RUNS)
+def _lasting(warnings: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """What is left of the warnings when a step ends well: not those that it seemed to be slow or lost."""
+    return tuple(w for w in warnings if w.code not in WHILE_IT_RUNS)
 
 
-def changed_modules(step: Step, registry: Registry) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def changed_modules(step: Step, lookup: Lookup) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The modules that the tenant has enabled, and those that it has disabled, with a step that is done."""
     change = step.change
     if step.status is not StepStatus.DONE or change.action in NOTHING_TO_DO:
         return (), ()
     gone = change.id if change.action is Action.DISABLE else change.from_id
-    came = change.id if change.action is Action.ENABLE and registry.get(change.id) else None
+    came = change.id if change.action is Action.ENABLE and lookup(change.id) else None
     enable = (came,) if came is not None else ()
     disable = (gone,) if gone is not None and gone != came else ()
     return enable, disable
 
 
+def progress_of(steps: Iterable[Step], lookup: Lookup) -> Progress:
+    """The steps with what they change in the tenant's modules, for one commit."""
+    changed = tuple(steps)
+    modules = [changed_modules(step, lookup) for step in changed]
+    enable = tuple(module for came, _ in modules for module in came)
+    disable = tuple(module for _, gone in modules for module in gone)
+    return Progress(steps=changed, enable=enable, disable=disable)
+
+
 def adapted(steps: Sequence[Step], enabled: Collection[str]) -> list[Step]:
-    """Steps of a job that goes on: what one still replaces is what the tenant has of its product now."""
+    """The steps of a resumed job. What an enable still replaces is what the tenant has of its product now."""
     by_product = {ModuleId.parse(i).product: i for i in sorted(enabled, reverse=True)}
     return [_adapted(step, by_product, enabled) for step in steps]
 
