@@ -28,15 +28,15 @@ class JobStatus(StrEnum):
 _ARROWS: dict[JobStatus, dict[JobStatus, str]] = {
     JobStatus.QUEUED: {
         JobStatus.RUNNING: "a worker claims it",
-        JobStatus.ERROR: "it is revoked, aborted or cannot be planned any more before it has begun",
+        JobStatus.ERROR: "before it starts, it is revoked or aborted, or a new plan is impossible",
     },
     JobStatus.RUNNING: {
-        JobStatus.DONE: "all steps are carried out",
+        JobStatus.DONE: "all steps are done",
         JobStatus.ERROR: "a step fails (also when errors are ignored), or the task is revoked",
         JobStatus.ABORTING: "a client aborts it",
-        JobStatus.QUEUED: "its worker stops, and gives it back",
+        JobStatus.QUEUED: "its worker stops and releases it",
     },
-    JobStatus.ABORTING: {JobStatus.ERROR: "an abort that keeps the info is cleaned up"},
+    JobStatus.ABORTING: {JobStatus.ERROR: "an abort that keeps the record is cleaned up"},
     JobStatus.ERROR: {JobStatus.QUEUED: "a client retries it"},
 }
 
