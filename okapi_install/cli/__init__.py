@@ -1,1 +1,1 @@
-"""The command: parses arguments, prints, and asks. What a command does is done by the client or the server."""
+"""The command line: parses arguments, prints, and asks. The client or the server does the work."""

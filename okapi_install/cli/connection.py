@@ -1,4 +1,4 @@
-"""The options that all client commands share, the client that they stand for, and the reporting of its errors."""
+"""The options that all client commands share, the session made from them, and how client errors are reported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEFAULT_URL = "http://localhost:9130"
 CONNECTION = (
     click.option(
         "--url", metavar="URL", envvar="OKAPI_URL", default=DEFAULT_URL, show_envvar=True, show_default=True,
-        help="The server.",
+        help="Address of the server.",
     ),
     click.option("--token", metavar="TOKEN", envvar="OKAPI_TOKEN", show_envvar=True, help="Sent as X-Okapi-Token."),
     click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
@@ -31,13 +31,13 @@ CONNECTION = (
 FOLLOWING = (
     click.option(
         "--patience", type=click.FloatRange(min=0), default=600, show_default=True, metavar="SECONDS",
-        help="How long to wait for a server that went away while a job is followed.",
+        help="How long to wait for an unavailable server while a job is followed.",
     ),
 )  # fmt: skip
 
 
 def with_options(*groups: tuple[Callable[[Decorated], Decorated], ...]) -> Callable[[Decorated], Decorated]:
-    """Adds options, in the order given."""
+    """A decorator that adds these options to a command, in the order given."""
 
     def decorate(command: Decorated) -> Decorated:
         for option in reversed([option for group in groups for option in group]):
@@ -48,14 +48,14 @@ def with_options(*groups: tuple[Callable[[Decorated], Decorated], ...]) -> Calla
 
 
 class ClientCommand(click.Command):
-    """A command that ends with one of our exit codes, whatever the server does, and whose help lists them."""
+    """A command that always exits with one of `Exit`'s codes, and whose help lists them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["epilog"] = f"{kwargs.get('epilog') or ''}\n{EXIT_CODES}"
         super().__init__(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> None:
-        """Runs it, and ends with what it returns; tells of an error of the client in one line."""
+        """Runs the command and exits with the code that it returns. Prints a client error in one line."""
         terminal = Terminal(as_json=ctx.params.get("as_json", False))
         try:
             code: Exit | None = super().invoke(ctx)
@@ -70,7 +70,7 @@ class ClientCommand(click.Command):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Session:
-    """A client, the terminal, and how long to be patient."""
+    """What a client command works with: the client, the terminal, and the pace of retries."""
 
     client: OkapiClient
     terminal: Terminal
@@ -79,13 +79,13 @@ class Session:
 
     @classmethod
     def of(cls, given: dict[str, Any]) -> Session:
-        """Takes the shared options out of a command's parameters."""
+        """The session for a command's parameters; removes the shared options from them."""
         url, token = given.pop("url"), given.pop("token")
         terminal = Terminal(as_json=given.pop("as_json"), quiet=given.pop("quiet"))
         pace = Pace(patience=given.pop("patience", Pace().patience))
         return cls(client=OkapiClient(HttpTransport(url, token=token)), terminal=terminal, pace=pace, url=url)
 
-    def say_what_is_lacking(self, what: str) -> None:
-        """Says on a plain Okapi what it lacks."""
+    def note_plain_okapi(self, what: str) -> None:
+        """Prints a limitation that applies on a plain Okapi; prints nothing on our own server."""
         if not self.client.ours:
             self.terminal.talk(f"This server is a plain Okapi: {what}.")

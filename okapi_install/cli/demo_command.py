@@ -1,4 +1,4 @@
-"""`demo`: everything in one go, from nothing to an installed platform, before the eyes of whoever tries it."""
+"""`demo`: starts everything, installs a simulated platform while the user watches, and cleans up."""
 
 from __future__ import annotations
 
@@ -32,24 +32,29 @@ Examples:
 \b
 Exit codes (with --exit):
   0  the job is done
-  1  it is not, or something did not start
+  1  the job failed, or something did not start
 """
 
 
 @click.command(epilog=EXAMPLES)
-@click.option("--exit", "ends", is_flag=True, help="End when the job has ended; else go on serving until Ctrl-C.")
+@click.option("--exit", "ends", is_flag=True, help="Exit when the job has ended. Without it: run until Ctrl-C.")
 @click.option(
     "--listen", metavar="HOST:PORT", help=f"Where the service listens.  [default: {USUAL_LISTEN}, or a free port]"
 )
 @click.option(
-    "--parallel", type=click.IntRange(min=1), default=6, show_default=True, metavar="N", help="As of install."
+    "--parallel",
+    type=click.IntRange(min=1),
+    default=6,
+    show_default=True,
+    metavar="N",
+    help="Up to N modules at the same time.",
 )
 def demo(ends: bool, listen: str | None, parallel: int) -> None:
     """Install a small simulated FOLIO platform, and watch.
 
-    Starts the embedded service with a data folder of its own, and simulated back-end modules; makes a tenant, and
-    installs some thirty modules for it by an asynchronous job. Then it goes on serving, so that you can look around:
-    the page, the API, an upgrade. When it ends, all of it is ended and removed.
+    Starts the service with a temporary data folder, and simulated back-end modules. Creates a tenant and installs about
+    thirty modules for it in an asynchronous job. Then the service keeps running, so that you can look around: the
+    page, the API, an upgrade. On exit everything is stopped and removed.
     """
     terminal = Terminal()
     try:
@@ -68,7 +73,7 @@ def demo(ends: bool, listen: str | None, parallel: int) -> None:
 
 @contextmanager
 def ended_by_sigterm() -> Iterator[None]:
-    """Makes SIGTERM and SIGHUP an exit that leaves nothing behind."""
+    """Turns SIGTERM and SIGHUP into a normal exit, so that everything that was started is cleaned up."""
 
     def leave(*_: object) -> NoReturn:
         sys.exit(_TERMINATED)
@@ -85,12 +90,12 @@ def _play(stage: Stage, terminal: Terminal, parallel: int, *, ends: bool) -> Exi
     url = stage.service.url
     session = Session(client=stage.client, terminal=terminal, pace=Pace(), url=url)
     terminal.talk(f"The service is ready on {url}, {stage.prepare()} simulated modules on {stage.back_end.url}.")
-    ref = stage.client.begin(stage.request(parallel))
-    terminal.talk(f"POST {url}/_/proxy/tenants/{TENANT}/install?async=true&parallel={parallel} began job {ref.id}.")
+    ref = stage.client.start(stage.request(parallel))
+    terminal.talk(f"POST {url}/_/proxy/tenants/{TENANT}/install?async=true&parallel={parallel} started job {ref.id}.")
     try:
         job = follow_on_screen(session, ref)
     except KeyboardInterrupt:
-        terminal.talk("Stopped; ending everything.")
+        terminal.talk("Interrupted. Stopping everything.")
         return Exit.ABORTED
     print_job(session, job)
     if not ends:
@@ -105,13 +110,13 @@ def _go_on_serving(stage: Stage, terminal: Terminal, ref: JobRef, parallel: int)
     try:
         while stage.service.alive:
             time.sleep(0.2)
-        terminal.warn("The service has ended.")
+        terminal.warn("The service has stopped.")
     except KeyboardInterrupt:
-        terminal.talk("\nEnding everything.")
+        terminal.talk("\nStopping everything.")
 
 
 def invitation(url: str, job_id: str, newer: int, parallel: int) -> list[str]:
-    """What to look at, and what to try."""
+    """Lines that say what to look at and what to try next."""
     upgrade = f"{url}/_/proxy/tenants/{TENANT}/upgrade?async=true&parallel={parallel}"
     return [
         "",
@@ -119,8 +124,8 @@ def invitation(url: str, job_id: str, newer: int, parallel: int) -> list[str]:
         f"  the page   {url}/",
         f"  the API    {url}/docs",
         f"  this job   {url}/_/install/jobs/{job_id}",
-        f"Newer versions of {newer} modules are there now. Upgrade to them, in another terminal:",
+        f"Newer versions of {newer} modules are available now. To upgrade, run in another terminal:",
         f"  curl -X POST '{upgrade}'",
         f"  okapi-install upgrade --url {url} --tenant {TENANT} --parallel {parallel}",
-        "Ctrl-C ends everything.",
+        "Ctrl-C stops everything.",
     ]

@@ -1,4 +1,4 @@
-"""How a client command ends, as a number for scripts."""
+"""The exit codes of the client commands."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ Exit codes:
   0  done
   1  the job failed
   2  the command line is wrong
-  3  the server refused: nothing was changed
-  4  the server was not reached, or was away for too long
-  5  aborted: the job, or by you before it began
-  6  you left; the job goes on
+  3  the server refused the request; nothing was changed
+  4  the server could not be reached, or was unavailable for too long
+  5  the job was aborted, or you declined before it started
+  6  you stopped following; the job continues
 """
 
 
 def exit_of_error(error: ClientError) -> Exit:
-    """How a command ends that met this error."""
+    """The exit code for a client error."""
     if isinstance(error, JobGone):
         return Exit.ABORTED
     return Exit.UNREACHABLE if isinstance(error, Unreachable) else Exit.REFUSED
 
 
 def exit_of_job(job: JobProgress) -> Exit:
-    """How a command ends that has seen this end of a job."""
+    """The exit code for a job that has ended."""
     if job.aborted:
         return Exit.ABORTED
     return Exit.FAILED if job.failed else Exit.DONE

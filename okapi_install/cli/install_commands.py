@@ -1,4 +1,4 @@
-"""`install` and `upgrade`: show the plan, ask, begin the job, follow it."""
+"""`install` and `upgrade`: show the plan, ask for confirmation, start the job, follow it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from okapi_install.cli.connection import CONNECTION, FOLLOWING, ClientCommand, Session, with_options
 from okapi_install.cli.exits import Exit, exit_of_error
 from okapi_install.cli.module_arguments import modules_of
-from okapi_install.cli.screens import away_text, back_text
+from okapi_install.cli.screens import available_text, unavailable_text
 from okapi_install.cli.watching import watch
 from okapi_install.cli.wording import number_of, plan_lines, plan_summary
 from okapi_install.client.errors import ClientError, NotOffered, Refused, Unreachable
@@ -20,7 +20,7 @@ from okapi_install.domain.foreign_text import visible_document
 
 TENANT = (
     click.option(
-        "--tenant", metavar="TENANT", envvar="OKAPI_TENANT", show_envvar=True, required=True, help="Whose modules."
+        "--tenant", metavar="TENANT", envvar="OKAPI_TENANT", show_envvar=True, required=True, help="The tenant."
     ),
 )
 
@@ -30,27 +30,31 @@ HOW = (
     click.option("--parallel", type=click.IntRange(min=1), metavar="N", help="Up to N modules at the same time."),
     click.option(
         "-p", "--parameter", "parameters", multiple=True, metavar="KEY=VALUE",
-        help="A tenant parameter for the modules; may come again. Same as tenantParameters=KEY=VALUE,…",
+        help="A tenant parameter for the modules; can be repeated. Same as tenantParameters=KEY=VALUE,…",
     ),
-    click.option("--tenant-parameters", metavar="LIST", help="Tenant parameters as Okapi writes them: a=b,c=d."),
-    click.option("--ignore-errors", is_flag=True, default=None, help="Continue with what needs no failed module."),
-    click.option("--purge", is_flag=True, default=None, help="Delete the data of modules that are disabled."),
-    click.option("--reinstall", is_flag=True, default=None, help="Call modules again that are enabled already."),
+    click.option("--tenant-parameters", metavar="LIST", help="Tenant parameters in Okapi's form: a=b,c=d."),
     click.option(
-        "--dep-check/--no-dep-check", default=None, help="Without: exactly these modules, whatever they require."
+        "--ignore-errors", is_flag=True, default=None,
+        help="After a failure, continue with the modules that do not need the failed one.",
     ),
-    click.option("--pre-release", type=_VERSIONS, help="Whether versions such as 1.0.0-rc.1 count, or only those."),
-    click.option("--npm-snapshot", type=_VERSIONS, help="Whether versions such as 1.0.1000012 count, or only those."),
-    click.option("--invoke", metavar="WHAT", help="Which modules are called: true, false, or a regular expression."),
-    click.option("--deploy", is_flag=True, default=None, help="Deploy modules first; where the server can."),
+    click.option("--purge", is_flag=True, default=None, help="Delete the data of the modules that are disabled."),
+    click.option("--reinstall", is_flag=True, default=None, help="Call modules again that are already enabled."),
+    click.option(
+        "--dep-check/--no-dep-check", default=None,
+        help="With --no-dep-check: exactly these modules, whatever they require.",
+    ),
+    click.option("--pre-release", type=_VERSIONS, help="Use versions such as 1.0.0-rc.1: yes, no, or no others."),
+    click.option("--npm-snapshot", type=_VERSIONS, help="Use versions such as 1.0.1000012: yes, no, or no others."),
+    click.option("--invoke", metavar="WHAT", help="Modules to call: true, false, or a regular expression."),
+    click.option("--deploy", is_flag=True, default=None, help="Deploy the modules first, if the server can."),
 )  # fmt: skip
 
 COURSE = (
     click.option("--simulate", is_flag=True, help="Print the plan and stop."),
-    click.option("--explain", is_flag=True, help="If there is no plan: print the chain of reasons."),
-    click.option("-y", "--yes", is_flag=True, help="Do not ask. Without a terminal there is no question."),
-    click.option("--sync", is_flag=True, help="One request that is answered when all is done; no progress."),
-    click.option("--no-follow", is_flag=True, help="Begin the job, print its id, and leave."),
+    click.option("--explain", is_flag=True, help="If the request is refused, print the chain of reasons."),
+    click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation (never asked without a terminal)."),
+    click.option("--sync", is_flag=True, help="Wait for the end in a single request, without progress."),
+    click.option("--no-follow", is_flag=True, help="Start the job, print its id, and exit."),
 )
 
 INSTALL_EXAMPLES = """\b
@@ -59,22 +63,22 @@ Examples:
   okapi-install install --tenant diku mod-users mod-circulation
   # a FOLIO release, five modules at a time, with reference data
   okapi-install install --tenant diku install.json --parallel 5 -p loadReference=true
-  # what would happen, and if it cannot: why
+  # what would change, or why the request is refused
   okapi-install install --tenant diku mod-orders-13.0.0 --simulate --explain
   # remove a module with its data
   okapi-install install --tenant diku --action disable --purge mod-tags-2.2.0
-  # in a script: begin, come back later
+  # in a script: start now, follow later
   JOB=$(okapi-install install --tenant diku install.json --no-follow)
   okapi-install job $JOB --follow --json
 """
 
 UPGRADE_EXAMPLES = """\b
 Examples:
-  # what is newer than what the tenant has
+  # which newer versions there are
   okapi-install upgrade --tenant diku --simulate
-  # all of it, five modules at a time, without questions
+  # upgrade all modules, five at a time, without confirmation
   okapi-install upgrade --tenant diku --parallel 5 --yes
-  # to the versions of a release, and no further
+  # to the versions of a release, no newer ones
   okapi-install upgrade --tenant diku install.json --parallel 5
 """
 
@@ -83,20 +87,20 @@ Examples:
 @click.argument("modules", nargs=-1, required=True)
 @click.option(
     "--action", type=click.Choice(["enable", "disable"]), default="enable", show_default=True,
-    help="For modules that say none themselves, as those of a file may.",
+    help="The action for modules that state none; those in a file can state their own.",
 )  # fmt: skip
 @with_options(TENANT, HOW, COURSE, CONNECTION, FOLLOWING)
 def install(modules: tuple[str, ...], action: str, **given: Any) -> Exit:
     """Install, upgrade or remove modules, and follow the job.
 
     MODULES are module ids (mod-users-19.3.1), products (mod-users: the newest version), and files with a JSON list
-    of them, as a FOLIO release's install.json is; - reads such a list from the standard input. What they require
-    comes along; what is enabled in an older version is upgraded.
+    of them, such as the install.json of a FOLIO release; - reads such a list from the standard input. Modules that they
+    require are installed as well. Modules that are enabled in an older version are upgraded.
 
-    The plan is shown before anything is done. Then the job runs on the server: Ctrl-C asks whether to leave it
-    running or to abort it.
+    The plan is shown before anything is changed. The job runs on the server; Ctrl-C asks whether to leave it running
+    or to abort it.
     """
-    return carry_out(modules_of(modules, action), given)
+    return plan_and_run(modules_of(modules, action), given)
 
 
 @click.command(cls=ClientCommand, epilog=UPGRADE_EXAMPLES)
@@ -105,14 +109,15 @@ def install(modules: tuple[str, ...], action: str, **given: Any) -> Exit:
 def upgrade(modules: tuple[str, ...], **given: Any) -> Exit:
     """Upgrade a tenant's modules, and follow the job.
 
-    Without MODULES, all modules of the tenant go to the newest versions that the server knows. With MODULES (ids,
-    products or files, as for install) it is these, and what they require; those that the tenant lacks are added.
+    Without MODULES, all modules of the tenant are upgraded to the newest versions that the server knows. With MODULES
+    (ids, products or files, as for install), only these and what they require are upgraded; those that the tenant
+    does not have are installed.
     """
-    return carry_out(modules_of(modules, "enable") if modules else None, given)
+    return plan_and_run(modules_of(modules, "enable") if modules else None, given)
 
 
-def carry_out(modules: list[dict[str, Any]] | None, given: dict[str, Any]) -> Exit:
-    """Plan, question, job. Raises ClientError and click's errors."""
+def plan_and_run(modules: list[dict[str, Any]] | None, given: dict[str, Any]) -> Exit:
+    """Shows the plan, asks for confirmation, and runs the job. Raises ClientError and click's errors."""
     if given["sync"] and given["no_follow"]:
         raise click.UsageError("--sync and --no-follow exclude each other.")
     session = Session.of(given)
@@ -130,7 +135,7 @@ def carry_out(modules: list[dict[str, Any]] | None, given: dict[str, Any]) -> Ex
         return Exit.ABORTED
     if given["sync"]:
         return _run(session, request)
-    return _begin(session, request, follow=not given["no_follow"])
+    return _start(session, request, follow=not given["no_follow"])
 
 
 def _options(given: dict[str, Any]) -> InstallOptions:
@@ -143,29 +148,29 @@ def _options(given: dict[str, Any]) -> InstallOptions:
 
 
 def _plan(session: Session, request: Request, *, explain: bool) -> list[Module] | None:
-    """The plan; None after the refusal was told."""
+    """The plan, or None after a refusal was printed."""
     try:
         return session.client.plan(request)
     except Refused as refusal:
         if refusal.status != 400:
             raise
-        tell_refusal(session, request, refusal, explain=explain)
+        print_refusal(session, request, refusal, explain=explain)
         return None
 
 
-def tell_refusal(session: Session, request: Request, refusal: Refused, *, explain: bool) -> None:
-    """Why there is no plan, with the chain of reasons if that is wanted and to be had."""
+def print_refusal(session: Session, request: Request, refusal: Refused, *, explain: bool) -> None:
+    """Prints why the request was refused; with `explain` also the chain of reasons, if the server can give it."""
     terminal = session.terminal
     if not explain:
         terminal.error(refusal)
         if not terminal.as_json:
-            terminal.talk("The same command with --explain tells the chain of reasons.")
+            terminal.talk("Add --explain to the command to see the chain of reasons.")
         return
     try:
         explanation = session.client.explain(request)
     except NotOffered as lack:
         terminal.error(refusal)
-        terminal.talk(f"{lack.message}; these are all its words.")
+        terminal.talk(f"{lack.message}; it says no more than this.")
         return
     if terminal.as_json:
         terminal.document({"error": {"kind": refusal.kind, "status": refusal.status, **explanation}})
@@ -177,7 +182,7 @@ def tell_refusal(session: Session, request: Request, refusal: Refused, *, explai
 
 
 def show_plan(session: Session, plan: list[Module], tenant: str, *, as_result: bool) -> None:
-    """The plan: as the result on the standard output, or as talk before the work."""
+    """Prints the plan: as the result on standard output, or as a message on standard error before the job starts."""
     terminal = session.terminal
     if as_result and terminal.as_json:
         terminal.document(plan)
@@ -196,7 +201,7 @@ def _nothing_to_do(session: Session) -> Exit:
 
 
 def _agreed(session: Session) -> bool:
-    """Whether a person says yes; true where there is none."""
+    """Whether the user confirms; true if there is nobody to ask."""
     if not session.terminal.has_person:
         return True
     try:
@@ -214,7 +219,7 @@ def _run(session: Session, request: Request) -> Exit:
         refused = isinstance(problem, Refused) and problem.status in (400, 500)
         return Exit.FAILED if refused else exit_of_error(problem)
     except KeyboardInterrupt:
-        session.terminal.talk("\nYou left; the server goes on with it. To see it: okapi-install jobs")
+        session.terminal.talk("\nThe server continues with the job. To see it: okapi-install jobs")
         return Exit.LEFT_RUNNING
     if session.terminal.as_json:
         session.terminal.document(done)
@@ -225,25 +230,25 @@ def _run(session: Session, request: Request) -> Exit:
     return Exit.DONE
 
 
-class _Words:
-    """Tells of trouble while a job is begun."""
+class _TroubleMessages:
+    """Prints when the server is unavailable while a job is started, and when it is available again."""
 
     def __init__(self, session: Session) -> None:
         self._terminal = session.terminal
 
-    def away(self, problem: Unreachable) -> None:
-        """Says so."""
-        self._terminal.warn(away_text(problem))
+    def unavailable(self, problem: Unreachable) -> None:
+        """Prints that the server is unavailable."""
+        self._terminal.warn(unavailable_text(problem))
 
-    def back(self, seconds: float) -> None:
-        """Says so."""
-        self._terminal.warn(back_text(seconds))
+    def available_again(self, seconds: float) -> None:
+        """Prints for how long it was unavailable."""
+        self._terminal.warn(available_text(seconds))
 
 
-def _begin(session: Session, request: Request, *, follow: bool) -> Exit:
-    session.say_what_is_lacking("it tells no estimates, errors and warnings, and cannot abort or retry")
-    trouble = Trouble(_Words(session), session.pace)
-    ref = session.client.begin(request, trouble.wait)
+def _start(session: Session, request: Request, *, follow: bool) -> Exit:
+    session.note_plain_okapi("it reports no estimates, errors or warnings, and cannot abort or retry a job")
+    trouble = Trouble(_TroubleMessages(session), session.pace)
+    ref = session.client.start(request, trouble.wait)
     trouble.over()
     if follow:
         return watch(session, ref)
@@ -256,4 +261,4 @@ def _print_ref(session: Session, ref: JobRef) -> None:
         session.terminal.document({"id": ref.id, "tenant": ref.tenant, "url": session.url})
     else:
         session.terminal.result(ref.id)
-    session.terminal.talk(f"The job has begun. To see it: okapi-install job {ref.id} --follow")
+    session.terminal.talk(f"The job has started. To follow it: okapi-install job {ref.id} --follow")

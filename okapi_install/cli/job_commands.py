@@ -1,4 +1,4 @@
-"""`jobs`, `job`, `abort` and `retry`: what became of it, and what to do about it."""
+"""`jobs`, `job`, `abort` and `retry`: show jobs and act on them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STATUSES = click.Choice(["queued", "running", "done", "error", "aborting"])
 TENANT = (
     click.option(
         "--tenant", metavar="TENANT", envvar="OKAPI_TENANT", show_envvar=True,
-        help="The job's tenant. Only a plain Okapi wants to know, and is searched without.",
+        help="The job's tenant. Used for a plain Okapi only; without it all tenants are searched.",
     ),
 )  # fmt: skip
 
@@ -56,14 +56,14 @@ Examples:
 @click.option(
     "--limit", type=click.IntRange(1, 500), default=20, show_default=True, metavar="N", help="At most N jobs."
 )
-@click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Leave out the N newest.")
+@click.option("--offset", type=click.IntRange(min=0), default=0, metavar="N", help="Skip the N newest jobs.")
 @with_options(CONNECTION)
 def jobs(tenant: str | None, all_tenants: bool, status: str | None, limit: int, offset: int, **given: Any) -> None:
     """List jobs, newest first."""
     session = Session.of(given)
     wanted = None if all_tenants else tenant
     page = session.client.jobs(tenant=wanted, status=status, limit=limit, offset=offset)
-    session.say_what_is_lacking("these are the jobs since its last start, and not who began them")
+    session.note_plain_okapi("it lists the jobs since its last start, and does not know who started them")
     if session.terminal.as_json:
         session.terminal.document(page)
         return
@@ -76,16 +76,16 @@ def jobs(tenant: str | None, all_tenants: bool, status: str | None, limit: int, 
 
 @click.command(cls=ClientCommand, epilog=JOB_EXAMPLES)
 @click.argument("job_id", metavar="JOB")
-@click.option("-f", "--follow", is_flag=True, help="Follow it to its end; the exit code is the job's.")
+@click.option("-f", "--follow", is_flag=True, help="Follow the job to its end; the exit code tells how it ended.")
 @with_options(TENANT, CONNECTION, FOLLOWING)
 def job(job_id: str, follow: bool, tenant: str | None, **given: Any) -> Exit:
     """Show one job: modules with stage, status and time, and errors and warnings in full.
 
-    Without --follow the exit code is 0 whatever became of the job.
+    Without --follow the exit code is 0, however the job ended.
     """
     session = Session.of(given)
     ref = JobRef(id=job_id, tenant=tenant)
-    session.say_what_is_lacking("it knows no times of modules, and neither errors nor warnings but one message")
+    session.note_plain_okapi("it reports no times of modules, and one message instead of errors and warnings")
     if follow:
         return watch(session, ref)
     print_job(session, session.client.job(ref))
@@ -99,7 +99,8 @@ def job(job_id: str, follow: bool, tenant: str | None, **given: Any) -> Exit:
 def abort(job_id: str, yes: bool, tenant: str | None, **given: Any) -> Exit:
     """Abort a job, and wait until it has stopped.
 
-    What is enabled stays enabled; what was running is not enabled, and its module is told. The job's info is kept.
+    Modules that were enabled stay enabled. A running step is cancelled, at its module too, and does not count as
+    enabled. The job's info is kept.
     """
     session = Session.of(given)
     ref = JobRef(id=job_id, tenant=tenant)
@@ -111,25 +112,26 @@ def abort(job_id: str, yes: bool, tenant: str | None, **given: Any) -> Exit:
     try:
         print_job(session, follow_on_screen(session, ref))
     except NotFound:
-        session.terminal.talk(f"Job {job_id} is gone.")
+        session.terminal.talk(f"Job {job_id} no longer exists.")
     return Exit.DONE
 
 
 @click.command(cls=ClientCommand, epilog=RETRY_EXAMPLES)
 @click.argument("job_id", metavar="JOB")
-@click.option("--no-follow", is_flag=True, help="Begin again, print the job's id, and leave.")
+@click.option("--no-follow", is_flag=True, help="Start the job again, print its id, and exit.")
 @with_options(TENANT, CONNECTION, FOLLOWING)
 def retry(job_id: str, no_follow: bool, tenant: str | None, **given: Any) -> Exit:
-    """Run again what a job has not done, in the same job, and follow it.
+    """Run the unfinished steps of a job again, and follow it.
 
-    What is done is not called again. For a job that failed or was aborted, when its cause is mended.
+    It stays the same job, and finished steps are not repeated. For a job that failed, once the cause is fixed, or
+    that was aborted.
     """
     session = Session.of(given)
     ref = JobRef(id=job_id, tenant=tenant)
     try:
         again = session.client.retry(ref)
     except NotOffered:
-        _say_how_to_install_the_rest(session, ref)
+        _print_how_to_install_the_rest(session, ref)
         raise
     if not no_follow:
         return watch(session, ref)
@@ -140,9 +142,9 @@ def retry(job_id: str, no_follow: bool, tenant: str | None, **given: Any) -> Exi
     return Exit.DONE
 
 
-def _say_how_to_install_the_rest(session: Session, ref: JobRef) -> None:
-    """The command that does on a plain Okapi what comes nearest to a retry."""
+def _print_how_to_install_the_rest(session: Session, ref: JobRef) -> None:
+    """Prints the command that comes closest to a retry on a plain Okapi."""
     old = session.client.job(ref)
     left = " ".join(m.id for m in old.modules if m.status != "done" and m.action == "enable")
     if left:
-        session.terminal.talk(f"Nearest to it: okapi-install install --tenant {old.tenant} {left}")
+        session.terminal.talk(f"Closest to a retry: okapi-install install --tenant {old.tenant} {left}")

@@ -1,4 +1,4 @@
-"""A job as a table that is drawn again and again: a bar with an estimate, and the modules that matter now."""
+"""A job as a live table: a progress bar with an estimate, and the modules that matter now."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PLAIN_MARKS = {"done": "+", "error": "!", None: "."}
 
 @dataclass(slots=True)
 class LiveJob:
-    """Draws what `show` was given last; between two answers of the server, running times go on."""
+    """Renders the job that `show` received last; running times advance between two responses of the server."""
 
     console: Console
     job: JobProgress | None = None
@@ -30,11 +30,11 @@ class LiveJob:
     _spinner: Spinner = field(default_factory=lambda: Spinner("dots"))
 
     def show(self, job: JobProgress) -> None:
-        """Takes the job as it is now."""
+        """Sets the job to render."""
         self.job, self._received = job, self.console.get_time()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The picture of this moment."""
+        """Renders the job as it is at this moment."""
         if self.job is None:
             yield Text("waiting for the server …", style="dim")
             return
@@ -64,7 +64,7 @@ class LiveJob:
     def _table(self, job: JobProgress, since: float, *, most: int, ascii_only: bool) -> Table:
         table = Table(box=None, show_header=True, header_style="dim", pad_edge=False, padding=(0, 1), expand=True)
         for title, justify in (("", "left"), ("MODULE", "left"), ("ACTION", "left"), ("STAGE", "left")):
-            table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # two of rich's words
+            table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # one of rich's literals
         table.add_column("STATUS", no_wrap=True)
         table.add_column("TIME", justify="right", no_wrap=True, min_width=7)
         table.add_column("", ratio=1, no_wrap=True, overflow="ellipsis")
@@ -95,7 +95,7 @@ class LiveJob:
 
 
 def fraction(job: JobProgress, since: float = 0.0) -> float:
-    """How far a job is, 0 to 1: by the time that it is expected to take, else by modules."""
+    """A job's progress from 0 to 1: by expected time where that is known, else by the number of finished modules."""
     if job.complete:
         return 1.0
     if job.remaining is not None and job.seconds is not None:
@@ -106,7 +106,7 @@ def fraction(job: JobProgress, since: float = 0.0) -> float:
 
 
 def choose_rows(modules: Sequence[ModuleProgress], most: int) -> list[ModuleProgress]:
-    """At most that many, in plan order: what failed and runs first, then what comes next, then what was done last."""
+    """At most `most` modules, in plan order. Failed and running ones come first, then the next, then the last done."""
     if len(modules) <= most:
         return list(modules)
     places = range(len(modules))
@@ -120,7 +120,7 @@ def choose_rows(modules: Sequence[ModuleProgress], most: int) -> list[ModuleProg
 
 
 def hidden_text(modules: Sequence[ModuleProgress], shown: Sequence[ModuleProgress]) -> str:
-    """What is not shown, in numbers; nothing if all is."""
+    """How many modules in which state are not shown; empty if all are shown."""
     left = list(modules)
     for module in shown:
         left.remove(module)
@@ -132,7 +132,7 @@ def hidden_text(modules: Sequence[ModuleProgress], shown: Sequence[ModuleProgres
 
 
 def note(module: ModuleProgress) -> Text:
-    """What to know of a module beside its state: why it failed, warnings, how long it took before."""
+    """The remark beside a module's state: why it failed, its warnings, or how long it took before."""
     if module.status == "error":
         text = module.message or next((problem_text(p) for p in module.errors), "")
         return Text(" ".join(text.split()), style="red")

@@ -1,4 +1,4 @@
-"""The command `okapi-install`. A subcommand is imported when it is run, so that `--help` answers at once."""
+"""The command `okapi-install`. A subcommand is imported only when it is run, so that `--help` is fast."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "jobs": ("job_commands", "List jobs, newest first."),
         "job": ("job_commands", "Show one job, or follow it."),
         "abort": ("job_commands", "Abort a job; what is enabled stays enabled."),
-        "retry": ("job_commands", "Run again what a job has not done, and follow it."),
+        "retry": ("job_commands", "Run the unfinished steps of a job again, and follow it."),
     },
     "Try it": {
         "demo": ("demo_command", "Install a small simulated FOLIO platform, and watch."),
@@ -30,18 +30,18 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "migrate": ("server_commands", "Create the database's tables, or bring them up to date."),
     },
 }
-"""By section and command: the module in this package that has it, and its line in the list."""
+"""By section and command: the module of this package that defines it, and its line in the list."""
 
 
 class LazyGroup(click.Group):
-    """Knows its commands by name, and imports one when it is asked for."""
+    """A group of commands that imports a command only when it is used."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
-        """All names, in the order of SECTIONS."""
+        """All command names, in the order of SECTIONS."""
         return [name for section in SECTIONS.values() for name in section]
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports the command; None if there is none of that name."""
+        """The command, imported now; None if there is no command of that name."""
         for section in SECTIONS.values():
             if cmd_name in section:
                 module = import_module(f"okapi_install.cli.{section[cmd_name][0]}")
@@ -49,7 +49,7 @@ class LazyGroup(click.Group):
         return None
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the list without importing any of them."""
+        """Writes the list of commands without importing them."""
         width = max(len(name) for name in self.list_commands(_ctx))
         for title, section in SECTIONS.items():
             with formatter.section(title):
@@ -78,5 +78,5 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 def main() -> None:
     """Install, upgrade and remove FOLIO modules for tenants.
 
-    An install is a job: it can be followed, aborted and retried, and it goes on when you close the terminal.
+    An install is a job: it can be followed, aborted and retried, and it keeps running when you close the terminal.
     """

@@ -14,12 +14,12 @@ Module = dict[str, Any]
 
 
 def modules_of(arguments: Iterable[str], action: str) -> list[Module]:
-    """Okapi's list of modules. `action` is for those that say none themselves.
+    """The modules as Okapi's install request lists them. `action` applies to those that state none.
 
     An argument is a file if it ends with `.json` or begins with `@`, the standard input if it is `-`, else an id.
 
     Raises:
-        click.BadParameter: a file cannot be read, or has something else in it.
+        click.BadParameter: a file cannot be read, or does not contain a list of modules.
     """
     found: list[Module] = []
     for argument in arguments:
@@ -38,9 +38,9 @@ def _items(argument: str) -> list[object]:
     except OSError as problem:
         raise click.BadParameter(f"{name}: {problem.strerror}", param_hint="MODULES") from problem
     except ValueError as problem:
-        raise click.BadParameter(f"{name} is no JSON: {problem}", param_hint="MODULES") from problem
+        raise click.BadParameter(f"{name} is not JSON: {problem}", param_hint="MODULES") from problem
     if not isinstance(document, list):
-        raise click.BadParameter(f"{name}: a list of modules is wanted, as in install.json", param_hint="MODULES")
+        raise click.BadParameter(f"{name}: expected a list of modules, as in install.json", param_hint="MODULES")
     return document
 
 
@@ -49,4 +49,4 @@ def _module(item: object, action: str, argument: str) -> Module:
         return {"id": item, "action": action}
     if isinstance(item, dict) and isinstance(item.get("id"), str):
         return item if "action" in item else item | {"action": action}
-    raise click.BadParameter(f"{argument}: {json.dumps(item)} is no module: it has no id", param_hint="MODULES")
+    raise click.BadParameter(f"{argument}: {json.dumps(item)} is not a module: it has no id", param_hint="MODULES")

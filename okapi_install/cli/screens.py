@@ -12,16 +12,16 @@ from okapi_install.client.progress import JobProgress, ModuleProgress
 
 
 class Screen(Protocol):
-    """A Listener of following that also shows the job; a context manager around the time of following."""
+    """Shows a job while it is followed, and connection problems meanwhile. A context manager."""
 
     def show(self, job: JobProgress) -> None:
-        """The job has changed."""
+        """Shows the job, which has changed."""
 
-    def away(self, problem: Unreachable) -> None:
-        """The server does not answer."""
+    def unavailable(self, problem: Unreachable) -> None:
+        """Shows that the server is unavailable."""
 
-    def back(self, seconds: float) -> None:
-        """It answers again."""
+    def available_again(self, seconds: float) -> None:
+        """Shows for how long it was unavailable."""
 
     def __enter__(self) -> Self: ...
 
@@ -31,12 +31,12 @@ class Screen(Protocol):
 
 
 def screen_for(terminal: Terminal) -> Screen:
-    """The right one for who reads."""
+    """The screen for a terminal: live for a person, lines for a log, nothing when quiet."""
     return LiveScreen() if terminal.is_live else LineScreen(terminal)
 
 
 class LineScreen:
-    """One line when a module begins, and one when it ends."""
+    """Prints a line when a module starts, and one when it ends."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
@@ -45,19 +45,19 @@ class LineScreen:
         self._ended = 0
 
     def show(self, job: JobProgress) -> None:
-        """Tells what is new since the last time."""
+        """Prints what has changed since the last call."""
         if job.status == "queued" and self._status is None:
             self._terminal.talk("queued: waiting for a worker, or for another job of the tenant")
         self._status = job.status
         for module in job.modules:
-            self._tell(module, len(job.modules))
+            self._print_news(module, len(job.modules))
 
-    def _tell(self, module: ModuleProgress, total: int) -> None:
+    def _print_news(self, module: ModuleProgress, total: int) -> None:
         if self._known.get(module.id) == module.status:
             return
         self._known[module.id] = module.status
         if module.status == "running":
-            self._terminal.talk(f"{module.id}: begun")
+            self._terminal.talk(f"{module.id}: started")
         elif module.status is not None:
             self._ended += 1
             took = f" after {duration(module.seconds)}" if module.seconds is not None else ""
@@ -65,13 +65,13 @@ class LineScreen:
             for line in problem_lines(module):
                 self._terminal.talk(line)
 
-    def away(self, problem: Unreachable) -> None:
-        """Says so."""
-        self._terminal.warn(away_text(problem))
+    def unavailable(self, problem: Unreachable) -> None:
+        """Prints that the server is unavailable."""
+        self._terminal.warn(unavailable_text(problem))
 
-    def back(self, seconds: float) -> None:
-        """Says so."""
-        self._terminal.warn(back_text(seconds))
+    def available_again(self, seconds: float) -> None:
+        """Prints for how long it was unavailable."""
+        self._terminal.warn(available_text(seconds))
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +83,7 @@ class LineScreen:
 
 
 class LiveScreen:
-    """The live table on the standard error; it vanishes at the end, when the result is printed."""
+    """A live table on standard error. It disappears at the end, when the result is printed."""
 
     def __init__(self) -> None:
         # Not needed in a pipe, and slow to import.
@@ -97,16 +97,16 @@ class LiveScreen:
         self._live = Live(self._table, console=self._console, refresh_per_second=8, transient=True)
 
     def show(self, job: JobProgress) -> None:
-        """Draws it."""
+        """Redraws the table."""
         self._table.show(job)
 
-    def away(self, problem: Unreachable) -> None:
-        """Says so above the table."""
-        self._console.print(away_text(problem), style="yellow")
+    def unavailable(self, problem: Unreachable) -> None:
+        """Prints above the table that the server is unavailable."""
+        self._console.print(unavailable_text(problem), style="yellow")
 
-    def back(self, seconds: float) -> None:
-        """Says so above the table."""
-        self._console.print(back_text(seconds), style="yellow")
+    def available_again(self, seconds: float) -> None:
+        """Prints above the table for how long it was unavailable."""
+        self._console.print(available_text(seconds), style="yellow")
 
     def __enter__(self) -> Self:
         self._live.start(refresh=True)
@@ -118,11 +118,11 @@ class LiveScreen:
         self._live.stop()
 
 
-def away_text(problem: Unreachable) -> str:
-    """What is said when the server goes away."""
-    return f"The server is away ({problem.message}). The job does not need this command; trying again …"
+def unavailable_text(problem: Unreachable) -> str:
+    """The message for a server that has become unavailable."""
+    return f"The server is unavailable ({problem.message}). The job does not need this command; retrying …"
 
 
-def back_text(seconds: float) -> str:
-    """What is said when it is back."""
-    return f"The server is back after {duration(seconds)}."
+def available_text(seconds: float) -> str:
+    """The message for a server that is available again."""
+    return f"The server is available again after {duration(seconds)}."

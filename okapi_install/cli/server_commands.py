@@ -1,4 +1,4 @@
-"""The commands that run the server's parts: serve, api, worker, migrate. They parse, print, and call."""
+"""The commands that run the server's parts: serve, api, worker, migrate."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _settings(**overrides: object) -> Settings:
 
 
 def _reported(command: Callable[..., None]) -> Callable[..., None]:
-    """Turns our errors into one line on stderr and exit code 1."""
+    """Prints an OkapiInstallError as one line on standard error, and exits with code 1."""
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -49,7 +49,7 @@ def serve(**overrides: object) -> None:
     """Run everything in one place: API, workers and broker.
 
     No server needs to be installed: the data folder holds a SQLite database, and the broker is a Valkey that
-    comes with the program. What dies is started again. SIGTERM, Ctrl-C or a closed terminal ends all.
+    comes with the program. A part that dies is restarted. SIGTERM, Ctrl-C or closing the terminal stops everything.
 
     \b
     Example:
@@ -70,7 +70,7 @@ def serve(**overrides: object) -> None:
 
 @click.command()
 @click.option("--listen", metavar="HOST:PORT", help="Where to listen.")
-@click.option("--socket", type=int, hidden=True, help="The handle of a socket that listens already; for `serve`.")
+@click.option("--socket", type=int, hidden=True, help="The file descriptor of a listening socket; passed by `serve`.")
 @_reported
 def api(socket: int | None, **overrides: object) -> None:
     """Run the API alone, under gunicorn; database and broker come from the settings."""
@@ -83,7 +83,7 @@ def api(socket: int | None, **overrides: object) -> None:
 
 @click.command()
 @click.option("--name", default="worker@%h", show_default=True, help="The worker's name; it must be unique.")
-@click.option("--concurrency", type=int, metavar="N", help="How many jobs at once.")
+@click.option("--concurrency", type=int, metavar="N", help="How many jobs to run at once.")
 @_reported
 def worker(name: str, concurrency: int | None) -> None:
     """Run one worker process; start as many as you like, on as many machines.
@@ -104,7 +104,8 @@ def worker(name: str, concurrency: int | None) -> None:
 def migrate() -> None:
     """Create the database's tables, or bring them up to date.
 
-    Run it once before a new version of the API and the workers starts; they refuse a schema of another version.
+    Run it once before a new version of the API and the workers is started. They refuse to start on the schema of
+    another version.
     """
     from okapi_install.adapters.store import migrate as run_migrations
 

@@ -1,4 +1,4 @@
-"""Follows a job for a person or a script: shows it, asks on Ctrl-C what to do, prints how it ended."""
+"""Follows a job: shows its progress, asks on Ctrl-C what to do, and prints how it ended."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEAVE, ABORT, GO_ON = "leave", "abort", "follow"
 
 
 def watch(session: Session, ref: JobRef) -> Exit:
-    """Follows a job to its end, or until the reader leaves; prints the result. Raises ClientError."""
+    """The exit code after a job was followed to its end, or the user left. Prints the result. Raises ClientError."""
     while True:
         try:
             job = follow_on_screen(session, ref)
@@ -33,14 +33,14 @@ def watch(session: Session, ref: JobRef) -> Exit:
 
 
 def follow_on_screen(session: Session, ref: JobRef) -> JobProgress:
-    """The job at its end. Raises ClientError, and KeyboardInterrupt on Ctrl-C."""
+    """The job at its end, shown until then. Raises ClientError, and KeyboardInterrupt on Ctrl-C."""
     last: JobProgress | None = None
     with screen_for(session.terminal) as screen:
         for job in follow(session.client, ref, screen, session.pace):
             screen.show(job)
             last = job
     if last is None:
-        raise AssertionError("a job that is followed is seen once at least")
+        raise AssertionError("a job that is followed is seen at least once")
     return last
 
 
@@ -48,7 +48,7 @@ def ask_what_to_do(session: Session) -> str:
     """LEAVE, ABORT or GO_ON; without a person, or on another Ctrl-C, LEAVE."""
     if not session.terminal.has_person:
         return LEAVE
-    text = "Leave the job running, abort it, or go on following?"
+    text = "Leave the job running, abort it, or keep following?"
     try:
         answer = click.prompt(text, type=click.Choice([LEAVE, ABORT, GO_ON]), default=LEAVE, err=True)
     except click.Abort:
@@ -57,15 +57,15 @@ def ask_what_to_do(session: Session) -> str:
 
 
 def leave(session: Session, ref: JobRef) -> Exit:
-    """Says how to come back."""
-    session.terminal.talk(f"The job goes on. To come back: okapi-install job {ref.id} --follow")
+    """Prints how to follow the job again."""
+    session.terminal.talk(f"The job continues. To follow it again: okapi-install job {ref.id} --follow")
     if session.terminal.as_json:
         session.terminal.document({"id": ref.id, "tenant": ref.tenant, "status": "running", "left": True})
     return Exit.LEFT_RUNNING
 
 
 def print_job(session: Session, job: JobProgress) -> None:
-    """The result on the standard output."""
+    """Prints the job as the result."""
     if session.terminal.as_json:
         session.terminal.document(job.document)
         return

@@ -14,12 +14,12 @@ from okapi_install.domain.foreign_text import visible_document
 
 COLOURS = {"done": "green", "error": "red", "running": "blue", "aborting": "yellow", "queued": "cyan"}
 UP_TO_DATE = "uptodate"
-"""Okapi's action for a module that the tenant has in that version already."""
+"""Okapi's action for a module that the tenant already has in that version."""
 _VERBS = {"enable": "to enable", "upgrade": "to upgrade", "disable": "to disable", "uptodate": "already up to date"}
 
 
 def duration(seconds: float | None) -> str:
-    """`0.4 s`, `12.3 s`, `3:05`, `1:02:03`; nothing for None."""
+    """A duration as text: `0.4 s`, `12.3 s`, `3:05`, `1:02:03`; empty for None."""
     if seconds is None:
         return ""
     if seconds < 59.95:
@@ -30,19 +30,19 @@ def duration(seconds: float | None) -> str:
 
 
 def number_of(count: int, noun: str) -> str:
-    """`1 module`, `2 modules`."""
+    """A count with its noun: `1 module`, `2 modules`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def verb(action: str, from_id: str | None) -> str:
-    """`upgrade` for an enable that comes from another version, nothing for a module that stays, else the action."""
+    """`upgrade` if the module comes from another version, empty if it stays as it is, else the action."""
     if action == UP_TO_DATE:
         return ""
     return "upgrade" if action == "enable" and from_id else action
 
 
 def plan_lines(plan: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What would be done, one line for each module."""
+    """A plan as text, one line for each module."""
     plan = visible_document(plan)
     width = max((len(str(m["id"])) for m in plan), default=0)
     return [_plan_line(module, width).rstrip() for module in plan]
@@ -60,14 +60,14 @@ def _note(action: str) -> str:
 
 
 def plan_summary(plan: Sequence[Mapping[str, Any]], tenant: str) -> str:
-    """Numbers of a plan, in a sentence."""
+    """How many modules a plan changes and how, in a sentence."""
     counts = Counter(verb(str(m.get("action", "enable")), m.get("from")) or UP_TO_DATE for m in plan)
     parts = ", ".join(f"{count} {_VERBS.get(action, action)}" for action, count in counts.items())
     return f"{number_of(len(plan), 'module')} of tenant {tenant}: {parts or 'nothing to do'}."
 
 
 def result_lines(job: JobProgress) -> list[str]:
-    """A job as text: its modules, their errors and warnings in full, and a sentence about it all."""
+    """A job as text: its modules with all errors and warnings, and a sentence about the job."""
     width = max((len(m.id) for m in job.modules), default=0)
     lines = []
     for module in job.modules:
@@ -88,7 +88,7 @@ def _module_line(module: ModuleProgress, width: int) -> str:
 
 
 def problem_lines(module: ModuleProgress) -> list[str]:
-    """The errors and warnings of a module; Okapi's message where it is not among them."""
+    """The errors and warnings of a module, and Okapi's message if it is not among them."""
     errors = [problem_text(p) for p in module.errors]
     if module.message and not any(module.message in text for text in errors):
         errors.insert(0, module.message)
@@ -104,7 +104,7 @@ def _problem_line(word: str, colour: str, text: str) -> str:
 
 
 def problem_text(problem: Mapping[str, Any]) -> str:
-    """A problem after FOLIO's error schema, in one line: message, parameters, code."""
+    """A problem in FOLIO's error schema as one line: message, parameters, code."""
     text = str(problem.get("message", ""))
     values = ", ".join(f"{p.get('key')}: {p.get('value')}" for p in _objects(problem.get("parameters")))
     if values:
@@ -118,7 +118,7 @@ def _objects(value: object) -> Iterable[Mapping[str, Any]]:
 
 
 def outcome(job: JobProgress) -> str:
-    """One sentence about a job."""
+    """A sentence about how a job stands or ended."""
     done, failed = len(job.of_status("done")), len(job.of_status("error"))
     state = "aborted" if job.aborted else {"error": "failed"}.get(job.status, job.status)
     parts = [f"{done} of {number_of(len(job.modules), 'module')} done"]
@@ -163,6 +163,6 @@ def _joined(row: tuple[str, ...], widths: list[int]) -> str:
 
 
 def _local(text: object) -> str:
-    """A date of the server in the local time zone."""
+    """A date from the server, in the local time zone."""
     seconds = instant(text)
     return "" if seconds is None else datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")

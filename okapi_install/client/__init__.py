@@ -1,1 +1,1 @@
-"""A client of any server that speaks Okapi's API, over HTTP. It knows nothing of how a server works."""
+"""A client for any server with Okapi's HTTP API. It knows nothing about how a server works."""

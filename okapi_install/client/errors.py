@@ -1,13 +1,13 @@
-"""What can go wrong for a client, as one tree.
+"""The errors of the client, as one tree.
 
 ClientError
-├── Unreachable        nobody answers there, or the answer broke off: it may pass
-│   └── Unavailable    something in between, or the server itself, says so (502, 503, 504)
-├── Refused            the server says no: its status and its words
-│   ├── NotFound       there is no such thing (404)
-│   └── NotAllowed     the token is missing, or not good enough (401, 403)
-├── NotOffered         a plain Okapi lacks it
-└── BadAnswer          this does not look like an Okapi
+├── Unreachable        no response, or only part of one: may be temporary
+│   └── Unavailable    the request was not processed (connection refused, 503)
+├── Refused            the server refused, with its status and message
+│   ├── NotFound       there is no such tenant, module, job or path (404)
+│   └── NotAllowed     the token is missing or not sufficient (401, 403)
+├── NotOffered         a plain Okapi does not have this operation
+└── BadAnswer          the response is not what Okapi's API specifies
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from okapi_install.domain.foreign_text import visible
 
 
 class ClientError(Exception):
-    """The root. `message` is one sentence for an operator; a server's words in it are such as can be printed."""
+    """The root of the tree. `message` is one sentence for an operator, and safe to print on a terminal."""
 
     kind = "error"
 
@@ -26,19 +26,19 @@ class ClientError(Exception):
 
 
 class Unreachable(ClientError):
-    """No answer; the request may or may not have arrived."""
+    """The server did not respond. The request may or may not have arrived."""
 
     kind = "unreachable"
 
 
 class Unavailable(Unreachable):
-    """The request is known not to have been carried out."""
+    """The server is unavailable, and has certainly not processed the request."""
 
     kind = "unavailable"
 
 
 class Refused(ClientError):
-    """The server answered with an error. The message is what it says, as it says it."""
+    """The server responded with an error. `message` is its text, unchanged."""
 
     kind = "refused"
 
@@ -48,24 +48,24 @@ class Refused(ClientError):
 
 
 class NotFound(Refused):
-    """There is no such tenant, module or job; or no such path."""
+    """The tenant, module, job or path does not exist."""
 
     kind = "not_found"
 
 
 class NotAllowed(Refused):
-    """The server wants a token, or another one."""
+    """The token is missing, or does not allow the request."""
 
     kind = "not_allowed"
 
 
 class NotOffered(ClientError):
-    """Okapi itself has nothing of the kind."""
+    """A plain Okapi does not have this operation."""
 
     kind = "not_offered"
 
 
 class BadAnswer(ClientError):
-    """The answer is not what Okapi's API says it is."""
+    """The response is not what Okapi's API specifies."""
 
     kind = "bad_answer"

@@ -1,4 +1,4 @@
-"""Follows a job to its end, through times when the server does not answer. It prints nothing; see Listener."""
+"""Follows a job to its end, also while the server is unavailable. It prints nothing; a Listener does."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from okapi_install.client.progress import JobProgress, ModuleProgress
 
 LONG_POLL = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 5.0
-"""Not by tenacity, as elsewhere: to import it takes the command longer than all of its help."""
+"""Not done with tenacity, as elsewhere: importing it takes longer than printing the command's help."""
 _PLAIN_PAUSE, _LONGEST_PLAIN_PAUSE = 0.2, 2.0
 
 
 class Listener(Protocol):
-    """Who wants to hear of trouble on the way."""
+    """Gets notified of connection problems while a job is followed."""
 
-    def away(self, problem: Unreachable) -> None:
-        """The server does not answer any more; it will be asked again. Told once."""
+    def unavailable(self, problem: Unreachable) -> None:
+        """The server has become unavailable; the request is retried. Called once for each outage."""
 
-    def back(self, seconds: float) -> None:
-        """It answers again, after that time."""
+    def available_again(self, seconds: float) -> None:
+        """The server is available again, after so many seconds."""
 
 
 class JobGone(NotFound):
-    """The job was there, and is not any more: it was deleted, or a plain Okapi was started anew."""
+    """The job no longer exists: it was deleted, or a plain Okapi was restarted."""
 
     kind = "gone"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pace:
-    """Time, so that tests need none. `patience` is how long in seconds a server may be away."""
+    """The clock and the pauses, which tests replace. `patience` is how many seconds a server may be unavailable."""
 
     patience: float = 600.0
     now: Callable[[], float] = time.monotonic
@@ -44,7 +44,7 @@ class Pace:
 
 
 class Trouble:
-    """One time of absence: counts it, tells of it once, and gives up when patience is out."""
+    """One outage of the server: paces the retries, notifies the listener, and gives up when `patience` is used up."""
 
     def __init__(self, listener: Listener, pace: Pace) -> None:
         self._listener = listener
@@ -53,11 +53,11 @@ class Trouble:
         self._pause = _FIRST_PAUSE
 
     def wait(self, problem: Unreachable) -> bool:
-        """Waits a while; whether it is worth to ask again."""
+        """Pauses before a retry. False if `patience` is used up, and the request should not be retried."""
         now = self._pace.now()
         if self._since is None:
             self._since = now
-            self._listener.away(problem)
+            self._listener.unavailable(problem)
         left = self._since + self._pace.patience - now
         if left <= 0:
             return False
@@ -66,15 +66,15 @@ class Trouble:
         return True
 
     def over(self) -> None:
-        """The server has answered."""
+        """Ends the outage: the server has responded."""
         if self._since is None:
             return
-        self._listener.back(self._pace.now() - self._since)
+        self._listener.available_again(self._pace.now() - self._since)
         self._since, self._pause = None, _FIRST_PAUSE
 
 
 class Stopwatch:
-    """Fills in how long modules take where the server, a plain Okapi, does not tell: as long as they were seen."""
+    """Measures how long modules take, for a plain Okapi, which does not report it: from the first to the last sight."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
@@ -82,7 +82,7 @@ class Stopwatch:
         self._took: dict[str, float] = {}
 
     def filled(self, job: JobProgress) -> JobProgress:
-        """The job with times."""
+        """The job with the times that were measured filled in."""
         if job.detailed:
             return job
         return replace(job, modules=tuple(self._module(m) for m in job.modules))
@@ -98,11 +98,11 @@ class Stopwatch:
 
 
 def follow(client: OkapiClient, ref: JobRef, listener: Listener, pace: Pace) -> Iterator[JobProgress]:
-    """The job now, at every change, and at its end.
+    """Yields the job now, at every change, and at its end.
 
     Raises:
-        JobGone: it was there and is not any more.
-        Unreachable: the server was away for longer than patience lasts.
+        JobGone: the job no longer exists.
+        Unreachable: the server was unavailable for longer than `patience`.
         ClientError: anything else.
     """
     trouble, watch = Trouble(listener, pace), Stopwatch(pace.now)
@@ -122,7 +122,7 @@ def follow(client: OkapiClient, ref: JobRef, listener: Listener, pace: Pace) -> 
         last = watch.filled(job)
         yield last
         pause = _PLAIN_PAUSE if changed else min(pause * 1.2, _LONGEST_PLAIN_PAUSE)
-        # A long poll that brings nothing new has waited already, unless something in between cuts it short.
+        # A long poll without news has already waited, unless a proxy cut it short.
         if not job.complete and not (job.detailed and changed):
             pace.sleep(pause)
 
@@ -135,5 +135,5 @@ def _gone(problem: NotFound, last: JobProgress | None) -> NotFound:
     if last is None:
         return problem
     if last.detailed:
-        return JobGone(f"job {last.id} is gone: it was aborted and deleted", 404)
-    return JobGone(f"job {last.id} is gone: a plain Okapi keeps jobs in memory, and was started anew", 404)
+        return JobGone(f"job {last.id} no longer exists: it was aborted and deleted", 404)
+    return JobGone(f"job {last.id} no longer exists: a plain Okapi keeps jobs in memory, and was restarted", 404)

@@ -1,6 +1,6 @@
-"""What a client can ask of a server, by Okapi's API, and by ours where the server has it.
+"""The operations of a server: those of Okapi's API, and those of ours where the server has it.
 
-Ours is known by its path `/_/install/jobs`: a plain Okapi answers 404 there.
+Our server is recognised by the path `/_/install/jobs`: a plain Okapi responds with 404.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _PLAN_TIMEOUT = 300.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobRef:
-    """A job, and its tenant where that is known: a plain Okapi needs it."""
+    """The id of a job, and its tenant if known; a plain Okapi needs the tenant."""
 
     id: str
     tenant: str | None = None
@@ -34,7 +34,7 @@ class JobRef:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """What is asked for: `modules` are those to install; None for an upgrade of all that the tenant has."""
+    """A requested change of a tenant: `modules` to install, or None for an upgrade of all that it has."""
 
     tenant: str
     modules: Sequence[Module] | None
@@ -42,7 +42,7 @@ class Request:
 
     @property
     def path(self) -> str:
-        """Okapi's path."""
+        """Okapi's path for the request."""
         verb = "upgrade" if self.modules is None else "install"
         return f"/_/proxy/tenants/{quote(self.tenant, safe='')}/{verb}"
 
@@ -53,7 +53,7 @@ class Request:
         timeout: float | None = _PLAN_TIMEOUT,
         headers: Mapping[str, str] | None = None,
     ) -> Ask:
-        """As a POST with these further query parameters and headers."""
+        """The request as a POST, with further query parameters and headers."""
         return Ask(
             method="POST",
             path=self.path,
@@ -65,7 +65,7 @@ class Request:
 
 
 class OkapiClient:
-    """Asks one server. All methods raise what is below ClientError."""
+    """A client of one server. All methods raise only ClientError and its subclasses."""
 
     def __init__(self, transport: Transport) -> None:
         self._send = transport
@@ -73,7 +73,7 @@ class OkapiClient:
 
     @property
     def ours(self) -> bool:
-        """Whether the server has the paths below `/_/install`; asked once."""
+        """Whether the server is ours and has the paths below `/_/install`. Requested once, then remembered."""
         if self._ours is None:
             try:
                 self._send(Ask(method="GET", path="/_/install/jobs", query={"limit": "1"}))
@@ -83,15 +83,15 @@ class OkapiClient:
         return self._ours
 
     def send(self, method: str, path: str, body: object = None, *, timeout: float = 60.0) -> Reply:
-        """Any other request."""
+        """The reply to any other request."""
         return self._send(Ask(method=method, path=path, body=body, timeout=timeout))
 
     def plan(self, request: Request) -> list[Module]:
-        """What would be done, in order; changes nothing."""
+        """The plan of a request: the module changes in order. Changes nothing."""
         return _modules(self._send(request.ask({"simulate": "true"})))
 
     def explain(self, request: Request) -> Mapping[str, Any]:
-        """Why there is no plan: `message`, `reasons`, `explanation`.
+        """Why a request is refused: `message`, `reasons`, `explanation`.
 
         Raises:
             NotOffered: the server is a plain Okapi.
@@ -107,18 +107,18 @@ class OkapiClient:
         )
         document = self._send(asked).document()
         if not isinstance(document, dict):
-            raise BadAnswer("the server's explanation is none")
+            raise BadAnswer("the server's response is not an explanation")
         return document
 
     def run(self, request: Request) -> list[Module]:
-        """Installs or upgrades in one request, however long it takes; what was done."""
+        """The module changes that were made, by one synchronous request, however long it takes."""
         return _modules(self._send(request.ask({}, timeout=None)))
 
-    def begin(self, request: Request, on_trouble: Callable[[Unreachable], bool] = lambda _problem: False) -> JobRef:
-        """Begins a job. On an answer that got lost, `on_trouble` says whether to ask again.
+    def start(self, request: Request, on_trouble: Callable[[Unreachable], bool] = lambda _problem: False) -> JobRef:
+        """Starts a job. If the response is lost, `on_trouble` decides whether to retry the request.
 
-        Asking again cannot begin a second job: a server of ours knows the Idempotency-Key, and a plain Okapi is only
-        asked again when nothing can have arrived.
+        A retry cannot start a second job: our server recognises the Idempotency-Key, and with a plain Okapi the request
+        is retried only if it cannot have arrived.
         """
         ask = request.ask({"async": "true"}, headers={"Idempotency-Key": str(uuid.uuid4())})
         ours = self.ours
@@ -132,7 +132,7 @@ class OkapiClient:
             return _ref(reply, request.tenant)
 
     def job(self, ref: JobRef, *, wait: float = 0, revision: int | None = None) -> JobProgress:
-        """A job; on ours, once it is no longer at that revision, or after `wait` seconds."""
+        """A job. Our server responds once the job is past `revision`, or after `wait` seconds."""
         if not self.ours:
             return self._plain_job(ref)
         query = {} if revision is None else {"wait": str(round(wait * 1000)), "revision": str(revision)}
@@ -154,7 +154,7 @@ class OkapiClient:
     def jobs(
         self, *, tenant: str | None = None, status: str | None = None, limit: int = 20, offset: int = 0
     ) -> Mapping[str, Any]:
-        """A page of jobs, newest first: `jobs` and `total`, in our words also for a plain Okapi."""
+        """A page of jobs, newest first: `jobs` and `total`, in the format of our API also for a plain Okapi."""
         if not self.ours:
             return self._plain_jobs(tenant, status, limit, offset)
         query = {"limit": str(limit), "offset": str(offset)}
@@ -162,7 +162,7 @@ class OkapiClient:
         query |= {"status": status} if status else {}
         document = self._send(Ask(method="GET", path="/_/install/jobs", query=query)).document()
         if not isinstance(document, dict) or not isinstance(document.get("jobs"), list):
-            raise BadAnswer("the server's answer is no list of jobs")
+            raise BadAnswer("the server's response is not a list of jobs")
         return document
 
     def _plain_jobs(self, tenant: str | None, status: str | None, limit: int, offset: int) -> Mapping[str, Any]:
@@ -180,7 +180,7 @@ class OkapiClient:
         return [str(tenant.get("id")) for tenant in document]
 
     def abort(self, ref: JobRef) -> JobProgress | None:
-        """Aborts a job; as it is then, None if it is gone.
+        """The job after it was aborted; None if it no longer exists.
 
         Raises:
             NotOffered: the job runs on a plain Okapi.
@@ -195,24 +195,24 @@ class OkapiClient:
         try:
             self._send(Ask(method="DELETE", path=path))
         except Refused as refusal:
-            text = f"a plain Okapi cannot abort a job, which goes on; it says: {refusal.message}"
+            text = f"a plain Okapi cannot abort a job, and the job continues; it says: {refusal.message}"
             raise NotOffered(text) from refusal
         return None
 
     def retry(self, ref: JobRef) -> JobProgress:
-        """Runs what is not done again, in the same job.
+        """Runs the unfinished steps again, in the same job.
 
         Raises:
             NotOffered: the server is a plain Okapi.
         """
         if not self.ours:
-            raise NotOffered("a plain Okapi cannot retry a job; install what is not done in a new one")
+            raise NotOffered("a plain Okapi cannot retry a job; install the rest in a new one")
         reply = self._send(Ask(method="POST", path=f"/_/install/jobs/{quote(ref.id, safe='')}/retry"))
         return detailed_job(reply.document(), _served_at(reply))
 
 
 def summary(job: JobProgress) -> dict[str, Any]:
-    """A job of a plain Okapi in the words of our list of jobs."""
+    """A job of a plain Okapi in the format of our list of jobs."""
     return {
         "id": job.id,
         "tenant": job.tenant,
@@ -236,14 +236,14 @@ def _ref(reply: Reply, tenant: str) -> JobRef:
     location = urlsplit(reply.headers.get("location", "")).path
     job_id = location.rstrip("/").rpartition("/")[2]
     if not job_id:
-        raise BadAnswer("the server did not say which job it has begun")
+        raise BadAnswer("the server did not say which job it has started")
     return JobRef(id=job_id, tenant=tenant)
 
 
 def _modules(reply: Reply) -> list[Module]:
     document = reply.document()
     if not isinstance(document, list) or not all(isinstance(m, dict) and "id" in m for m in document):
-        raise BadAnswer("the server's answer is no list of modules")
+        raise BadAnswer("the server's response is not a list of modules")
     return document
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InstallOptions:
-    """What is None is not sent, so that the server's default holds."""
+    """The options of a request. An option that is None is not sent, so that the server's default applies."""
 
     deploy: bool | None = None
     purge: bool | None = None
@@ -21,7 +21,7 @@ class InstallOptions:
     npm_snapshot: str | None = None
 
     def query(self) -> dict[str, str]:
-        """As query parameters."""
+        """The options that are set, as query parameters."""
         values: dict[str, object] = {
             "deploy": self.deploy,
             "purge": self.purge,

@@ -1,4 +1,4 @@
-"""A job and its modules as a server tells them: ours with all there is, a plain Okapi with what it has."""
+"""A job and its modules as a server reports them: all details from ours, less from a plain Okapi."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BUSY_STAGES = ("deploy", "invoke", "undeploy")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModuleProgress:
-    """One module change of a job. `status` is None before it begins, then `running`, `done` or `error`."""
+    """One module change of a job. `status` is None before it starts, then `running`, `done` or `error`."""
 
     id: str
     action: str = "enable"
@@ -30,15 +30,15 @@ class ModuleProgress:
     started: float | None = None
     """Seconds since 1970 by the server's clock."""
     seconds: float | None = None
-    """How long it took, or takes so far."""
+    """How long it took, or has been running."""
     expected: float | None = None
-    """Seconds that it took before."""
+    """How many seconds it took in earlier jobs."""
     slow: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobProgress:
-    """A job at one moment. `detailed` tells that a server of ours told it; `document` is what the server sent."""
+    """A job at one moment. `detailed` is true if our server reported it; `document` is what the server sent."""
 
     id: str
     tenant: str
@@ -56,15 +56,15 @@ class JobProgress:
     expected: float | None = None
     remaining: float | None = None
     served_at: float | None = None
-    """When the server said so, in seconds since 1970 by its own clock."""
+    """The time of the response, in seconds since 1970 by the server's clock."""
 
     def of_status(self, status: str) -> tuple[ModuleProgress, ...]:
-        """Its modules in that status."""
+        """The modules in that status."""
         return tuple(m for m in self.modules if m.status == status)
 
     @property
     def failed(self) -> bool:
-        """Whether it ended, and not well."""
+        """Whether it ended with an error."""
         return self.complete and self.status == "error"
 
     @property
@@ -74,10 +74,10 @@ class JobProgress:
 
 
 def detailed_job(document: object, served_at: float | None = None) -> JobProgress:
-    """A job from our `GET /_/install/jobs/{id}`; its texts can be printed.
+    """A job from our `GET /_/install/jobs/{id}`. Its texts are safe to print.
 
     Raises:
-        BadAnswer: it is none.
+        BadAnswer: the document is not a job.
     """
     job = _object(visible_document(document))
     return JobProgress(
@@ -104,7 +104,7 @@ def plain_job(document: object, tenant: str, served_at: float | None = None) -> 
     """A job from Okapi's `GET /_/proxy/tenants/{tenant}/install/{id}`, which has no status of its own.
 
     Raises:
-        BadAnswer: it is none.
+        BadAnswer: the document is not a job.
     """
     job = _object(visible_document(document))
     modules = tuple(_module(m) for m in _list(job.get("modules")))
@@ -128,7 +128,7 @@ def plain_job(document: object, tenant: str, served_at: float | None = None) -> 
 
 
 def instant(text: object) -> float | None:
-    """Seconds since 1970 of an ISO-8601 date, such as Okapi's `2024-03-01T10:00:00.123Z`; None if it is none."""
+    """Seconds since 1970 of an ISO-8601 date, such as Okapi's `2024-03-01T10:00:00.123Z`; None for anything else."""
     try:
         return datetime.fromisoformat(str(text)).timestamp() if text else None
     except ValueError:
@@ -177,7 +177,7 @@ def _problem(document: object) -> Mapping[str, Any]:
 
 def _object(document: object) -> Mapping[str, Any]:
     if not isinstance(document, dict):
-        raise BadAnswer("the server's answer is no job")
+        raise BadAnswer("the server's response is not a job")
     return document
 
 

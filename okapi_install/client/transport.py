@@ -1,6 +1,6 @@
-"""One HTTP call, over requests; the one place where requests' errors become the client's.
+"""One HTTP call, made with requests. Only here are the errors of requests turned into the client's.
 
-A transport is a function from Ask to Reply, so a test's double is one, too.
+A transport is a function from Ask to Reply, and so is its fake in tests.
 """
 
 from __future__ import annotations
@@ -33,41 +33,41 @@ class Ask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """An answer that is no error. Header names are in lower case."""
+    """A successful response. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
     text: str
 
     def document(self) -> Any:
-        """The body as JSON.
+        """The body, parsed as JSON.
 
         Raises:
-            BadAnswer: it is none.
+            BadAnswer: the body is not JSON.
         """
         try:
             return json.loads(self.text)
         except ValueError as problem:
-            raise BadAnswer(f"the server's answer is no JSON: {self.text[:200]!r}") from problem
+            raise BadAnswer(f"the server's response is not JSON: {self.text[:200]!r}") from problem
 
 
 Transport = Callable[[Ask], Reply]
 
 
 class HttpTransport:
-    """Sends requests to one server, on behalf of one token. Raises what is below ClientError, and nothing else."""
+    """Sends requests to one server, with one token. Raises only ClientError and its subclasses."""
 
     def __init__(self, url: str, *, token: str | None = None) -> None:
         self.url = url.rstrip("/")
         self._session = requests.Session()
-        # A netrc or a .netrc's password has no business with a FOLIO system; proxies are an operator's choice.
+        # Passwords from a .netrc must not reach a FOLIO system. Proxies of the environment are the operator's choice.
         self._session.auth = _no_auth
         self._headers = {"Accept": "*/*", "User-Agent": "okapi-install"}
         if token:
             self._headers["X-Okapi-Token"] = token
 
     def __call__(self, ask: Ask) -> Reply:
-        """See Transport."""
+        """The reply to a request. Raises ClientError."""
         headers = self._headers | dict(ask.headers)
         data = None
         if ask.body is not None:
@@ -109,19 +109,19 @@ _BAD_ADDRESS = (
 def _translated(problem: Exception, url: str) -> ClientError:
     where = urlsplit(url).netloc or url
     if isinstance(problem, _BAD_ADDRESS):
-        return BadAnswer(f"{url} is not a server address; begin with http:// or https://")
+        return BadAnswer(f"{url} is not a server address; it must start with http:// or https://")
     if isinstance(problem, requests.exceptions.InvalidHeader):
-        return BadAnswer("the token cannot be sent: it has a line break or a space in front")
+        return BadAnswer("the token cannot be sent: it contains a line break or starts with a space")
     if isinstance(problem, requests.exceptions.SSLError):
         return Unreachable(f"no secure connection to {where}: {_root(problem)}")
     if isinstance(problem, requests.exceptions.ConnectTimeout):
         return Unavailable(f"{where} does not accept connections: timed out")
     if isinstance(problem, requests.Timeout):
-        return Unreachable(f"{where} does not answer in time")
+        return Unreachable(f"{where} did not respond in time")
     cause = _root(problem)
     if isinstance(cause, ConnectionRefusedError):
         return Unavailable(f"{where} refuses connections: is the server running?")
-    return Unreachable(f"{where} does not answer: {cause}")
+    return Unreachable(f"{where} did not respond: {cause}")
 
 
 def _root(problem: BaseException) -> BaseException:
@@ -132,15 +132,15 @@ def _root(problem: BaseException) -> BaseException:
 
 
 def _refusal(status: int, text: str) -> ClientError:
-    words = text.strip() or f"the server answers {status} without a word"
+    words = text.strip() or f"the server responded with {status} and no text"
     if status == 503:
         return Unavailable(f"the server is not ready (503): {words[:500]}")
     if status in (502, 504):
-        return Unreachable(f"a gateway gets no answer from the server ({status}): {words[:500]}")
+        return Unreachable(f"a gateway gets no response from the server ({status}): {words[:500]}")
     if status == 404:
         return NotFound(words, status)
     if status in (401, 403):
         return NotAllowed(words, status)
     if status < 400:
-        return BadAnswer(f"the server sends elsewhere ({status}), as Okapi never does; is the address right?")
+        return BadAnswer(f"the server redirects ({status}), which Okapi never does; is the address right?")
     return Refused(words, status)

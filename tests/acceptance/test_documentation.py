@@ -103,7 +103,7 @@ def demonstrated() -> Iterator[tuple[Mapping[str, str], str]]:
     try:
         assert demo.stdout is not None
         assert demo.stderr is not None
-        said = list(until(demo.stderr, "Ctrl-C ends everything"))
+        said = list(until(demo.stderr, "Ctrl-C stops everything"))
         printed = "".join(until(demo.stdout, "install of "))
         yield {"OKAPI_URL": said[0].partition("ready on ")[2].partition(",")[0]}, printed
     finally:

@@ -16,7 +16,7 @@ def test_the_demo_installs_its_platform_and_ends() -> None:
     assert done.returncode == 0, done.stderr
     assert "30 of 30 modules done, 1 warning" in done.stdout
     assert "The index is empty" in done.stdout
-    assert "mod-inventory-storage-27.1.4: begun" in done.stderr
+    assert "mod-inventory-storage-27.1.4: started" in done.stderr
 
 
 def test_the_demo_goes_on_serving_an_upgrade_until_ctrl_c() -> None:
@@ -26,14 +26,14 @@ def test_the_demo_goes_on_serving_an_upgrade_until_ctrl_c() -> None:
     child.expect(r"okapi-install upgrade --url (http://\S+) --tenant diku --parallel 6")
     assert child.match is not None
     url = str(child.match[1])
-    child.expect("Ctrl-C ends everything")
+    child.expect("Ctrl-C stops everything")
     offspring = psutil.Process(child.pid).children(recursive=True)
     assert len(offspring) >= 4
     upgraded = run_process("upgrade", "--tenant", "diku", "--parallel", "6", url=url)
     assert upgraded.returncode == 0, upgraded.stderr
     assert "10 of 10 modules done" in upgraded.stdout
     child.sendintr()
-    child.expect("Ending everything")
+    child.expect("Stopping everything")
     child.wait()
     child.close()
     assert child.exitstatus == 0

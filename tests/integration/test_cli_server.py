@@ -227,10 +227,10 @@ def test_a_server_that_goes_away_and_comes_back_loses_no_job_and_no_follower(sit
     site.server.end()
     site.server.log.unlink()
     assert child.stderr is not None
-    assert any("The server is away" in line for line in iter(child.stderr.readline, ""))
+    assert any("The server is unavailable" in line for line in iter(child.stderr.readline, ""))
     site.server.start()
     ready_url(site.server)
-    assert any("The server is back" in line for line in iter(child.stderr.readline, ""))
+    assert any("The server is available again" in line for line in iter(child.stderr.readline, ""))
     site.back_end.finish_jobs(B)
     code, out, _ = finish(child)
     assert code == 0, out

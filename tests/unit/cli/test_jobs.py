@@ -29,12 +29,12 @@ def test_a_server_that_goes_away_and_comes_back_is_waited_for(server: FakeOkapi)
     child = start_command("job", job["id"], "--follow", url=server.url)
     assert child.stderr is not None
     assert child.stdout is not None
-    assert "begun" in child.stderr.readline()
+    assert "started" in child.stderr.readline()
     server.stop()
-    assert "The server is away" in child.stderr.readline()
+    assert "The server is unavailable" in child.stderr.readline()
     server.hold = None
     server.start()
-    assert "The server is back" in child.stderr.readline()
+    assert "The server is available again" in child.stderr.readline()
     assert child.wait(60) == 0
     assert "2 of 2 modules done" in child.stdout.read()
     child.stdout.close()
@@ -74,7 +74,7 @@ def test_ctrl_c_during_a_synchronous_install_says_that_the_server_goes_on(server
     child.send_signal(signal.SIGINT)
     _, err = child.communicate(timeout=60)
     assert child.returncode == 6
-    assert "the server goes on" in err
+    assert "The server continues with the job" in err
 
 
 def test_a_job_that_is_aborted_by_another_ends_with_five(server: FakeOkapi) -> None:
@@ -94,7 +94,7 @@ def test_a_job_that_vanishes_ends_with_five(server: FakeOkapi) -> None:
         server.jobs.clear()
     _, err = child.communicate(timeout=60)
     assert child.returncode == 5
-    assert "is gone" in err
+    assert "no longer exists" in err
 
 
 def test_job_shows_errors_and_warnings_whatever_became_of_it(server: FakeOkapi) -> None:
@@ -165,7 +165,7 @@ def test_a_plain_okapi_cannot_abort_nor_retry_and_the_next_best_is_said(plain_se
     job = plain_server.add_job()
     aborted = run_command("abort", job["id"], url=plain_server.url)
     assert aborted.returncode == 3
-    assert "cannot abort a job, which goes on" in aborted.stderr
+    assert "cannot abort a job, and the job continues" in aborted.stderr
     retried = run_command("retry", job["id"], url=plain_server.url)
     assert retried.returncode == 3
     assert "okapi-install install --tenant diku mod-a-1.0.0 mod-b-1.1.0" in retried.stderr

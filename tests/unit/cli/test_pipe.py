@@ -29,7 +29,7 @@ def test_install_follows_the_job_and_prints_what_became_of_it(server: FakeOkapi)
     assert "warning: slow disk (disk: sda) [W1]" in done.stdout
     assert "install of diku done in 9.0 s: 2 of 2 modules done, 1 warning" in done.stdout
     assert "2 modules of tenant diku: 1 to enable, 1 to upgrade." in done.stderr
-    assert "mod-a-1.0.0: begun" in done.stderr
+    assert "mod-a-1.0.0: started" in done.stderr
     assert "\x1b" not in done.stdout + done.stderr
 
 

@@ -49,9 +49,9 @@ def test_ctrl_c_asks_and_can_leave_the_job_running(server: FakeOkapi) -> None:
     child = spawn_command("job", job_id, "--follow", url=server.url)
     child.expect("mod-a-1.0.0.*running")
     child.sendintr()
-    child.expect("Leave the job running, abort it, or go on following")
+    child.expect("Leave the job running, abort it, or keep following")
     child.sendline("")
-    child.expect("The job goes on")
+    child.expect("The job continues")
     assert ended(child) == 6
     assert job["complete"] is False
 
@@ -73,7 +73,7 @@ def test_ctrl_c_asks_and_can_go_on(server: FakeOkapi) -> None:
     child = spawn_command("job", job_id, "--follow", url=server.url)
     child.expect("mod-a-1.0.0.*running")
     child.sendintr()
-    child.expect("go on following")
+    child.expect("keep following")
     child.sendline("follow")
     child.expect("mod-a-1.0.0.*running")
     server.hold = None
@@ -86,7 +86,7 @@ def test_ctrl_c_at_the_question_leaves(server: FakeOkapi) -> None:
     child = spawn_command("job", job_id, "--follow", url=server.url)
     child.expect("mod-a-1.0.0.*running")
     child.sendintr()
-    child.expect("go on following")
+    child.expect("keep following")
     child.sendintr()
     assert ended(child) == 6
 
@@ -96,10 +96,10 @@ def test_a_server_that_goes_away_is_told_above_the_table(server: FakeOkapi) -> N
     child = spawn_command("job", job_id, "--follow", url=server.url)
     child.expect("mod-a-1.0.0.*running")
     server.stop()
-    child.expect("The server is away")
+    child.expect("The server is unavailable")
     server.hold = None
     server.start()
-    child.expect("The server is back")
+    child.expect("The server is available again")
     child.expect("2 of 2 modules done")
     assert ended(child) == 0
 

@@ -56,10 +56,10 @@ class World:
     def sleep(self, seconds: float) -> None:
         self.time += seconds
 
-    def away(self, problem: Unreachable) -> None:
+    def unavailable(self, problem: Unreachable) -> None:
         self.told.append(f"away: {problem.message}")
 
-    def back(self, seconds: float) -> None:
+    def available_again(self, seconds: float) -> None:
         self.told.append("back")
 
 
@@ -110,7 +110,7 @@ def test_a_plain_okapi_is_asked_again_and_again_and_modules_are_timed_here() -> 
 
 def test_a_plain_okapi_that_forgot_the_job_is_said_to_have_been_started_anew() -> None:
     world = World()
-    with pytest.raises(JobGone, match="started anew"):
+    with pytest.raises(JobGone, match="was restarted"):
         list(follow(OkapiClient(Script([GONE, plain("invoke"), GONE])), REF, world, world.pace))
 
 
@@ -120,7 +120,7 @@ REQUEST = Request(tenant="diku", modules=[{"id": "mod-a-1.0.0", "action": "enabl
 
 def test_a_lost_answer_is_asked_for_again_under_the_same_key() -> None:
     script = Script([JOBS, Unreachable("broken"), AWAY, BEGUN])
-    assert OkapiClient(script).begin(REQUEST, lambda _: True) == REF
+    assert OkapiClient(script).start(REQUEST, lambda _: True) == REF
     keys = {a.headers["Idempotency-Key"] for a in script.asked[1:]}
     assert len(keys) == 1
     assert [a.query["async"] for a in script.asked[1:]] == ["true"] * 3
@@ -128,19 +128,19 @@ def test_a_lost_answer_is_asked_for_again_under_the_same_key() -> None:
 
 def test_a_plain_okapi_is_not_asked_again_when_a_job_may_have_begun() -> None:
     with pytest.raises(Unreachable):
-        OkapiClient(Script([GONE, Unreachable("broken"), BEGUN])).begin(REQUEST, lambda _: True)
-    assert OkapiClient(Script([GONE, AWAY, BEGUN])).begin(REQUEST, lambda _: True) == REF
+        OkapiClient(Script([GONE, Unreachable("broken"), BEGUN])).start(REQUEST, lambda _: True)
+    assert OkapiClient(Script([GONE, AWAY, BEGUN])).start(REQUEST, lambda _: True) == REF
 
 
 def test_nobody_asks_again_who_is_not_told_to() -> None:
     with pytest.raises(Unavailable):
-        OkapiClient(Script([JOBS, AWAY, BEGUN])).begin(REQUEST)
+        OkapiClient(Script([JOBS, AWAY, BEGUN])).start(REQUEST)
 
 
 @pytest.mark.parametrize("location", [{}, {"location": ""}, {"location": "/"}])
 def test_a_job_without_a_location_is_a_bad_answer(location: dict[str, str]) -> None:
     with pytest.raises(BadAnswer):
-        OkapiClient(Script([JOBS, Reply(status=201, headers=location, text="[]")])).begin(REQUEST)
+        OkapiClient(Script([JOBS, Reply(status=201, headers=location, text="[]")])).start(REQUEST)
 
 
 def test_only_what_is_given_is_sent() -> None:
@@ -161,7 +161,7 @@ def test_a_plain_okapi_has_no_retry_and_no_explanation_and_does_not_abort() -> N
     with pytest.raises(NotOffered):
         OkapiClient(Script([GONE])).explain(REQUEST)
     refusal = Refused("Cannot delete non-completed job j", 400)
-    with pytest.raises(NotOffered, match="goes on"):
+    with pytest.raises(NotOffered, match="the job continues"):
         OkapiClient(Script([GONE, plain("invoke"), refusal])).abort(REF)
 
 
