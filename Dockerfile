@@ -23,5 +23,5 @@ EXPOSE 9130 5555
 STOPSIGNAL SIGTERM
 # That of the API, which is the default command; docker-compose.yml has one for each of the others.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
-    CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 9130, timeout=4); c.request('GET', '/_/proxy/health'); raise SystemExit(c.getresponse().status != 200)"]
+    CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 9130, timeout=4); c.request('GET', '/_/install/health'); raise SystemExit(c.getresponse().status != 200)"]
 CMD ["gunicorn", "-c", "config/gunicorn.py", "okapi_install.web.wsgi:app"]

@@ -24,6 +24,7 @@ from okapi_install.domain.modules.internal_module import internal_module
 from okapi_install.domain.workers import worker_identity
 from okapi_install.service.callbacks import CallbackRule, CallbackService
 from okapi_install.service.discovery import DiscoveryService, EnvironmentService, Node
+from okapi_install.service.health import HealthService
 from okapi_install.service.installs import InstallService, Limits
 from okapi_install.service.metrics import Meters
 from okapi_install.service.metrics_store import Metering
@@ -114,6 +115,7 @@ class Services:
     installs: InstallService
     solutions: SolutionService
     snapshots: SnapshotService
+    health: HealthService
     meters: Meters
     metering: Metering
 
@@ -130,11 +132,12 @@ def build_services(settings: Settings) -> Services:
     store = build_store(settings, meters)
     registry = RegistryService(store)
     limits = Limits(most_waiting=settings.max_waiting_jobs, sync_timeout=settings.sync_timeout)
+    notifier = RedisNotifier(broker, meters)
     installs = InstallService(
         store,
         registry,
         CeleryQueue(broker, meters),
-        RedisNotifier(broker, meters),
+        notifier,
         SystemClock(),
         limits,
         callback_rule(settings),
@@ -153,6 +156,7 @@ def build_services(settings: Settings) -> Services:
         installs=installs,
         solutions=SolutionService(installs, store, registry, SolverProcess(settings.solution_seconds)),
         snapshots=SnapshotService(TimingsService(store, SystemClock())),
+        health=HealthService(store, notifier.ping, settings.lease_seconds),
         meters=meters,
         metering=Metering(store, meters),
     )

@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     concurrency: Annotated[int, PlainValidator(rules.count(1))] = 500
     worker_nice: Annotated[int, PlainValidator(rules.count(0))] = 2
     api_threads: Annotated[int, PlainValidator(rules.count(4))] = 400
+    api_waiting: Annotated[int, PlainValidator(rules.count(1))] | None = None
+    """None: three quarters of the threads."""
 
     database_url: Annotated[str, PlainValidator(rules.database_url)] | None = None
     """None: SQLite in the data folder."""
@@ -75,8 +77,14 @@ class Settings(BaseSettings):
     broker_url: Annotated[str, PlainValidator(rules.redis_url)] | None = None
     """None: an embedded Valkey, started by `serve`."""
 
-    api_key: Text | None = SECRET
+    api_key: Annotated[str, PlainValidator(rules.key)] | None = SECRET
     insecure: Flag = False
+    allowed_hosts: Annotated[tuple[str, ...], PlainValidator(rules.words(rules.host_name))] | None = None
+    """None: no others than those that are known anyway; see web/visitors.py."""
+    allowed_origins: Annotated[tuple[str, ...], PlainValidator(rules.words(rules.origin))] | None = None
+    """None: none."""
+    trusted_proxies: Annotated[tuple[str, ...], PlainValidator(rules.words(rules.network))] = ("127.0.0.1", "::1")
+    page_session_seconds: Seconds = 43200.0
     """None: the file `key` in the data folder."""
     okapi_url: WebUrl | None = None
     """None: this server's own address."""
@@ -178,6 +186,11 @@ class Settings(BaseSettings):
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
+    def most_waiting_requests(self) -> int:
+        """How many requests of one API process may wait for jobs."""
+        return self.api_waiting or self.api_threads * 3 // 4
+
+    @property
     def has_gateway(self) -> bool:
         """Whether `okapi_url` leads to something else than this server itself."""
         if self.okapi_url is None:
@@ -203,6 +216,14 @@ class Settings(BaseSettings):
         hint = f"{variable('api_key')} too, or listen on 127.0.0.1; --insecure opens it to everybody"
         raise SettingsError(variable("listen"), f'"{self.listen}", which others can reach, and there is no key', hint)
 
+    def warnings(self) -> list[str]:
+        """What is allowed but unwise, for the log at the start."""
+        weak = self.api_key is not None and (len(self.api_key) < 16 or len(set(self.api_key)) < 8)
+        advice = (
+            f"{variable('api_key')} is easy to guess. Take a longer one, such as the output of: openssl rand -hex 24"
+        )
+        return [advice] if weak else []
+
     def described(self) -> dict[str, str]:
         """Every setting as it may be shown: no key, no secret, no password in a URL."""
         return {name: _shown(name, getattr(self, name)) for name in FIELDS}
@@ -213,6 +234,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
+        if self.most_waiting_requests >= self.api_threads:
+            hint = f"less than {variable('api_threads')} ({self.api_threads}), or nobody else gets an answer"
+            raise SettingsError(variable("api_waiting"), str(self.api_waiting), hint)
         if self.lease_seconds < 2 * self.beat_seconds:
             hint = f"at least twice {variable('beat_seconds')} ({self.beat_seconds}), or one late beat loses all jobs"
             raise SettingsError(variable("lease_seconds"), str(self.lease_seconds), hint)

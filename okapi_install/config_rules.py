@@ -18,6 +18,7 @@ _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
 _SECRET_PARAMETER = re.compile(r"pass|pwd|secret|token|key", re.IGNORECASE)
 HIDDEN = "***"
+LEAST_KEY = 8
 VERIFICATION = "ssl_cert_reqs"
 """The parameter of a Redis URL that says whether the server's certificate is verified."""
 
@@ -92,6 +93,50 @@ def choice(*words: str) -> Rule:
 def folder(raw: object) -> Path:
     """A folder, which need not be there yet; `~` is the user's home."""
     return Path(str(raw) if isinstance(raw, Path) else text(raw)).expanduser()
+
+
+def words(each: Rule) -> Rule:
+    """A list of words, as text with commas or blanks between them, or as a TOML array."""
+
+    def rule(raw: object) -> tuple[str, ...]:
+        given = raw if isinstance(raw, list | tuple) else text(raw).replace(",", " ").split()
+        return tuple(str(each(word)) for word in given)
+
+    return rule
+
+
+def host_name(raw: object) -> str:
+    """The name of a host, without scheme and port."""
+    name = text(raw)
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", name):
+        raise ValueError("names of hosts without scheme and port, such as okapi.example.org")
+    return name
+
+
+def origin(raw: object) -> str:
+    """An origin as browsers write it."""
+    found = text(raw)
+    if not re.fullmatch(r"https?://[^/?#@\\\s]+", found):
+        raise ValueError("origins such as https://folio.example.org or http://localhost:3000, without a path")
+    return found
+
+
+def network(raw: object) -> str:
+    """An address or a network."""
+    found = text(raw)
+    try:
+        ipaddress.ip_network(found, strict=False)
+    except ValueError:
+        raise ValueError("addresses or networks such as 127.0.0.1 or 10.0.0.0/8") from None
+    return found
+
+
+def key(raw: object) -> str:
+    """An API key: long enough not to be guessed by trying."""
+    found = text(raw)
+    if len(found) < LEAST_KEY:
+        raise ValueError(f"at least {LEAST_KEY} characters, such as the output of: openssl rand -hex 24")
+    return found
 
 
 def host_and_port(listen: str) -> tuple[str, int]:

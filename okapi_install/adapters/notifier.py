@@ -11,6 +11,7 @@ import redis
 import structlog
 from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 
+from okapi_install.domain.errors import OkapiInstallError
 from okapi_install.service.metrics import BROKER_ERRORS, Meters
 
 log = structlog.get_logger()
@@ -20,6 +21,12 @@ _TOGETHER = 0.02
 _LOST = (redis.RedisError, OSError)
 _PAUSES = wait_random_exponential(multiplier=0.2, min=0.1, max=1.0)
 """Seconds between attempts to listen. Those who wait look into the store anyway, twice a second."""
+
+
+class BrokerUnavailable(OkapiInstallError):
+    """The broker does not respond."""
+
+    code = "broker_unavailable"
 
 
 class Wake:
@@ -61,6 +68,13 @@ class RedisNotifier:
             self._urgent.set()
         self._due.set()
         self._run("publisher", self._publish_changes)
+
+    def ping(self) -> None:
+        """Raises BrokerUnavailable if the broker does not respond."""
+        try:
+            self._redis.ping()
+        except (redis.RedisError, OSError) as problem:
+            raise BrokerUnavailable(str(problem)) from problem
 
     def _publish_changes(self) -> None:
         while True:

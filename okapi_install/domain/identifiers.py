@@ -9,6 +9,8 @@ from okapi_install.domain.messages import message
 
 MOST_BYTES = 1000
 """A longer id fits into no index of a database."""
+LONGEST_KEPT = 128
+"""Characters of a text that a cache may have as its key, so that its memory has a bound."""
 LONGEST_TENANT_ID = 31
 _TENANT_ID = re.compile(r"[a-z][a-z0-9]{0,30}")
 _LEGACY_TENANT_ID = re.compile(rf"(?!\.{{1,2}}$)[!-.0-~]{{1,{MOST_BYTES}}}")

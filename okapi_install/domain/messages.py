@@ -114,6 +114,17 @@ _TEXTS = {
     20535: "the tenant job was running when last seen, {0} s ago",
     20536: "the tenant job has not been seen in the {0} s since it was first asked for",
     20520: "The request was not made by a page of this server, so nothing was changed. Open the page and try again",
+    20562: (
+        "This server is not asked by the name {0}. If that is one of its names, add it to the setting allowed_hosts, "
+        "or set an api_key"
+    ),
+    20563: (
+        "A page of another origin may change nothing here without an API key. "
+        "If it is to, add its origin to the setting allowed_origins, or set an api_key"
+    ),
+    20564: "Too many wrong API keys came from this address. Try again in some seconds",
+    20560: "{0} requests wait for jobs already, as many as may: api_waiting. Ask again later, or use async=true",
+    20561: "{0} large bodies are being sent already, as many as may. Ask again later",
     20521: "There is no such page, job or tenant. A job may have been removed since",
 }
 

@@ -29,6 +29,7 @@ from okapi_install.domain.planning.explain import explain
 from okapi_install.service.callbacks import CallbackRule
 from okapi_install.service.gateway_warnings import NEEDS_GATEWAY, job_warnings
 from okapi_install.service.job_reader import JobReader
+from okapi_install.service.job_watch import LONGEST_WAIT, JobWatch
 from okapi_install.service.metrics import Meters
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.planning import Planned, Planner, expected, parallel_checked
@@ -135,6 +136,7 @@ class InstallService:
         self._observer = JobObserver(notifier, meters or Meters())
         self._tracer = tracer or NoOpTracer()
         self._reader = JobReader(store)
+        self._watch = JobWatch(store, limits.look_again)
 
     def submit(self, order: Order) -> Submitted:
         """Plans the order, writes the job, and then sends a message about it.
@@ -226,9 +228,10 @@ class InstallService:
                     raise UserError(f"Install job {job.id} was aborted")
                 if seen[1] in COMPLETE:
                     return self._reader.job(job.id)
-                if limit is not None and self._clock.monotonic() - began > limit:
+                waited = self._clock.monotonic() - began
+                if limit is not None and waited > limit:
                     raise StillRunning(job)
-                listener.wait(self._limits.look_again)
+                self._watch.wait(listener, job.id, seen, LONGEST_WAIT if limit is None else limit - waited)
 
     def wait_changed(self, job_id: str, revision: int, seconds: float) -> None:
         """Returns when the job has another revision, is complete or gone, or the time is up."""
@@ -238,7 +241,7 @@ class InstallService:
                 seen = self._store.revision(job_id)
                 if seen is None or seen[0] != revision or seen[1] in COMPLETE:
                     return
-                listener.wait(min(left, self._limits.look_again))
+                self._watch.wait(listener, job_id, seen, left)
 
     def job(self, job_id: str, tenant: str | None = None) -> Job:
         """One job. Raises NotFound."""

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from flask import Blueprint, Flask, g, request
+from flask_compress import Compress
 
 from okapi_install.config import Settings
 from okapi_install.service.tenants import SUPERTENANT, TenantService
+from okapi_install.web.forwarded import TrustedProxies
 from okapi_install.web.guards import Doors
-from okapi_install.web.http import errors
+from okapi_install.web.http import errors, waiting
 from okapi_install.web.http.own_callbacks import refuse_own_callback
 from okapi_install.web.http.paths import Segment, SegmentedPaths
 from okapi_install.web.http.requests import RequestContext
 from okapi_install.web.http.tokens import Claims, first_of, token_of
+from okapi_install.web.key_brake import BRAKE, KeyBrake
+from okapi_install.web.login import PageLogin
+from okapi_install.web.visitors import networks
+
+_COMPRESSED = [
+    *("application/json", "application/problem+json", "text/plain", "text/html", "text/css", "image/svg+xml"),
+    *("text/javascript", "application/javascript"),
+]
 
 
-def create_app(settings: Settings, blueprints: Sequence[Blueprint], tenants: TenantService) -> Flask:
+def create_app(
+    settings: Settings, blueprints: Sequence[Blueprint], tenants: TenantService, page: PageLogin | None = None
+) -> Flask:
     """The API with those families of paths. What no blueprint has is answered as Okapi does.
 
     In every rule `<name>` stands for one segment of the path as it was sent, decoded: it may hold a slash.
@@ -25,14 +38,30 @@ def create_app(settings: Settings, blueprints: Sequence[Blueprint], tenants: Ten
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False
     app.url_map.converters |= {"default": Segment, "segment": Segment}
-    app.wsgi_app = SegmentedPaths(app.wsgi_app)  # type: ignore[method-assign]
+    proxies = networks(settings.trusted_proxies)
+    app.wsgi_app = TrustedProxies(SegmentedPaths(app.wsgi_app), proxies)  # type: ignore[method-assign]
+    waiting.install(app, settings)
     app.before_request(refuse_own_callback)
-    Doors(settings).install(app)
+    brake = KeyBrake(time.monotonic)
+    app.extensions[BRAKE] = brake
+    Doors(settings, page or PageLogin.of(settings), brake).install(app)
+    _compress(app)
     app.before_request(lambda: _find_context(tenants))
     errors.register(app)
     for blueprint in blueprints:
         app.register_blueprint(blueprint)
     return app
+
+
+def _compress(app: Flask) -> None:
+    """Responses that are worth it, for clients that say they accept it. Event streams are sent as they are."""
+    app.config["COMPRESS_MIMETYPES"] = _COMPRESSED
+    app.config["COMPRESS_MIN_SIZE"] = 1400  # what fits into one packet is sent as it is
+    app.config["COMPRESS_ALGORITHM"] = ["br", "gzip"]
+    app.config["COMPRESS_BR_LEVEL"] = 4
+    app.config["COMPRESS_LEVEL"] = 5
+    app.config["COMPRESS_STREAMS"] = False
+    Compress(app)
 
 
 def _find_context(tenants: TenantService) -> None:

@@ -12,6 +12,7 @@ from okapi_install.config import Settings
 from okapi_install.domain.errors import OkapiInstallError
 from okapi_install.web import metrics, request_meters
 from okapi_install.web.api import explain, openapi
+from okapi_install.web.api import health as api_health
 from okapi_install.web.api import jobs as api_jobs
 from okapi_install.web.app import create_app
 from okapi_install.web.login import PageLogin
@@ -25,9 +26,8 @@ _NOT_STARTED = 3
 """Gunicorn starts a process that ends with another code again (Arbiter.WORKER_BOOT_ERROR)."""
 
 
-def blueprints(services: Services) -> Sequence[Blueprint]:
+def blueprints(services: Services, sign_in: PageLogin) -> Sequence[Blueprint]:
     """What create_app registers."""
-    sign_in = PageLogin(services.settings.api_key)
     found = (
         okapi_modules.blueprint(services.registry, services.pull),
         tenants.blueprint(services.tenants, services.registry),
@@ -37,6 +37,7 @@ def blueprints(services: Services) -> Sequence[Blueprint]:
         installs.blueprint(services.installs, services.tenants, strict_delete=services.settings.strict_delete),
         api_jobs.blueprint(services.installs, services.snapshots),
         explain.blueprint(services.solutions),
+        api_health.blueprint(services.health),
         openapi.blueprint(),
         page_routes.blueprint(services.installs, services.snapshots, services.tenants, sign_in),
     )
@@ -48,7 +49,10 @@ def blueprints(services: Services) -> Sequence[Blueprint]:
 def build_app(settings: Settings) -> Flask:
     """The Flask application of an API process."""
     services = build_services(settings)
-    app = create_app(settings, blueprints(services), services.tenants)
+    for warning in settings.warnings():
+        log.warning(warning)
+    sign_in = PageLogin.of(settings)
+    app = create_app(settings, blueprints(services, sign_in), services.tenants, sign_in)
     if settings.metrics:
         request_meters.install(app, services.meters)
     services.start()

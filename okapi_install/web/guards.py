@@ -11,12 +11,18 @@ from flask import Flask, Response, request
 
 from okapi_install.config import Settings
 from okapi_install.domain.errors import UserError
+from okapi_install.domain.identifiers import check_length
+from okapi_install.domain.messages import message
+from okapi_install.web.connections.arrivals import MOST_BODY
 from okapi_install.web.http.errors import refusal
 from okapi_install.web.http.responses import no_content
+from okapi_install.web.http.waiting import has_arrived
+from okapi_install.web.key_brake import KeyBrake
 from okapi_install.web.login import COOKIE, PageLogin, login_address
+from okapi_install.web.visitors import Visitors
 
-OPEN_PATHS = frozenset({"/_/proxy/health", "/_/version"})
-"""What is told without an API key: whether the server lives, and its version."""
+OPEN_PATHS = frozenset({"/_/proxy/health", "/_/install/health", "/_/version"})
+"""What is told without an API key: whether the server lives and can work, and its version."""
 
 _METHODS = "PUT,PATCH,DELETE,GET,POST"
 _TAKEN = (
@@ -39,19 +45,34 @@ _DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 class Doors:
     """The checks of one app, by its settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, page: PageLogin, brake: KeyBrake) -> None:
         self._key = settings.api_key.encode() if settings.api_key else None
-        self._page = PageLogin(settings.api_key)
+        self._page = page
+        self._brake = brake
+        self._visitors = Visitors(settings)
         self._most = settings.max_body_bytes
 
     def install(self, app: Flask) -> None:
         """Puts the doors before all views of the app."""
         app.config["MAX_CONTENT_LENGTH"] = self._most + 1  # what is longer is cut off there; see requests.body
+        app.before_request(self._check_visitor)
         app.before_request(self._preflight)
         app.before_request(self._check_key)
         app.before_request(self._check_size)
         app.before_request(_check_characters)
         app.after_request(self._out)
+
+    def _check_visitor(self) -> Response | None:
+        """Keeps out what a browser was led to ask for; see Visitors."""
+        if request.path in OPEN_PATHS:
+            return None
+        host = request.headers.get("Host")
+        if not self._visitors.knows_host(host):
+            return refusal(403, message(20562, host), "unknown_host")
+        reads = request.method in ("GET", "HEAD", "OPTIONS") or not _is_shared()  # the page has a check of its own
+        if reads or self._visitors.may_change(request.headers, request.host):
+            return None
+        return refusal(403, message(20563), "foreign_origin")
 
     def _preflight(self) -> Response | None:
         asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
@@ -61,16 +82,27 @@ class Doors:
         """The key is taken out of the request: it is ours, and nothing to pass on to modules."""
         if self._key is None or request.path in OPEN_PATHS:
             return None
+        address = request.remote_addr or ""
+        if self._brake.blocks(address) and self._sent_keys():
+            return refusal(429, message(20564), "too_many_wrong_keys")
         matching = [n for n in ("HTTP_X_OKAPI_TOKEN", "HTTP_AUTHORIZATION") if self._is_key(request.environ.get(n))]
         for name in matching:
             del request.environ[name]
         if matching or self._page.admits(request.path, request.cookies.get(COOKIE)):
             return None
+        for sent in self._sent_keys():
+            self._brake.wrong(address, sent)
         if _is_for_people():
             return Response(status=303, headers={"Location": login_address(request.full_path.rstrip("?"))})
         answer = refusal(401, "An API key is needed: send it as X-Okapi-Token or Authorization: Bearer", "no_api_key")
         answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
+
+    def _sent_keys(self) -> list[str]:
+        """What may be meant as a key: not FOLIO's tokens, which have two dots."""
+        sent = (request.environ.get("HTTP_X_OKAPI_TOKEN"), request.environ.get("HTTP_AUTHORIZATION"))
+        dots = (self._key or b"").count(b".")
+        return [text for text in sent if text and (text.count(".") != 2 or dots == 2)]
 
     def _is_key(self, sent: object) -> bool:
         if self._key is None or not isinstance(sent, str):
@@ -79,9 +111,10 @@ class Doors:
 
     def _check_size(self) -> Response | None:
         """A body of unknown length is measured where it is read."""
-        if (request.content_length or 0) <= self._most:
+        most = self._most if request.path.startswith("/_/") else MOST_BODY  # forms are small
+        if (request.content_length or 0) <= most and (most == self._most or has_arrived()):
             return None
-        return refusal(413, f"The body is larger than the {self._most} bytes that this server takes", "body_too_large")
+        return refusal(413, f"The body is larger than the {most} bytes that this server takes", "body_too_large")
 
     def _out(self, answer: Response) -> Response:
         """Adds headers; those that a view has set itself stay."""
@@ -91,18 +124,19 @@ class Doors:
             wanted.append(("Cache-Control", "no-store"))
         set_by_view = {name.lower() for name, _ in answer.headers}
         answer.headers.extend([header for header in wanted if header[0].lower() not in set_by_view])
-        if "Origin" in request.headers and _is_shared():
-            self._share(answer)
+        if _is_shared():
+            answer.vary.add("Origin")
+            if self._visitors.may_read(request.headers.get("Origin", ""), request.host):
+                self._share(answer)
         return answer
 
     def _share(self, answer: Response) -> None:
-        """Okapi's CORS. With an API key no browser is told to send what it keeps for this server."""
+        """Okapi's CORS, but no browser is told to send what it keeps for this server."""
         headers = answer.headers
+        if "Origin" not in request.headers:
+            return
         headers["Access-Control-Allow-Origin"] = request.headers["Origin"]
         headers["Access-Control-Expose-Headers"] = _SHOWN
-        headers.add("Vary", "Origin")
-        if self._key is None:
-            headers["Access-Control-Allow-Credentials"] = "true"
         if request.method == "OPTIONS":
             headers["Access-Control-Allow-Methods"] = _METHODS
             headers["Access-Control-Allow-Headers"] = _TAKEN
@@ -121,5 +155,9 @@ def _is_for_people() -> bool:
 
 
 def _check_characters() -> None:
+    for segment in request.path.split("/"):
+        check_length(segment)
+    for name in ("filter", "provide", "require", "tenant"):
+        check_length(request.args.get(name, ""))
     if "\0" in request.path or any("\0" in key or "\0" in value for key, value in request.args.items(multi=True)):
         raise UserError("The path or a parameter holds the character NUL, which cannot be kept")

@@ -1,24 +1,45 @@
-"""How a browser shows the API key: typed into a form once, then kept as a cookie that the key itself is not in.
+"""How a browser shows the API key: typed into a form once, then kept as a session that the key itself is not in.
 
 The cookie is good for the page and what else is no API, never for paths below `/_/`, and no other site can send it.
+API processes with the same key accept each other's sessions.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import secrets
+import time
+from collections import OrderedDict
+from functools import cached_property
+from threading import Lock
 from urllib.parse import urlencode
+
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from okapi_install.config import Settings
 
 COOKIE = "okapi_install_page"
 LOGIN_PATH = "/login"
 STATIC_PREFIX = "/static/"
+_MOST_ENDED = 10_000
+_SLOW = {"n": 1 << 15, "r": 8, "p": 1}
+"""A tenth of a second, and 32 MiB."""
 
 
 class PageLogin:
     """The key's side of it. Without a key everybody may look."""
 
-    def __init__(self, key: str | None) -> None:
+    def __init__(self, key: str | None, seconds: float = 43_200.0) -> None:
         self._key = key.encode() if key else None
+        self._seconds = seconds
+        self._lock = Lock()
+        self._ended: OrderedDict[str, float] = OrderedDict()
+
+    @classmethod
+    def of(cls, settings: Settings) -> PageLogin:
+        """By the settings."""
+        return cls(settings.api_key, settings.page_session_seconds)
 
     @property
     def needed(self) -> bool:
@@ -29,21 +50,47 @@ class PageLogin:
         """Whether that is the key, compared in constant time."""
         return self._key is not None and hmac.compare_digest(sent.strip().encode("utf-8", "replace"), self._key)
 
-    def cookie(self) -> str:
-        """The value of the cookie: it proves that its sender knew the key, and ends with it."""
-        return hmac.new(self._key or b"", b"okapi-install page", hashlib.sha256).hexdigest()
+    @cached_property
+    def _serializer(self) -> URLSafeTimedSerializer:
+        """Made from the API key, so that another key ends all sessions; slowly, which is once here, and each time for
+        somebody who tries keys on a cookie.
+        """
+        secret = hashlib.scrypt(self._key or b"", salt=b"okapi-install page session", maxmem=1 << 26, **_SLOW)
+        return URLSafeTimedSerializer(secret, signer_kwargs={"digest_method": hashlib.sha256})
+
+    def new_session(self) -> str:
+        """The value of the cookie of somebody who has shown the key. Each has another one."""
+        return str(self._serializer.dumps(secrets.token_urlsafe(16)))
+
+    def end_session(self, cookie: str | None) -> None:
+        """This process accepts that cookie no more."""
+        session = self._session(cookie)
+        if session is None:
+            return
+        with self._lock:
+            self._ended[session] = time.monotonic()
+            if len(self._ended) > _MOST_ENDED:
+                self._ended.popitem(last=False)
 
     def admits(self, path: str, cookie: str | None) -> bool:
         """Whether a request of that path with that cookie needs no key."""
         if self._key is None or path == LOGIN_PATH or path.startswith(STATIC_PREFIX):
             return True
-        if path.startswith("/_/") or cookie is None:
-            return False
-        return hmac.compare_digest(cookie.encode("utf-8", "replace"), self.cookie().encode())
+        return not path.startswith("/_/") and self._session(cookie) is not None
+
+    def _session(self, cookie: str | None) -> str | None:
+        """The session's id; None if there is none, or it has ended."""
+        if not cookie or self._key is None:
+            return None
+        try:
+            session = self._serializer.loads(cookie, max_age=self._seconds)  # type: ignore[arg-type]
+        except (BadData, ValueError):
+            return None
+        return session if isinstance(session, str) and session not in self._ended else None
 
 
 def login_address(wanted: str) -> str:
-    """Where a browser without the cookie is sent; the form leads it back to what it wanted."""
+    """Where a browser without a session is sent; the form leads it back to what it wanted."""
     return f"{LOGIN_PATH}?{urlencode({'next': wanted})}"
 
 

@@ -189,3 +189,13 @@ def test_a_job_is_found_by_its_key_within_its_tenant(store: Store) -> None:
     assert store.job_of_key("b", "k", "d1") is None
     with pytest.raises(KeyReused):
         store.job_of_key("a", "k", "d2")
+
+
+def test_the_revisions_of_many_jobs_are_read_at_once(store: Store) -> None:
+    jobs = [submit(store) for _ in range(5)]
+    hidden = jobs.pop()
+    store.abort(hidden.id, keep=False)
+    wanted = [job.id for job in jobs]
+    found = store.revisions([*wanted, hidden.id, "none"])
+    assert found == {job_id: store.revision(job_id) for job_id in wanted}
+    assert store.revisions([]) == {}

@@ -79,6 +79,10 @@ class MemoryStore(MemoryUpkeep):
                 return None
             return job.revision, job.status
 
+    def revisions(self, job_ids: Collection[str]) -> dict[str, tuple[int, JobStatus]]:
+        found = {job_id: self.revision(job_id) for job_id in job_ids}
+        return {job_id: seen for job_id, seen in found.items() if seen is not None}
+
     def jobs_of(self, tenant_id: str) -> list[Job]:
         with self._lock:
             jobs = [one.job for one in self._in_order() if one.visible]

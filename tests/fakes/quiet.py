@@ -31,6 +31,9 @@ class Unwaiting:
         """Does not wait."""
         return False
 
+    def tell(self) -> None:
+        """Nobody waits."""
+
 
 class SilentNotifier:
     """See ports.Notifier."""

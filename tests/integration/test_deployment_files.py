@@ -27,7 +27,7 @@ from tests.fixtures.redis import REDIS_OPTIONS
 _DURATION = re.compile(r"(\d+h)?(\d+m)?(\d+s)?")
 _VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)(?::([-?])([^}]*))?\}")
 _PINNED = re.compile(r"[a-z0-9./-]+:\d+\.\d+(\.\d+)?(-[a-z0-9]+)+")
-FILLED = dict.fromkeys(SECRETS, "secret")
+FILLED = dict.fromkeys(SECRETS, "a-secret")
 
 
 def text(name: str) -> str:
@@ -90,7 +90,7 @@ def test_a_service_runs_the_command_that_the_tests_run(services: dict[str, dict[
 
 
 def test_redis_is_set_as_in_the_tests(services: dict[str, dict[str, Any]]) -> None:
-    assert services["redis"]["command"] == ["redis-server", *REDIS_OPTIONS, "--requirepass", "secret"]
+    assert services["redis"]["command"] == ["redis-server", *REDIS_OPTIONS, "--requirepass", "a-secret"]
 
 
 def test_every_service_that_stays_has_a_health_check_and_time_to_end(services: dict[str, dict[str, Any]]) -> None:
@@ -160,13 +160,15 @@ def test_the_settings_of_a_service_are_settings(services: dict[str, dict[str, An
     assert ours <= {variable(name) for name in FIELDS}
     settings = Settings.load(environ)
     settings.check_door()
-    assert settings.database == "postgresql+psycopg://okapi_install:secret@postgres:5432/okapi_install?sslmode=disable"
-    assert settings.broker_url == "redis://:secret@redis:6379/0"
+    assert (
+        settings.database == "postgresql+psycopg://okapi_install:a-secret@postgres:5432/okapi_install?sslmode=disable"
+    )
+    assert settings.broker_url == "redis://:a-secret@redis:6379/0"
 
 
 def test_flower_has_a_password(services: dict[str, dict[str, Any]]) -> None:
     environ = services["flower"]["environment"]
-    assert environ["FLOWER_BASIC_AUTH"] == "secret"
+    assert environ["FLOWER_BASIC_AUTH"] == "a-secret"
     assert "FLOWER_UNAUTHENTICATED_API" not in environ
 
 
@@ -186,7 +188,24 @@ def test_the_image_runs_as_an_unprivileged_user_and_tells_its_health() -> None:
     (command,) = [at for at, line in enumerate(last_stage) if line.startswith("CMD ")]
     assert last_stage.index(f"USER {user}") < command
     assert yaml.safe_load(last_stage[command].removeprefix("CMD ")) == list(DEPLOYED["api"])
-    assert any(line.startswith("HEALTHCHECK ") for line in last_stage)
+    (health,) = [line for line in last_stage if line.startswith("HEALTHCHECK ")]
+    assert "/_/install/health" in health
+    assert "http.client" in health  # unlike urllib, it takes no proxy from the environment
+
+
+def test_health_checks_and_temporary_folders_suit_podman_too(services: dict[str, dict[str, Any]]) -> None:
+    checks = {name: " ".join(service["healthcheck"]["test"]) for name, service in services.items() if name != "migrate"}
+    assert "/_/install/health" in checks["api"]
+    assert "HOSTNAME" not in str(checks)
+    assert "celery@$(hostname)" in checks["worker"].replace("$$", "$")
+    for service in services.values():
+        assert not any("uid=" in folder for folder in service.get("tmpfs", []))
+
+
+def test_the_sample_of_a_proxy_takes_a_release_and_tells_the_scheme() -> None:
+    (sample,) = re.findall(r"```nginx\n(.*?)```", text("docs/operations.md"), re.DOTALL)
+    assert "client_max_body_size 32m;" in sample
+    assert "proxy_set_header X-Forwarded-Proto $scheme;" in sample
 
 
 def test_the_build_sees_what_it_copies_and_no_more() -> None:

@@ -20,6 +20,8 @@ MANY = 420
 HEAD = b"GET /_/proxy/health HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 BODY = b"POST /_/env HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 50\r\n\r\n{"
 AFTER_ANOTHER = HEAD + b"\r\n" + HEAD
+LARGE = BODY.replace(b": 50", b": 500000")
+CHUNKED = b"POST /_/env HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{"
 UNREAD = b"GET /_/proxy/health HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 500000\r\n\r\n{"
 
 
@@ -53,10 +55,31 @@ def check_prompt(server: Embedded) -> None:
     assert took[-1] < 5, took
 
 
-@pytest.mark.parametrize("sent", [HEAD, BODY, AFTER_ANOTHER, UNREAD], ids=["head", "body", "second", "unread"])
+@pytest.mark.parametrize("sent", [HEAD, BODY, AFTER_ANOTHER, UNREAD, LARGE, CHUNKED])
 def test_half_requests_keep_nobody_waiting(embedded: Embedded, sent: bytes) -> None:
     with connections(embedded, sent, MANY):
         check_prompt(embedded)
+
+
+def test_event_streams_without_end_leave_threads_for_others(embedded: Embedded) -> None:
+    module = bare_descriptor("mod-streams-1.0.0", provides={}, tenant="1.0")
+    requests.post(f"{embedded.url}/_/proxy/modules", json=module, timeout=60).raise_for_status()
+    requests.post(f"{embedded.url}/_/proxy/tenants", json={"id": "streams"}, timeout=60).raise_for_status()
+    install = f"{embedded.url}/_/proxy/tenants/streams/install"
+    started = requests.post(f"{install}?async=true", json=[{"id": "mod-streams-1.0.0"}], timeout=60)
+    job = started.headers["Location"].rpartition("/")[2]
+    ask = f"GET /_/install/jobs/{job}/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    page = "GET /page/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    with connections(embedded, page.encode(), MANY - 10) as opened:
+        statuses = [connection.recv(12) for connection in opened]
+        assert set(statuses) == {b"HTTP/1.1 200", b"HTTP/1.1 503"}
+        assert statuses.count(b"HTTP/1.1 200") == 300
+        check_prompt(embedded)
+        with connections(embedded, ask.encode(), 1) as (connection,):
+            answer = connection.recv(4000)
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"Retry-After: 2" in answer
+        requests.delete(f"{install}/{job}", timeout=60).raise_for_status()
 
 
 def test_half_a_request_is_refused_when_its_time_is_up(embedded: Embedded) -> None:

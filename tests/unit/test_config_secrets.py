@@ -57,7 +57,7 @@ def test_no_secret_is_logged_when_pydantic_settings_is_told_to_debug(
 ) -> None:
     monkeypatch.setenv("PYDANTIC_SETTINGS_DEBUG", "1")
     caplog.set_level(logging.DEBUG)
-    Settings.load(env(api_key="geheim", broker_url="redis://:geheim@h/0"), callback_secret="geheim")
+    Settings.load(env(api_key="geheim" * 2, broker_url="redis://:geheim@h/0"), callback_secret="geheim")
     assert "environment: <broker_url, api_key>" in caplog.text
     assert "geheim" not in caplog.text
 

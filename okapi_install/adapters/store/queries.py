@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Text, bindparam, cast, func, literal, or_, select, union_all
@@ -24,6 +25,7 @@ _ONE = _JOBS.where(HERE)
 _ONE_OF_TENANT = _ONE.where(OF_TENANT)
 _ALL_OF_TENANT = _JOBS.where(OF_TENANT, _j.kind != JobKind.MODULE.value).order_by(_j.seq)
 _REVISION = select(_j.revision, _j.status).where(HERE, VISIBLE)
+_REVISIONS = select(_j.id, _j.revision, _j.status).where(_j.id.in_(bindparam("job_ids", expanding=True)), VISIBLE)
 _BY_KEY = select(*JOB_COLUMNS, _j.request_digest).where(OF_TENANT, _j.idempotency_key == bindparam("key"))
 
 _STATE = union_all(
@@ -54,6 +56,16 @@ def revision(connection: Connection, job_id: str) -> tuple[int, JobStatus] | Non
     """Revision and status; None where `job` raises NotFound."""
     row = connection.execute(_REVISION, {"job_id": job_id}).one_or_none()
     return None if row is None else (row.revision, JobStatus(row.status))
+
+
+def revisions(connection: Connection, job_ids: Collection[str]) -> dict[str, tuple[int, JobStatus]]:
+    """The same of many jobs. The list is filled up to a power of two, so that there are few statements to plan."""
+    wanted = list(job_ids)
+    if not wanted:
+        return {}
+    wanted += wanted[-1:] * ((1 << (len(wanted) - 1).bit_length()) - len(wanted))
+    rows = connection.execute(_REVISIONS, {"job_ids": wanted})
+    return {row.id: (row.revision, JobStatus(row.status)) for row in rows}
 
 
 def jobs_of(connection: Connection, tenant_id: str) -> list[Job]:

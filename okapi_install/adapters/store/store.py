@@ -72,6 +72,7 @@ class SqlStore(OnDatabase):
     tenant_state = glance(queries.tenant_state)
     job_of_key = snapshot(queries.job_of_key)
     revision = glance(queries.revision)
+    revisions = glance(queries.revisions)
     jobs_of = snapshot(queries.jobs_of)
     find_jobs = snapshot(queries.find_jobs)
     abort = write(jobs.abort)

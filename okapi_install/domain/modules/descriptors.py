@@ -68,7 +68,7 @@ class InterfaceRef(NamedTuple):
         return self.type == "proxy"
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=32768)
 def interface_ref(ident: str, version: str, kind: str = "proxy", scope: tuple[str, ...] = ()) -> InterfaceRef:
     """The one InterfaceRef of those values."""
     return InterfaceRef(ident, version, kind, scope)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Self
 
 from okapi_install.domain.errors import UserError
+from okapi_install.domain.identifiers import check_length
 
 _JAVA_INT = re.compile(r"[+-]?\d{1,100}")
 _INT_RANGE = range(-(2**31), 2**31)
@@ -27,6 +28,7 @@ class InterfaceVersion:
     @classmethod
     def parse(cls, text: str) -> InterfaceVersion:
         """Reads `1.2`, `1.2.3`, or several. Raises UserError in Okapi's words."""
+        check_length(text)
         parsed = _parse_interface_version(text)
         if parsed is None:
             raise UserError(f"Bad version number '{text}'")
@@ -75,7 +77,7 @@ def _version_parts(text: str) -> VersionParts | None:
     return int(parts[0]), int(parts[1]), int(parts[2]) if len(parts) == 3 else -1
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=32768)
 def compatible(provided: str, required: str) -> bool:
     """Whether an interface of that version satisfies a requirement of that version; both are valid versions."""
     return InterfaceVersion.parse(provided).satisfies(InterfaceVersion.parse(required))

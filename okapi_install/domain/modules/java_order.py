@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 DEFAULT_CAPACITY = 16
 
 
-@lru_cache(maxsize=131072)
+@lru_cache(maxsize=32768)
 def spread(key: str) -> int:
     """String.hashCode as HashMap spreads it, as an unsigned number of 32 bits."""
     units = key.encode("utf-16-be", "surrogatepass")

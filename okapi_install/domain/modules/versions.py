@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache, total_ordering
 
 from okapi_install.domain.errors import UserError
+from okapi_install.domain.identifiers import LONGEST_KEPT, check_length
 
 _MOST_DIGITS = 18
 """More may not fit in 64 bits (Okapi)."""
@@ -135,7 +136,10 @@ class ModuleId:
 
     @classmethod
     def parse(cls, text: str) -> ModuleId:
-        """Splits at the first `-` that a digit follows. Raises UserError in Okapi's words."""
+        """Splits at the first `-` that a digit follows. Raises UserError in Okapi's words, or if it is too long."""
+        if len(text) <= LONGEST_KEPT:
+            return _kept_module_id(text)
+        check_length(text)
         return _parse_module_id(text)
 
     @property
@@ -189,7 +193,11 @@ class ModuleId:
 _VERSION_MARK = re.compile(r"-(?=\d)")
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=32768)
+def _kept_module_id(text: str) -> ModuleId:
+    return _parse_module_id(text)
+
+
 def _parse_module_id(text: str) -> ModuleId:
     mark = _VERSION_MARK.search(text)
     if mark is None:

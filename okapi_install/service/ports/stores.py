@@ -124,6 +124,9 @@ class JobStore(Protocol):
     def revision(self, job_id: str) -> tuple[int, JobStatus] | None:
         """Revision and status, cheaply; None where `job` raises NotFound."""
 
+    def revisions(self, job_ids: Collection[str]) -> dict[str, tuple[int, JobStatus]]:
+        """The same of many jobs in one look; those of which `job` raises NotFound are left out."""
+
     def jobs_of(self, tenant_id: str) -> list[Job]:
         """The tenant's jobs with their steps, oldest first, as `job` would show them; no MODULE jobs."""
 

@@ -37,6 +37,9 @@ class Listener(Protocol):
     def wait(self, timeout: float) -> bool:
         """Waits until a change is told that came after the last call, `timeout` seconds at most; whether one came."""
 
+    def tell(self) -> None:
+        """Wakes whoever waits."""
+
 
 class Notifier(Protocol):
     """Wakes those who wait for a change of a job. It may lose a call: those who wait look anyway."""

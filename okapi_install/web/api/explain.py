@@ -12,7 +12,7 @@ from okapi_install.domain.solutions.solution import Solution
 from okapi_install.service.installs import Order
 from okapi_install.service.solutions import Advice, Constraints, SolutionService
 from okapi_install.web.http.order_parsing import change_list, install_options
-from okapi_install.web.http.requests import json_body, parameter, whole_number
+from okapi_install.web.http.requests import body, json_body, parameter, whole_number
 from okapi_install.web.http.responses import json_answer
 from okapi_install.web.job_views import change_view
 
@@ -31,9 +31,9 @@ def _order() -> Order:
     tenant = parameter("tenant")
     if tenant is None:
         raise UserError("Missing value for parameter 'tenant'")
-    body = json_body() if request.get_data() else None
-    kind = JobKind.UPGRADE if body is None else JobKind.INSTALL
-    changes = None if body is None else change_list(body)
+    document = json_body() if body() else None
+    kind = JobKind.UPGRADE if document is None else JobKind.INSTALL
+    changes = None if document is None else change_list(document)
     return Order(kind=kind, tenant=tenant, request=changes, options=install_options())
 
 

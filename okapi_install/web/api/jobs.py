@@ -15,6 +15,7 @@ from okapi_install.web.http.paging import with_links
 from okapi_install.web.http.requests import parameter, whole_number
 from okapi_install.web.http.responses import json_answer
 from okapi_install.web.http.sse import event_stream, last_event_id
+from okapi_install.web.http.waiting import waiting_for_a_job
 from okapi_install.web.job_events import job_events
 from okapi_install.web.job_views import job_view, listed_view
 
@@ -58,7 +59,8 @@ class JobHandlers:
         found = self._installs.job(job_id)
         known = whole_number("revision", found.revision)
         if wait > 0 and found.revision == known and not found.complete:
-            self._installs.wait_changed(job_id, known, wait / 1000)
+            with waiting_for_a_job():
+                self._installs.wait_changed(job_id, known, wait / 1000)
             found = self._installs.job(job_id)
         return with_etag(json_answer(self._view(found)), found)
 

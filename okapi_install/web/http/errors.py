@@ -36,6 +36,14 @@ from okapi_install.web.http.responses import text_answer
 log = structlog.get_logger()
 
 PROBLEM = "application/problem+json"
+
+
+class TooManyWaiting(OkapiInstallError):
+    """As many requests wait as may. One more is refused."""
+
+    code = "too_many_waiting"
+
+
 _STATUSES: tuple[tuple[type[OkapiInstallError], int], ...] = (
     (TooManyJobs, 429),
     (KeyReused, 422),
@@ -43,6 +51,7 @@ _STATUSES: tuple[tuple[type[OkapiInstallError], int], ...] = (
     (NotFound, 404),
     (InvalidTransition, 409),
     (StoreUnavailable, 503),
+    (TooManyWaiting, 503),
     (InternalError, 500),
 )
 _RETRY_AFTER = {429: "10", 503: "2"}

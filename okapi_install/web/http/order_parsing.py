@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from okapi_install.domain.errors import UserError
+from okapi_install.domain.identifiers import check_length
 from okapi_install.domain.jobs import Action, Change, InstallOptions
 from okapi_install.domain.modules.beans import Bean, text
 from okapi_install.web.http.bodies import read
@@ -59,7 +60,10 @@ def change(document: object) -> Change:
     ident = cast("str | None", found.get("id"))
     if not ident:
         raise UserError("id is missing for a module of the list")
-    return Change(id=ident, action=_action(found.get("action")), from_id=cast("str | None", found.get("from")))
+    from_id = cast("str | None", found.get("from"))
+    for each in (ident, from_id or ""):
+        check_length(each)
+    return Change(id=ident, action=_action(found.get("action")), from_id=from_id)
 
 
 def _action(given: object) -> Action:

@@ -18,6 +18,7 @@ from okapi_install.domain.errors import UserError
 from okapi_install.domain.modules.versions import VersionFilter
 from okapi_install.web.http.java_json import as_strict_json
 from okapi_install.web.http.tokens import claims_if_readable
+from okapi_install.web.http.waiting import receiving_the_body
 
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,100}")
@@ -46,7 +47,8 @@ def request_context() -> RequestContext:
 
 def body() -> bytes:
     """The body as it was sent. Raises RequestEntityTooLarge beyond the most that the settings allow."""
-    sent = request.get_data()
+    with receiving_the_body():
+        sent = request.get_data()
     if request.max_content_length is not None and len(sent) >= request.max_content_length:
         raise RequestEntityTooLarge  # a chunked body was cut off silently there (Werkzeug)
     return sent

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import orjson
 from flask import Response, request
 
+from okapi_install.web.http.waiting import place_for_jobs
+
 KEEP_ALIVE_SECONDS = 15.0
 """After so long without an event a stream sends a comment, so that proxies and clients see that it is alive."""
 RETRY_MILLISECONDS = 1000
@@ -38,8 +40,14 @@ def last_event_id(parameter: str | None = None) -> int:
 
 
 def event_stream(events: Events, *, retry: int = RETRY_MILLISECONDS) -> Response:
-    """A response that sends the events as they come and ends after the last. Proxies are asked not to buffer it."""
+    """A response that sends the events as they come and ends after the last. Proxies are asked not to buffer it.
+
+    Raises:
+        TooManyWaiting: as many streams and other requests wait as may.
+    """
+    place = place_for_jobs()
     response = Response(encoded(events, retry), mimetype="text/event-stream")
+    response.call_on_close(place.release)
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Accel-Buffering"] = "no"
     return response

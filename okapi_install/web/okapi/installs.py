@@ -17,6 +17,7 @@ from okapi_install.web.http.module_headers import module_headers
 from okapi_install.web.http.order_parsing import change, change_list, install_options
 from okapi_install.web.http.requests import body, json_body, request_context, whole_number
 from okapi_install.web.http.responses import created, json_answer, no_content, text_answer, written_answer
+from okapi_install.web.http.waiting import waiting_for_a_job
 from okapi_install.web.job_bodies import JobBodies
 from okapi_install.web.job_views import change_view, okapi_listed_view, step_result_view
 from okapi_install.web.okapi.order_headers import asked_async, order_extras, told_of_replay
@@ -58,14 +59,14 @@ class InstallHandlers:
         """POST …/install"""
         options = install_options()
         changes = change_list(json_body())
-        return self._submitted(self._order(JobKind.INSTALL, tenant, changes, options))
+        return self._answered(self._order(JobKind.INSTALL, tenant, changes, options))
 
     def upgrade(self, tenant: str) -> Response:
         """POST …/upgrade"""
         if body():
             raise UserError(UPGRADE_BODY)
         options = install_options()
-        return self._submitted(self._order(JobKind.UPGRADE, tenant, None, options))
+        return self._answered(self._order(JobKind.UPGRADE, tenant, None, options))
 
     def _order(self, kind: JobKind, tenant: str, changes: tuple[Change, ...] | None, options: InstallOptions) -> Order:
         context, extras = request_context(), order_extras()
@@ -81,6 +82,13 @@ class InstallHandlers:
             idempotency_key=extras.idempotency_key,
             callback_url=extras.callback_url,
         )
+
+    def _answered(self, order: Order) -> Response:
+        """A request that will wait takes its place before there is a job."""
+        if order.options.asynchronous or order.options.simulate:
+            return self._submitted(order)
+        with waiting_for_a_job():
+            return self._submitted(order)
 
     def _submitted(self, order: Order) -> Response:
         submitted = told_of_replay(self._installs.submit(order))
@@ -103,7 +111,8 @@ class InstallHandlers:
         found = self._job(tenant, job_id)
         wait = whole_number("wait", 0)
         if wait > 0 and not found.complete:
-            self._installs.wait_changed(job_id, found.revision, min(wait, LONGEST_WAIT) / 1000)
+            with waiting_for_a_job():
+                self._installs.wait_changed(job_id, found.revision, min(wait, LONGEST_WAIT) / 1000)
             found = self._job(tenant, job_id)
         return with_etag(written_answer(self._bodies.of(found)), found)
 
@@ -150,7 +159,8 @@ class InstallHandlers:
         wanted = Change(id=change(document).id, from_id=replaced)
         job = self._carried_out(tenant, (wanted,), options)
         module_id = job.steps[0].change.id
-        given = document if isinstance(document, dict) else {}
+        sent = document if isinstance(document, dict) else {}
+        given = {name: value for name, value in sent.items() if isinstance(value, str)}
         return _refusal(job) or created({**given, "id": module_id}, module_id, base=base)
 
     def disable_module(self, tenant: str, module: str) -> Response:
@@ -171,10 +181,11 @@ class InstallHandlers:
     def _carried_out(self, tenant: str, changes: tuple[Change, ...], options: InstallOptions) -> Job:
         """Carries out a MODULE job, step by step, and waits for it; `simulate` and its kind do not count."""
         options = replace(options, simulate=False, asynchronous=False, ignore_errors=False, parallel=1)
-        submitted = told_of_replay(self._installs.submit(self._order(JobKind.MODULE, tenant, changes, options)))
-        if submitted.job is None:
-            raise InternalError("no job was made")
-        return self._installs.wait_complete(submitted.job)
+        with waiting_for_a_job():
+            submitted = told_of_replay(self._installs.submit(self._order(JobKind.MODULE, tenant, changes, options)))
+            if submitted.job is None:
+                raise InternalError("no job was made")
+            return self._installs.wait_complete(submitted.job)
 
 
 def _refusal(job: Job) -> Response | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from flask import Blueprint, Response, redirect, request
+from flask import Blueprint, Response, current_app, redirect, request
 from werkzeug.wrappers import Response as BareResponse
 
 from okapi_install.domain.errors import OkapiInstallError, UserError
@@ -20,7 +20,8 @@ from okapi_install.service.tenants import TenantService
 from okapi_install.web.http.errors import refusal, status_of
 from okapi_install.web.http.module_headers import module_headers
 from okapi_install.web.http.sse import event_stream, last_event_id
-from okapi_install.web.login import COOKIE, PageLogin, safe_target
+from okapi_install.web.key_brake import BRAKE, KeyBrake
+from okapi_install.web.login import COOKIE, LOGIN_PATH, PageLogin, safe_target
 from okapi_install.web.origin import is_same_origin
 from okapi_install.web.page.curl import curl_commands
 from okapi_install.web.page.graph import graph_svg
@@ -40,11 +41,11 @@ _MOST_ACTIVE = 200
 
 
 def blueprint(
-    installs: InstallService, snapshots: SnapshotService, tenants: TenantService, login: PageLogin | None = None
+    installs: InstallService, snapshots: SnapshotService, tenants: TenantService, login: PageLogin
 ) -> Blueprint:
     """The paths of the page. `login` knows the API key, if there is one."""
     found = Blueprint("page", __name__)
-    page = Page(installs, snapshots, tenants, login or PageLogin(None))
+    page = Page(installs, snapshots, tenants, login)
     found.before_request(page.check_origin)
     found.get("/")(page.jobs)
     found.get("/page/events")(page.job_events)
@@ -60,6 +61,7 @@ def blueprint(
     found.get("/tenants/<tenant>")(page.tenant)
     found.get("/login")(page.login_form)
     found.post("/login", endpoint="login")(page.login)
+    found.post("/logout")(page.logout)
     found.register_error_handler(OkapiInstallError, page.problem)
     found.app_errorhandler(404)(page.no_such_page)
     return found
@@ -164,12 +166,24 @@ class Page:
     def login(self) -> BareResponse:
         """POST /login"""
         target = safe_target(request.form.get("next"))
-        if not self._login.is_key(request.form.get("key", "")):
+        brake: KeyBrake = current_app.extensions[BRAKE]
+        address, sent = request.remote_addr or "", request.form.get("key", "")
+        if brake.blocks(address):
+            return self._html("problem.html", 429, title="Too many wrong keys", text=message(20564))
+        if not self._login.is_key(sent):
+            brake.wrong(address, sent)
             return self._html("login.html", 403, needed=self._login.needed, refused=True, target=target)
         answer = redirect(target, 303)
         answer.set_cookie(
-            COOKIE, self._login.cookie(), httponly=True, samesite="Strict", secure=request.is_secure, path="/"
+            COOKIE, self._login.new_session(), httponly=True, samesite="Strict", secure=request.is_secure, path="/"
         )
+        return answer
+
+    def logout(self) -> BareResponse:
+        """POST /logout"""
+        self._login.end_session(request.cookies.get(COOKIE))
+        answer = redirect(LOGIN_PATH, 303)
+        answer.delete_cookie(COOKIE, httponly=True, samesite="Strict", secure=request.is_secure, path="/")
         return answer
 
     def problem(self, error: OkapiInstallError) -> Response:

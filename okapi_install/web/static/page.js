@@ -113,10 +113,18 @@ function listen() {
   if (!main.dataset.events || source || finished) return;
   source = new EventSource(main.dataset.events);
   source.addEventListener("open", () => say("Live", "on"));
-  source.addEventListener("error", () => say("Connection lost, trying again", "off"));
+  source.addEventListener("error", onError);
   source.addEventListener("parts", onParts);
   source.addEventListener("end", () => finish("Finished"));
   source.addEventListener("gone", () => finish("This job was removed"));
+}
+
+// After a refusal, such as 503 from a busy server, a browser does not connect again by itself.
+function onError() {
+  say("Connection lost, trying again", "off");
+  if (source?.readyState !== EventSource.CLOSED) return;
+  rest();
+  setTimeout(listen, 5000);
 }
 
 function rest() {

@@ -6,9 +6,11 @@ from flask.testing import FlaskClient
 
 from okapi_install.bootstrap import Services
 from okapi_install.config import Settings
+from okapi_install.domain.errors import OkapiInstallError
 from okapi_install.domain.modules.internal_module import OKAPI_MODULE, internal_module
 from okapi_install.service.callbacks import CallbackRule
 from okapi_install.service.discovery import DiscoveryService, EnvironmentService, Node
+from okapi_install.service.health import HealthService
 from okapi_install.service.metrics_store import Metering
 from okapi_install.service.ports import Tenant
 from okapi_install.service.pull import PullService
@@ -20,6 +22,7 @@ from okapi_install.service.timings import TimingsService
 from okapi_install.web import request_meters
 from okapi_install.web.app import create_app
 from okapi_install.web.blueprints import blueprints
+from okapi_install.web.login import PageLogin
 from tests.fakes.inline_solver import InlineSolver
 from tests.unit.service.house import House
 from tests.unit.web.conftest import FakeProbe, FakeRemote
@@ -35,10 +38,17 @@ class JobsSite:
         self.remote, self.probe = FakeRemote(), FakeProbe()
         self.house.store.add_modules([internal_module()])
         self.house.store.add_tenant(Tenant(id=SUPERTENANT), [OKAPI_MODULE])
+        self.broken: OkapiInstallError | None = None
         services = self._services()
-        self.app = create_app(self.settings, blueprints(services), services.tenants)
+        sign_in = PageLogin.of(self.settings)
+        self.app = create_app(self.settings, blueprints(services, sign_in), services.tenants, sign_in)
         request_meters.install(self.app, self.house.meters)
         self.client: FlaskClient = self.app.test_client(use_cookies=False)
+
+    def ping(self) -> None:
+        """The broker responds, unless `broken` says why not."""
+        if self.broken is not None:
+            raise self.broken
 
     def _services(self) -> Services:
         store = self.house.store
@@ -54,6 +64,7 @@ class JobsSite:
             installs=self.house.installs,
             solutions=SolutionService(self.house.installs, store, registry, InlineSolver()),
             snapshots=SnapshotService(TimingsService(store, self.house.clock)),
+            health=HealthService(store, self.ping, self.settings.lease_seconds),
             meters=self.house.meters,
             metering=Metering(store, self.house.meters),
         )

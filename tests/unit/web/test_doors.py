@@ -78,14 +78,15 @@ def test_a_body_may_be_as_long_as_the_setting_says(api_with: Callable[..., Api])
     assert api_with(max_body_bytes=1024).post(ENV, data=body).status_code == 201
 
 
-def test_pages_of_other_origins_may_use_okapis_api(api: Api) -> None:
+def test_pages_of_listed_origins_may_use_okapis_api(api_with: Callable[..., Api]) -> None:
+    api = api_with(allowed_origins="http://ui")
     asked = {"Origin": "http://ui", "Access-Control-Request-Method": "POST"}
     preflight = api.client.options("/_/proxy/tenants", headers=asked)
     assert (preflight.status_code, preflight.data) == (204, b"")
     assert preflight.headers["Access-Control-Allow-Methods"] == "PUT,PATCH,DELETE,GET,POST"
     answer = api.get(ENV, headers={"Origin": "http://ui"})
     assert answer.headers["Access-Control-Allow-Origin"] == "http://ui"
-    assert answer.headers["Access-Control-Allow-Credentials"] == "true"
+    assert "Access-Control-Allow-Credentials" not in answer.headers
     assert "Location" in answer.headers["Access-Control-Expose-Headers"]
 
 
@@ -118,7 +119,7 @@ def test_an_unknown_path_or_method_is_not_found(api: Api, method: str, path: str
 
 @pytest.mark.parametrize("path", ["/_/env/", "/_//env", "//_/env", "/_/proxy/modules/", "/_/proxy/tenants/"])
 def test_a_path_is_taken_as_it_is(api: Api, path: str) -> None:
-    assert api.get(path).status_code == 404
+    assert api.get(path, headers={"Host": "localhost"}).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/_/env/a%00b", "/_/env?x=%00", "/_/proxy/modules/%00"])

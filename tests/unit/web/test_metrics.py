@@ -138,9 +138,9 @@ def test_without_the_setting_there_are_no_metrics() -> None:
 
 
 def test_metrics_need_the_api_key_if_there_is_one() -> None:
-    site = JobsSite(api_key="a-key")
+    site = JobsSite(api_key="a-key-of-it")
     assert site.client.get("/metrics").status_code == 401
-    assert site.client.get("/metrics", headers={"Authorization": "Bearer a-key"}).status_code == 200
+    assert site.client.get("/metrics", headers={"Authorization": "Bearer a-key-of-it"}).status_code == 200
 
 
 def test_a_store_that_is_away_is_no_page_of_zeros(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 
+from okapi_install.config import Settings
 from okapi_install.domain.errors import StoreUnavailable
 from okapi_install.domain.jobs import Job, JobStatus, StepStatus
 from okapi_install.service.ports import Ending, Progress
+from okapi_install.web.http import waiting
 from okapi_install.web.http.sse import Event, encoded, event_stream, last_event_id
 from okapi_install.web.job_events import job_events
 from tests.contract.builders import claimed, submit
@@ -32,7 +34,9 @@ def test_a_sign_of_life_is_a_comment() -> None:
 
 
 def test_a_stream_is_neither_cached_nor_buffered() -> None:
-    with Flask(__name__).test_request_context():
+    app = Flask(__name__)
+    waiting.install(app, Settings())
+    with app.test_request_context():
         response = event_stream([])
     assert response.mimetype == "text/event-stream"
     assert response.headers["Cache-Control"] == "no-cache"

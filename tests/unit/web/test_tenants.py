@@ -81,7 +81,8 @@ def test_put_adds_a_tenant_also_with_an_id_that_is_older_than_the_rules(api: Api
 @pytest.mark.parametrize("path", ["a%20b", "a%0d%0aX:y", "%c3%a4", "a" * 1001, "%7f"])
 def test_put_adds_no_tenant_whose_id_fits_into_no_header_or_index(api: Api, path: str) -> None:
     answer = api.put(f"{TENANTS}/{path}", {"id": unquote(path)})
-    assert (answer.status_code, answer.text.partition(":")[0]) == (400, "This tenant's id cannot be kept")
+    assert answer.status_code == 400
+    assert answer.text.startswith(("This tenant's id cannot be kept", "An id must not be longer than"))
 
 
 def test_the_supertenant_stays(api: Api) -> None:

@@ -45,8 +45,9 @@ class Site:
         self.client: FlaskClient = self.app.test_client()
 
     def _app(self) -> Flask:
-        pages = routes.blueprint(self.installs, self.snapshots, self.tenants, PageLogin(self.key))
-        return create_app(Settings(api_key=self.key), [pages], self.tenants)
+        sign_in = PageLogin(self.key)
+        pages = routes.blueprint(self.installs, self.snapshots, self.tenants, sign_in)
+        return create_app(Settings(api_key=self.key), [pages], self.tenants, sign_in)
 
     def job(
         self, *modules: str, tenant: str = "diku", edges: Sequence[tuple[int, int]] = (), by: str | None = "ada"

@@ -67,7 +67,7 @@ def test_a_program_without_the_key_is_refused_and_not_led(site: Site) -> None:
 
 
 def test_a_cookie_of_another_key_opens_nothing(site: Site) -> None:
-    for value in (PageLogin("another key").cookie(), "", "é"):
+    for value in (PageLogin("another key").new_session(), "", "é"):
         site.client.set_cookie(COOKIE, value)
         assert site.client.get("/", headers=HTML).status_code == 303
 
@@ -90,3 +90,44 @@ def test_the_login_leads_nowhere_but_to_this_server(wanted: str | None) -> None:
 
 def test_the_login_leads_to_what_was_wanted() -> None:
     assert safe_target("/jobs/1?x=y") == "/jobs/1?x=y"
+
+
+def test_each_login_is_a_session_of_its_own_that_ends_with_its_sign_out(site: Site) -> None:
+    first, second = (site.client.post("/login", data={"key": KEY}, headers=HERE).headers["Set-Cookie"] for _ in "ab")
+    assert first != second
+    assert 'action="/logout"' in site.text("/")
+    kept = site.client.get_cookie(COOKIE)
+    assert kept is not None
+    answer = site.client.post("/logout", headers=HERE)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/login")
+    assert site.client.get("/", headers=HTML).status_code == 303
+    site.client.set_cookie(COOKIE, kept.value)
+    assert site.client.get("/", headers=HTML).status_code == 303
+    assert site.client.post("/logout", headers={"Sec-Fetch-Site": "cross-site"}).status_code in (401, 403)
+
+
+def test_a_session_ends_when_its_time_is_up() -> None:
+    login = PageLogin(KEY, seconds=-1)
+    assert not login.admits("/", login.new_session())
+
+
+def test_another_process_with_the_same_key_accepts_a_session() -> None:
+    assert PageLogin(KEY).admits("/", PageLogin(KEY).new_session())
+    assert not PageLogin(KEY + "2").admits("/", PageLogin(KEY).new_session())
+
+
+def test_behind_a_trusted_proxy_with_tls_the_cookie_is_for_tls_only(site: Site) -> None:
+    def cookie(proxy: str) -> str:
+        headers = {**HERE, "X-Forwarded-Proto": "https"}
+        sent = {"REMOTE_ADDR": proxy}
+        return site.client.post("/login", data={"key": KEY}, headers=headers, environ_overrides=sent).headers[
+            "Set-Cookie"
+        ]
+
+    assert "Secure" in cookie("127.0.0.1")
+    assert "Secure" not in cookie("192.0.2.7")
+
+
+def test_guessing_at_the_form_is_slow(site: Site) -> None:
+    assert [log_in(site, f"guess{number}") for number in range(12)] == [403] * 10 + [429] * 2
+    assert log_in(site) == 429

@@ -1,0 +1,102 @@
+"""Whether this service can do its work: store, broker and workers. It responds in time, whatever hangs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+
+import structlog
+
+from okapi_install.domain.errors import OkapiInstallError
+from okapi_install.service.ports import JobStore
+
+log = structlog.get_logger()
+
+PATIENCE = 0.7
+"""Seconds for all checks together: they run side by side."""
+_FRESH = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part, and what is wrong with it (None: nothing). For everybody: no name, address or word of another part."""
+
+    part: str
+    problem: str | None
+
+
+class HealthService:
+    """The checks. Each runs once at a time, however many ask and however long it takes."""
+
+    def __init__(self, store: JobStore, ping_broker: Callable[[], None], alive_within: float) -> None:
+        self._store = store
+        self._ping_broker = ping_broker
+        self._alive_within = alive_within
+        checks = {"store": self._check_store, "broker": self._check_broker, "workers": self._check_workers}
+        self._checks = {part: _SingleCheck(check) for part, check in checks.items()}
+
+    def findings(self) -> list[Finding]:
+        """What was found, in less than a second."""
+        until = time.monotonic() + PATIENCE
+        running = {part: check.start() for part, check in self._checks.items()}
+        return [Finding(part, _outcome(future, until)) for part, future in running.items()]
+
+    def _check_store(self) -> str | None:
+        try:
+            self._store.revisions(["none"])
+        except OkapiInstallError:
+            return "The database does not respond"
+        return None
+
+    def _check_broker(self) -> str | None:
+        try:
+            self._ping_broker()
+        except OkapiInstallError:
+            return "The broker does not respond"
+        return None
+
+    def _check_workers(self) -> str | None:
+        try:
+            workers = self._store.census().workers
+        except OkapiInstallError:
+            return "The heartbeats of workers cannot be read"
+        if any(worker.age < self._alive_within for worker in workers):
+            return None
+        return f"No worker has sent a heartbeat within {self._alive_within:g} seconds"
+
+
+class _SingleCheck:
+    """A check with a thread of its own, and what it found within the last second."""
+
+    def __init__(self, check: Callable[[], str | None]) -> None:
+        self._check = check
+        self._thread = ThreadPoolExecutor(1, "health")
+        self._lock = Lock()
+        self._last: Future[str | None] | None = None
+        self._ended = 0.0
+
+    def start(self) -> Future[str | None]:
+        """The run that goes on or has just ended; else a new one."""
+        with self._lock:
+            if self._last is None or (self._last.done() and time.monotonic() - self._ended > _FRESH):
+                self._last = self._thread.submit(self._run)
+            return self._last
+
+    def _run(self) -> str | None:
+        try:
+            return self._check()
+        finally:
+            self._ended = time.monotonic()
+
+
+def _outcome(future: Future[str | None], until: float) -> str | None:
+    try:
+        return future.result(max(0.0, until - time.monotonic()))
+    except TimeoutError:
+        return f"It did not respond within {PATIENCE:g} seconds"
+    except Exception:
+        log.exception("a check of the service's health failed")
+        return "It could not be checked; the log of the server has the reason"

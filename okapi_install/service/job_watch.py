@@ -1,0 +1,70 @@
+"""Looks into the store for all clients that wait for jobs at once, so that a thousand of them cost one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from threading import Event, Lock, Thread
+
+import structlog
+
+from okapi_install.domain.errors import OkapiInstallError
+from okapi_install.domain.jobs import JobStatus
+from okapi_install.service.ports import JobStore, Listener
+
+log = structlog.get_logger()
+
+Seen = tuple[int, JobStatus]
+LONGEST_WAIT = 15.0
+"""Seconds after which a client looks by itself, whatever became of the thread that looks for all."""
+
+
+class JobWatch:
+    """For many threads. Its own thread runs only while somebody waits."""
+
+    def __init__(self, store: JobStore, every: float) -> None:
+        self._store = store
+        self._every = every
+        self._lock = Lock()
+        self._waiting: dict[Listener, tuple[str, Seen]] = {}
+        self._thread: Thread | None = None
+
+    def wait(self, listener: Listener, job_id: str, seen: Seen, timeout: float) -> None:
+        """Waits until the job is no longer as it was seen, somebody tells the listener, or the time is up."""
+        with self._watched(listener, job_id, seen):
+            listener.wait(min(timeout, LONGEST_WAIT))
+
+    @contextmanager
+    def _watched(self, listener: Listener, job_id: str, seen: Seen) -> Iterator[None]:
+        with self._lock:
+            self._waiting[listener] = job_id, seen
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = Thread(target=self._look_again_and_again, name="job watch", daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._waiting[listener]
+
+    def _look_again_and_again(self) -> None:
+        pause = Event()
+        while True:
+            pause.wait(self._every)
+            with self._lock:
+                waiting = list(self._waiting.items())
+                if not waiting:
+                    self._thread = None
+                    return
+            found = self._look({job_id for _, (job_id, _) in waiting})
+            for listener, (job_id, seen) in waiting:
+                if found is None or found.get(job_id) != seen:
+                    listener.tell()
+
+    def _look(self, job_ids: Collection[str]) -> dict[str, Seen] | None:
+        """None: the store does not answer. Then each looks by itself, and learns why."""
+        try:
+            return self._store.revisions(job_ids)
+        except OkapiInstallError as problem:
+            log.debug("the store could not be asked about jobs that clients wait for", cause=problem.message)
+            return None

@@ -1,0 +1,22 @@
+"""`GET /_/install/health`: what load balancers and containers ask. Okapi's own `/_/proxy/health` says only `[]`."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from okapi_install.service.health import HealthService
+from okapi_install.web.http.responses import json_answer
+
+
+def blueprint(health: HealthService) -> Blueprint:
+    """That path."""
+    routes = Blueprint("health", __name__)
+
+    @routes.get("/_/install/health")
+    def show() -> Response:
+        found = health.findings()
+        parts = {finding.part: finding.problem or "ok" for finding in found}
+        healthy = all(finding.problem is None for finding in found)
+        return json_answer({"status": "ok" if healthy else "error", **parts}, 200 if healthy else 503)
+
+    return routes

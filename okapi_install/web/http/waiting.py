@@ -1,0 +1,115 @@
+"""Limits for requests that hold a thread without using it, so that others always find one.
+
+There are two: for those that wait for jobs (event streams, long polls, synchronous installs), and for those that are
+slow to send or to take a large body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import BoundedSemaphore
+from typing import cast
+
+from flask import Flask, Response, current_app, request
+
+from okapi_install.config import Settings
+from okapi_install.domain.messages import message
+from okapi_install.web.connections.arrivals import MOST_BODY
+from okapi_install.web.http.errors import TooManyWaiting, error_answer
+
+_EXTENSION = "okapi_install.waiting"
+_LARGE_RESPONSE = 256 * 1024
+"""Bytes. The kernel takes what is smaller at once, whether the client reads or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place that was taken. It may be released twice."""
+
+    places: BoundedSemaphore
+    _released: list[bool] = field(default_factory=list)
+
+    def release(self) -> None:
+        """Gives it back."""
+        if not self._released:
+            self._released.append(True)
+            self.places.release()
+
+
+class Places:
+    """So many places, and no queue for them."""
+
+    def __init__(self, most: int, words: int) -> None:
+        self._refusal = message(words, most)
+        self._free = BoundedSemaphore(most)
+
+    def take(self) -> Place:
+        """A place. Raises TooManyWaiting."""
+        if not self._free.acquire(blocking=False):
+            raise TooManyWaiting(self._refusal)
+        return Place(self._free)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    jobs: Places
+    bodies: Places
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Gives the app its limits: half of what waiting requests leave is for large bodies, the rest for all others."""
+    waiting = settings.most_waiting_requests
+    limits = _Limits(jobs=Places(waiting, 20560), bodies=Places(max(1, (settings.api_threads - waiting) // 2), 20561))
+    app.extensions[_EXTENSION] = limits
+    app.after_request(_while_it_is_sent)
+
+
+def place_for_jobs() -> Place:
+    """A place among those that wait for jobs, to be released by the caller. Raises TooManyWaiting."""
+    return _limits().jobs.take()
+
+
+@contextmanager
+def waiting_for_a_job() -> Iterator[None]:
+    """The current request waits for a job. Raises TooManyWaiting before that."""
+    place = place_for_jobs()
+    try:
+        yield
+    finally:
+        place.release()
+
+
+@contextmanager
+def receiving_the_body() -> Iterator[None]:
+    """The current request reads its body. One that has arrived already takes no place. Raises TooManyWaiting."""
+    if has_arrived():
+        yield
+        return
+    place = _limits().bodies.take()
+    try:
+        yield
+    finally:
+        place.release()
+
+
+def has_arrived() -> bool:
+    """Whether the server had the whole body before the request was given a thread."""
+    headers = request.headers
+    unknown = "Transfer-Encoding" in headers or "Expect" in headers
+    return not unknown and (request.content_length or 0) <= MOST_BODY
+
+
+def _while_it_is_sent(response: Response) -> Response:
+    if response.is_streamed or (response.content_length or 0) <= _LARGE_RESPONSE:
+        return response
+    try:
+        response.call_on_close(_limits().bodies.take().release)
+    except TooManyWaiting as refusal:
+        return error_answer(refusal)
+    return response
+
+
+def _limits() -> _Limits:
+    return cast(_Limits, current_app.extensions[_EXTENSION])
