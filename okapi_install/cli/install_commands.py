@@ -8,15 +8,15 @@ import click
 
 from okapi_install.cli.connection import CONNECTION, FOLLOWING, ClientCommand, Session, with_options
 from okapi_install.cli.exits import Exit, exit_of_error
-from okapi_install.cli.module_arguments import modules_of
+from okapi_install.cli.module_arguments import modules_of, modules_of_file
 from okapi_install.cli.screens import available_text, unavailable_text
+from okapi_install.cli.solutions import SOLVING, course_of, decide
 from okapi_install.cli.watching import watch
 from okapi_install.cli.wording import number_of, plan_lines, plan_summary
-from okapi_install.client.errors import ClientError, NotOffered, Refused, Unreachable
+from okapi_install.client.errors import ClientError, Refused, Unreachable
 from okapi_install.client.following import Trouble
 from okapi_install.client.okapi import JobRef, Module, Request
 from okapi_install.client.options import InstallOptions
-from okapi_install.domain.foreign_text import visible_document
 
 TENANT = (
     click.option(
@@ -65,6 +65,8 @@ Examples:
   okapi-install install --tenant diku install.json --parallel 5 -p loadReference=true
   # what would change, or why the request is refused
   okapi-install install --tenant diku mod-orders-13.0.0 --simulate --explain
+  # the second of the solutions that are offered for a refused request, without questions
+  okapi-install install --tenant diku mod-pubsub --solution 2 --yes
   # remove a module with its data
   okapi-install install --tenant diku --action disable --purge mod-tags-2.2.0
   # in a script: start now, follow later
@@ -80,6 +82,8 @@ Examples:
   okapi-install upgrade --tenant diku --parallel 5 --yes
   # to the versions of a release, no newer ones
   okapi-install upgrade --tenant diku install.json --parallel 5
+  # to a release, whatever the tenant has now: the solution that changes least
+  okapi-install upgrade --tenant diku --to install.json --solution 1
 """
 
 
@@ -89,7 +93,7 @@ Examples:
     "--action", type=click.Choice(["enable", "disable"]), default="enable", show_default=True,
     help="The action for modules that state none; those in a file can state their own.",
 )  # fmt: skip
-@with_options(TENANT, HOW, COURSE, CONNECTION, FOLLOWING)
+@with_options(TENANT, HOW, COURSE, SOLVING, CONNECTION, FOLLOWING)
 def install(modules: tuple[str, ...], action: str, **given: Any) -> Exit:
     """Install, upgrade or remove modules, and follow the job.
 
@@ -105,26 +109,43 @@ def install(modules: tuple[str, ...], action: str, **given: Any) -> Exit:
 
 @click.command(cls=ClientCommand, epilog=UPGRADE_EXAMPLES)
 @click.argument("modules", nargs=-1)
-@with_options(TENANT, HOW, COURSE, CONNECTION, FOLLOWING)
-def upgrade(modules: tuple[str, ...], **given: Any) -> Exit:
+@click.option(
+    "--to",
+    "release",
+    metavar="RELEASE",
+    help="The release's install.json: bring the tenant there, whatever it has now.",
+)
+@with_options(TENANT, HOW, COURSE, SOLVING, CONNECTION, FOLLOWING)
+def upgrade(modules: tuple[str, ...], release: str | None, **given: Any) -> Exit:
     """Upgrade a tenant's modules, and follow the job.
 
     Without MODULES, all modules of the tenant are upgraded to the newest versions that the server knows. With MODULES
     (ids, products or files, as for install), only these and what they require are upgraded; those that the tenant
     does not have are installed.
+
+    With --to, all modules of a FOLIO release are enabled in its versions. The tenant's other modules stay if they can.
+    If one of them cannot stay as it is, or if the release is refused, the command offers solutions.
     """
+    if release is not None and modules:
+        raise click.UsageError("--to and MODULES exclude each other.")
+    if release is not None:
+        return plan_and_run(modules_of_file(release, "enable"), given, thorough=True)
     return plan_and_run(modules_of(modules, "enable") if modules else None, given)
 
 
-def plan_and_run(modules: list[dict[str, Any]] | None, given: dict[str, Any]) -> Exit:
-    """Shows the plan, asks for confirmation, and runs the job. Raises ClientError and click's errors."""
+def plan_and_run(modules: list[dict[str, Any]] | None, given: dict[str, Any], *, thorough: bool = False) -> Exit:
+    """Shows the plan or a solution, asks for confirmation, and runs the job. Raises ClientError and click's errors.
+
+    With `thorough`, solutions are looked for even if there is a plan.
+    """
     if given["sync"] and given["no_follow"]:
         raise click.UsageError("--sync and --no-follow exclude each other.")
     session = Session.of(given)
     request = Request(tenant=given["tenant"], modules=modules, options=_options(given))
-    plan = _plan(session, request, explain=given["explain"])
-    if plan is None:
+    decided = decide(session, request, course_of(given), thorough=thorough)
+    if decided is None:
         return Exit.REFUSED
+    request, plan = decided
     show_plan(session, plan, request.tenant, as_result=given["simulate"])
     if given["simulate"]:
         return Exit.DONE
@@ -145,40 +166,6 @@ def _options(given: dict[str, Any]) -> InstallOptions:
         raise click.BadParameter(f"{wrong[0]} is not KEY=VALUE", param_hint="--parameter")
     names = set(InstallOptions.__dataclass_fields__) - {"tenant_parameters"}
     return InstallOptions(tenant_parameters=",".join(pairs) or None, **{name: given[name] for name in names})
-
-
-def _plan(session: Session, request: Request, *, explain: bool) -> list[Module] | None:
-    """The plan, or None after a refusal was printed."""
-    try:
-        return session.client.plan(request)
-    except Refused as refusal:
-        if refusal.status != 400:
-            raise
-        print_refusal(session, request, refusal, explain=explain)
-        return None
-
-
-def print_refusal(session: Session, request: Request, refusal: Refused, *, explain: bool) -> None:
-    """Prints why the request was refused; with `explain` also the chain of reasons, if the server can give it."""
-    terminal = session.terminal
-    if not explain:
-        terminal.error(refusal)
-        if not terminal.as_json:
-            terminal.talk("Add --explain to the command to see the chain of reasons.")
-        return
-    try:
-        explanation = session.client.explain(request)
-    except NotOffered as lack:
-        terminal.error(refusal)
-        terminal.talk(f"{lack.message}; it says no more than this.")
-        return
-    if terminal.as_json:
-        terminal.document({"error": {"kind": refusal.kind, "status": refusal.status, **explanation}})
-        return
-    explanation = visible_document(explanation)
-    click.echo(click.style("Refused: ", fg="red") + str(explanation.get("message") or refusal.message), err=True)
-    for line in explanation.get("explanation") or [r.get("message") for r in explanation.get("reasons", [])]:
-        terminal.result(str(line))
 
 
 def show_plan(session: Session, plan: list[Module], tenant: str, *, as_result: bool) -> None:

@@ -30,6 +30,11 @@ def modules_of(arguments: Iterable[str], action: str) -> list[Module]:
     return found
 
 
+def modules_of_file(name: str, action: str) -> list[Module]:
+    """The modules of a file, whatever its name, or of the standard input (`-`). Raises click.BadParameter."""
+    return modules_of([name if name == "-" else f"@{name.removeprefix('@')}"], action)
+
+
 def _items(argument: str) -> list[object]:
     name = argument.removeprefix("@")
     try:

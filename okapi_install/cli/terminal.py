@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,9 +48,9 @@ class Terminal:
         """Prints a message, even when quiet."""
         click.secho(text, err=True, fg="yellow")
 
-    def error(self, error: ClientError) -> None:
-        """Prints an error in one line; with `as_json` also as the result."""
+    def error(self, error: ClientError, more: Mapping[str, Any] | None = None) -> None:
+        """Prints an error in one line; with `as_json` also as the result, there with `more` properties."""
         click.echo(click.style("Error: ", fg="red") + error.message, err=True)
         if self.as_json:
             status = error.status if isinstance(error, Refused) else None
-            self.document({"error": {"kind": error.kind, "status": status, "message": error.message}})
+            self.document({"error": {"kind": error.kind, "status": status, "message": error.message, **(more or {})}})

@@ -90,18 +90,23 @@ class OkapiClient:
         """The plan of a request: the module changes in order. Changes nothing."""
         return _modules(self._send(request.ask({"simulate": "true"})))
 
-    def explain(self, request: Request) -> Mapping[str, Any]:
-        """Why a request is refused: `message`, `reasons`, `explanation`.
+    def explain(
+        self, request: Request, *, solutions: int = 0, keep: Sequence[str] = (), prefer: Sequence[str] = ()
+    ) -> Mapping[str, Any]:
+        """Why a request is refused: `message`, `reasons`, `explanation`; and what can be done instead: `solutions`, at
+        most so many, or `conflict`.
 
         Raises:
             NotOffered: the server is a plain Okapi.
         """
         if not self.ours:
             raise NotOffered("a plain Okapi cannot explain why it refuses")
+        given = {"keep": ",".join(keep), "prefer": ",".join(prefer)}
+        constraints = {name: value for name, value in given.items() if value}
         asked = Ask(
             method="POST",
             path="/_/install/explain",
-            query=request.options.query() | {"tenant": request.tenant},
+            query=request.options.query() | {"tenant": request.tenant, "solutions": str(solutions)} | constraints,
             body=None if request.modules is None else list(request.modules),
             timeout=_PLAN_TIMEOUT,
         )

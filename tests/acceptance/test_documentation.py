@@ -58,8 +58,10 @@ OUR_COMMAND = re.compile(r"\bokapi-install ([a-z][^|>)&]*)")
 
 PROGRAMS = frozenset({"sh", "python"})
 
-WITH_A_TEST_OF_ITS_OWN = frozenset({"README.md", "docs/tutorial.md"})
-"""Pages that begin at another point than the others, which begin where `okapi-install demo` invites its reader."""
+WITH_A_TEST_OF_ITS_OWN = frozenset({"README.md", "docs/solutions.md", "docs/tutorial.md"})
+"""Pages that begin at another point than the others, which begin where `okapi-install demo` invites its reader, or
+that register modules which the others must not meet.
+"""
 
 
 def samples(page: str) -> list[tuple[Fence, Fence | None]]:
@@ -164,6 +166,14 @@ def test_the_readme_shows_what_the_demo_does(tmp_path: Path) -> None:
 def test_the_samples_of_the_tutorial_do_what_it_says_beside_an_empty_server(tmp_path: Path) -> None:
     with open_stage("127.0.0.1:0") as stage:
         carry_out("docs/tutorial.md", tmp_path, variables_of(stage))
+
+
+def test_the_samples_about_solutions_do_what_it_says_on_the_demos_platform(tmp_path: Path) -> None:
+    with open_stage("127.0.0.1:0") as stage:
+        stage.prepare()
+        stage.add_next_generation()
+        stage.client.send("POST", f"/_/proxy/tenants/{TENANT}/install", stage.request(1).modules)
+        carry_out("docs/solutions.md", tmp_path, variables_of(stage))
 
 
 @pytest.mark.parametrize("page", [p for p in pages() if samples(p) and p not in WITH_A_TEST_OF_ITS_OWN])

@@ -45,6 +45,8 @@ class FakeOkapi:
     )
     refusal: str | None = None
     explanation: list[str] = field(default_factory=list)
+    solutions: list[Document] = field(default_factory=list)
+    conflict: Document | None = None
     fails: dict[str, str] = field(default_factory=dict)
     warns: set[str] = field(default_factory=set)
     hold: str | None = None
@@ -162,8 +164,11 @@ class FakeOkapi:
         return routes
 
     def _post(self, seen: Seen, tenant: str, _verb: str) -> Answer:
-        if self.refusal is not None:
+        solved = [solution for solution in self.solutions if solution["request"] == seen.body]
+        if self.refusal is not None and not solved:
             return 400, self.refusal, {}
+        if solved:
+            self.plan = solved[0]["plan"]
         if seen.query.get("simulate") == "true":
             return 200, self.plan, {}
         if seen.query.get("async") != "true":
@@ -231,9 +236,13 @@ class FakeOkapi:
         job["revision"] += 1
         return 202, job, {}
 
-    def _explain(self, _seen: Seen) -> Answer:
-        reasons = [{"kind": "missing_interface", "message": self.refusal}]
-        return 200, {"message": self.refusal, "reasons": reasons, "explanation": self.explanation}, {}
+    def _explain(self, seen: Seen) -> Answer:
+        reasons = [{"kind": "missing_interface", "message": self.refusal}] if self.refusal else []
+        found: Document = {"message": self.refusal, "reasons": reasons, "explanation": self.explanation}
+        found["plan"] = [] if self.refusal else self.plan
+        found["solutions"] = self.solutions[: int(seen.query.get("solutions", "3"))]
+        found["conflict"] = self.conflict
+        return 200, {**found, "solutionsComplete": True}, {}
 
 
 def _handler(fake: FakeOkapi) -> type[BaseHTTPRequestHandler]:

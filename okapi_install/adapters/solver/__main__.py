@@ -22,14 +22,13 @@ from okapi_install.domain.errors import UserError
 from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.solutions.search import find
 
-IDLE_SECONDS = 60.0
 MOST_KILOBYTES = 600_000
 NICENESS = 5
 """Requests and jobs go before it."""
 
 
-def main() -> None:
-    """Answers wishes until there is no reason to stay."""
+def main(idle_seconds: float) -> None:
+    """Answers wishes until there is no reason to stay; `idle_seconds` is how long none may come."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started it, and closes the input then
     os.nice(NICENESS)
     lines: queue.Queue[bytes] = queue.Queue()
@@ -37,7 +36,7 @@ def main() -> None:
     registry = Registry()
     while _peak_kilobytes() < MOST_KILOBYTES:
         try:
-            line = lines.get(timeout=IDLE_SECONDS)
+            line = lines.get(timeout=idle_seconds)
         except queue.Empty:
             return
         document = orjson.loads(line)
@@ -66,4 +65,5 @@ def _peak_kilobytes() -> int:
 
 
 if __name__ == "__main__":
-    main()
+    main(float(sys.argv[1]))
+    os._exit(0)  # the interpreter's own end would fail at the thread that waits for input

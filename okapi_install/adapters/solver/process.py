@@ -27,14 +27,17 @@ log = structlog.get_logger()
 
 GRACE_SECONDS = 10.0
 """For what the solver's own time limit does not cut short: start, facts, rules, plans."""
+IDLE_SECONDS = 60.0
+"""After which the process ends by itself."""
 _READ_BYTES = 1 << 20
 
 
 class SolverProcess:
     """One solver process at a time; requests take turns. Any thread may use it."""
 
-    def __init__(self, seconds: float, grace: float = GRACE_SECONDS) -> None:
+    def __init__(self, seconds: float, grace: float = GRACE_SECONDS, idle: float = IDLE_SECONDS) -> None:
         """`seconds` are the solver's time for one wish."""
+        self._idle = idle
         self._seconds = seconds
         self._grace = grace
         self._turns = FairLimit(1)
@@ -64,7 +67,7 @@ class SolverProcess:
         for _ in range(2):  # a process that had been idle may end just when it is asked
             if self._child is not None and not self._child.alive:
                 self.close()
-            self._child = self._child or _Child()
+            self._child = self._child or _Child(self._idle)
             try:
                 return self._child.ask(index, line, self._seconds + self._grace)
             except (EOFError, BrokenPipeError):
@@ -79,9 +82,10 @@ class SolverProcess:
 class _Child:
     """A solver process, and the registry that it knows."""
 
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "okapi_install.adapters.solver"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    def __init__(self, idle: float) -> None:
+        command = [sys.executable, "-m", "okapi_install.adapters.solver", str(idle)]
+        self._process = subprocess.Popen(  # noqa: S603 - this program itself
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         self._input = cast("IO[bytes]", self._process.stdin)
         self._output = cast("IO[bytes]", self._process.stdout)

@@ -33,7 +33,7 @@ def candidates(index: Index, target: Target, *, strict: bool = True) -> Candidat
     for module in reached.values():
         by_product[module.product].append(module)
     named = target.modules | {m.id for m in target.had.values()}
-    found = {product: _representatives(modules, named) for product, modules in by_product.items()}
+    found = {product: _representatives(modules, named) for product, modules in sorted(by_product.items())}
     return _possible(found, gateway(index))
 
 

@@ -84,9 +84,9 @@ def _fitting(found: Candidates, offers: Collection[InterfaceRef], asks: Collecti
     for ask in asks:
         if isinstance(ask, tuple) and len(ask) > 2:
             wanted[ask[1]].add(ask[2])
-    for ident, needs in wanted.items():
-        for version in offered.get(ident, ()):
-            yield from (("fits", (ident, version, need)) for need in needs if compatible(version, need))
+    for ident, needs in sorted(wanted.items()):
+        for version in sorted(offered.get(ident, ())):
+            yield from (("fits", (ident, version, need)) for need in sorted(needs) if compatible(version, need))
 
 
 def _contested(found: Candidates, target: Target) -> Iterator[Fact]:

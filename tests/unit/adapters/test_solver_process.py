@@ -112,10 +112,11 @@ def hard_registry(size: int) -> Registry:
     return Registry([*newer, *(module(f"p{n}-1.0.0") for n in range(size))])
 
 
+@pytest.mark.slow
 def test_when_the_time_is_up_the_best_so_far_is_given_and_said_to_be_that() -> None:
-    size = 150
+    size = 200
     wish = Wish(enabled=frozenset(f"p{n}-1.0.0" for n in range(size)), request=None)
-    found = InlineSolver(seconds=2.0).find(hard_registry(size), wish, 1)
+    found = InlineSolver(seconds=12.0).find(hard_registry(size), wish, 1)
     (solution,) = found.solutions
     assert (solution.removed, solution.best, found.complete) == ((), False, False)
     assert len(solution.changed) < size
@@ -124,6 +125,17 @@ def test_when_the_time_is_up_the_best_so_far_is_given_and_said_to_be_that() -> N
 def test_an_id_that_cannot_be_read_is_refused(solver: SolverProcess) -> None:
     with pytest.raises(UserError, match="invalid semver"):
         solver.find(REGISTRY, Wish(enabled=frozenset(), request=enable("ui"), keep=("mod-users-1.0.0x",)), 3)
+
+
+def test_an_idle_process_ends_and_gives_its_memory_back_and_the_next_wish_starts_another() -> None:
+    solver = SolverProcess(seconds=60.0, grace=60.0, idle=0.5)
+    try:
+        before = solver.find(REGISTRY, WISH, 3)
+        assert solver._child is not None
+        assert solver._child._process.wait(timeout=30) == 0
+        assert solver.find(REGISTRY, WISH, 3) == before
+    finally:
+        solver.close()
 
 
 def test_the_process_ends_when_nobody_is_there_to_ask_it(solver: SolverProcess) -> None:
