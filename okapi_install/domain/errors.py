@@ -1,12 +1,12 @@
-"""What can go wrong, as one tree; HTTP status codes are given to it at the boundary and nowhere else.
+"""What can go wrong, as one tree; HTTP statuses are given to it at the boundary and nowhere else.
 
 OkapiInstallError
-├── UserError              the request is wrong (Okapi: ErrorType.USER, 400)
+├── UserError              the request is wrong (Okapi: ErrorType.USER)
 │   ├── Unresolvable       no plan satisfies the request; carries the reasons as data
 │   ├── TooManyJobs        the tenant's queue is full
 │   └── KeyReused          an Idempotency-Key came again with another request
-├── NotFound               there is no such thing (Okapi: ErrorType.NOT_FOUND, 404)
-├── InternalError          it failed on this side (Okapi: ErrorType.INTERNAL, 500)
+├── NotFound               there is no such thing (Okapi: ErrorType.NOT_FOUND)
+├── InternalError          it failed on this side (Okapi: ErrorType.INTERNAL)
 │   ├── DatabaseNotMigrated    the tables are missing or those of an older version
 │   └── StoreUnavailable   the store does not answer; nothing is lost, try again
 │       └── StoreNotWritable   it answers, but takes no changes: disk full, read-only
@@ -19,12 +19,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+class ErrorType(StrEnum):
+    """Whose error it is (Okapi: ErrorType). A failed job keeps it, for the answer to a synchronous client."""
+
+    USER = "user"
+    NOT_FOUND = "not_found"
+    INTERNAL = "internal"
 
 
 class OkapiInstallError(Exception):
     """The root. `message` is one sentence for an operator, `code` is stable for programs."""
 
-    code = "error"
+    code: ClassVar[str] = "error"
+    error_type: ErrorType = ErrorType.INTERNAL
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -35,6 +46,7 @@ class UserError(OkapiInstallError):
     """The request asks for something that cannot be; it says what to change."""
 
     code = "bad_request"
+    error_type = ErrorType.USER
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,16 +57,27 @@ class Provider:
     version: str
 
 
+class ReasonKind(StrEnum):
+    """What makes a request impossible."""
+
+    UNKNOWN_MODULE = "unknown_module"
+    MISSING_INTERFACE = "missing_interface"
+    INCOMPATIBLE_INTERFACE = "incompatible_interface"
+    AMBIGUOUS_PROVIDER = "ambiguous_provider"
+    PROVIDED_TWICE = "provided_twice"
+    STICKY_MODULE = "sticky_module"
+    OUT_OF_ORDER = "out_of_order"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reason:
     """One link of the chain that makes a request impossible.
 
-    `kind` is one of `unknown_module`, `missing_interface`, `incompatible_interface`, `ambiguous_provider`,
-    `provided_twice`, `sticky_module`, `out_of_order`. `required_by` is a module id, `needed` an interface version as
-    the descriptor writes it, `providers` are those known, compatible or not.
+    `required_by` is a module id, `needed` an interface version as the descriptor writes it, `providers` are those
+    known, compatible or not.
     """
 
-    kind: str
+    kind: ReasonKind
     message: str
     module: str | None = None
     interface: str | None = None
@@ -89,6 +112,7 @@ class NotFound(OkapiInstallError):
     """There is no such tenant, module, instance or job. Okapi answers with the bare id."""
 
     code = "not_found"
+    error_type = ErrorType.NOT_FOUND
 
 
 class InternalError(OkapiInstallError):
@@ -116,19 +140,21 @@ class StoreNotWritable(StoreUnavailable):
 
 
 class ModuleCallFailed(OkapiInstallError):
-    """A call of a module failed: `status` is its HTTP status, or None when it did not answer.
+    """A call of a module failed: `status` is the module's HTTP status, or None when it did not answer.
 
-    `body` is what it answered (text, at most what the settings allow), `user` tells whether Okapi reports
-    such a failure as the client's error (400) or as internal (500). `hint` is what else is known.
+    `body` is what it answered (text, at most what the settings allow), `error_type` is Okapi's for such a failure: USER
+    or INTERNAL. `hint` is what else is known.
     """
 
     code = "module_call_failed"
 
-    def __init__(self, message: str, *, status: int | None = None, body: str = "", user: bool = True) -> None:
+    def __init__(
+        self, message: str, *, status: int | None = None, body: str = "", error_type: ErrorType = ErrorType.USER
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.body = body
-        self.user = user
+        self.error_type = error_type
         self.hint: str | None = None
 
 

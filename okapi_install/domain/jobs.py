@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
-from okapi_install.domain.errors import InvalidTransition, UserError
+from okapi_install.domain.errors import ErrorType, InvalidTransition, UserError
 from okapi_install.domain.messages import message
 
 
@@ -61,6 +61,20 @@ def check_retry(job_id: str, status: JobStatus) -> None:
     """Raises UserError unless a client may have a job in that state run again."""
     if status not in COMPLETE or JobStatus.QUEUED not in TRANSITIONS.get(status, {}):
         raise UserError(message(20502, job_id, status))
+
+
+class EndReason(StrEnum):
+    """Why a job ended as ERROR."""
+
+    FAILED = "failed"
+    ABORTED = "aborted"
+    REVOKED = "revoked"
+    UNPLANNABLE = "unplannable"
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody stopped the job: nothing has failed."""
+        return self in (EndReason.ABORTED, EndReason.REVOKED)
 
 
 class JobKind(StrEnum):
@@ -116,6 +130,33 @@ class Parameter:
     value: str
 
 
+class ProblemType(StrEnum):
+    """The types of our own problems. Modules send whatever they like."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    MESSAGE = "message"
+    """A text that a tenant job had among its `messages`."""
+
+
+class ProblemCode(StrEnum):
+    """The codes of our own problems. Modules send whatever they like."""
+
+    ABORTED = "aborted"
+    CUT_SHORT = "cut_short"
+    NEEDS_FAILED_MODULE = "needs_failed_module"
+    PERMISSIONS_NOT_REFRESHED = "permissions_not_refreshed"
+    TENANT_JOB_FAILED = "tenant_job_failed"
+    TENANT_JOB_LAST_SEEN = "tenant_job_last_seen"
+    TENANT_JOB_NOT_DELETED = "tenant_job_not_deleted"
+    TENANT_JOB_PROBABLY_LOST = "tenant_job_probably_lost"
+    LONGER_THAN_EVER = "longer_than_ever"
+    CALLED_AGAIN = "called_again"
+    UNFINISHED_WORK = "unfinished_work"
+    NEEDS_GATEWAY = "needs_gateway"
+    LEFT_OUT = "left_out"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
     """An error or a warning of a module, after FOLIO's error.schema. Only `message` is required."""
@@ -124,6 +165,16 @@ class Problem:
     type: str | None = None
     code: str | None = None
     parameters: tuple[Parameter, ...] = ()
+
+    @classmethod
+    def error(cls, message: str, code: str) -> Problem:
+        """An error of our own. The code is a ProblemCode, or that of an error of this package."""
+        return cls(message=message, type=ProblemType.ERROR, code=code)
+
+    @classmethod
+    def warning(cls, message: str, code: ProblemCode, parameters: tuple[Parameter, ...] = ()) -> Problem:
+        """A warning of our own."""
+        return cls(message=message, type=ProblemType.WARNING, code=code, parameters=parameters)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,22 +198,26 @@ class InstallOptions:
     """What a pattern of `invoke` means for the modules of the plan, decided once. No parameter of a client's."""
 
 
-OVER = "over"
-"""The phase of a tenant job that has succeeded."""
+class TenantJobPhase(StrEnum):
+    """Which part of a step a tenant job does."""
+
+    INIT = "init"
+    PURGE = "purge"
+    """The purge that goes before an enable with purge."""
+    OVER = "over"
+    """The job has succeeded. Its module may have been told to forget it, and would not find it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TenantJob:
     """A module's own asynchronous job, as its POST named it.
 
-    `phase` is "purge" for the purge that goes before an enable with purge, else "init"; it is "over" once the
-    job has succeeded, before its module is told to forget it: asked again, it would not be found. `base_url` is the
-    module instance that was called: the job must be asked for there and nowhere else.
+    `base_url` is the module instance that was called: the job must be asked for there and nowhere else.
     """
 
     id: str
     base_url: str
-    phase: str = "init"
+    phase: TenantJobPhase = TenantJobPhase.INIT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -187,7 +242,7 @@ class Step:
     def aborted(self, now: float) -> Step:
         """This step as it ends that was running when its job was aborted."""
         words = message(20504)
-        problem = Problem(message=words, type="error", code="aborted")
+        problem = Problem.error(words, ProblemCode.ABORTED)
         return replace(self, status=StepStatus.ERROR, message=words, errors=(*self.errors, problem), ended=now)
 
 
@@ -211,10 +266,9 @@ class Job:
     ended: float | None = None
     message: str | None = None
     """Why the job ended as ERROR, in one sentence."""
-    error_status: int | None = None
-    """The HTTP status that a synchronous client gets for that."""
-    reason: str | None = None
-    """None, or `failed`, `aborted`, `revoked`, `unplannable`."""
+    error_type: ErrorType | None = None
+    """Whose error that was, for a synchronous client; None if such a client asked to ignore errors."""
+    reason: EndReason | None = None
     assumed: str = ""
     """Digest of the enabled modules that the plan counts on; see `digest` in plan.py."""
     requested_by: str | None = None

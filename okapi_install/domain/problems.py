@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from okapi_install.domain.foreign_text import bounded
-from okapi_install.domain.jobs import Parameter, Problem
+from okapi_install.domain.jobs import Parameter, Problem, ProblemCode
 
 MOST_PROBLEMS = 50
 """Of one list that a module sends."""
@@ -49,7 +49,7 @@ def problems(listing: object) -> tuple[Problem, ...]:
             continue
         size += _size(found)
         if len(kept) == MOST_PROBLEMS or (kept and size > _MOST_OF_A_LIST):
-            left = Problem(message=f"{len(listing) - number} more were left out", code="left_out")
+            left = Problem(message=f"{len(listing) - number} more were left out", code=ProblemCode.LEFT_OUT)
             return (*kept, left)
         kept.append(found)
     return tuple(kept)

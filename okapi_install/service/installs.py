@@ -102,7 +102,6 @@ class StillRunning(UserError):
     """A synchronous request has waited as long as it may; the job goes on."""
 
     code = "still_running"
-    status = 504
 
     def __init__(self, job: Job) -> None:
         super().__init__(f"The job has not ended yet and goes on: GET /_/proxy/tenants/{job.tenant}/install/{job.id}")

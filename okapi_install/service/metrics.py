@@ -11,6 +11,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from okapi_install.domain.jobs import EndReason, JobStatus
+
 Labels = tuple[tuple[str, str], ...]
 CountKey = tuple[str, Labels]
 """The name of a counter, and its labels in the order of its meter."""
@@ -45,7 +47,7 @@ JOBS_ENDED = Meter(
     name="okapi_install_jobs_ended",
     help="Jobs that came to an end: done, failed, aborted, revoked or unplannable.",
     labels=("outcome",),
-    from_start=("done", "failed", "aborted", "revoked", "unplannable"),
+    from_start=(JobStatus.DONE.value, *(reason.value for reason in EndReason)),
 )
 JOB_SECONDS = Meter(
     name="okapi_install_job_seconds",

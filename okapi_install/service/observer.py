@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from okapi_install.domain.jobs import Job, JobStatus, Problem, Step, StepStatus
+from okapi_install.domain.jobs import EndReason, Job, JobStatus, Problem, Step, StepStatus
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.service.metrics import (
     CALLBACKS,
@@ -53,7 +53,7 @@ class JobObserver:
         job = aborted.job
         self._notifier.changed(job.id, now=True)
         if aborted.was is JobStatus.QUEUED:
-            self._meters.count(JOBS_ENDED, outcome="aborted")
+            self._meters.count(JOBS_ENDED, outcome=EndReason.ABORTED.value)
         log.info("abort", job=job.id, tenant=job.tenant, was=aborted.was.value)
 
     # By a worker
@@ -75,7 +75,7 @@ class JobObserver:
     def step_ended(self, step: Step) -> None:
         """A step has ended, well or not."""
         product, action = self._meters.product(ModuleId.parse(step.change.id).product), step.change.action.value
-        outcome = "done" if step.status is StepStatus.DONE else "error"
+        outcome = (StepStatus.DONE if step.status is StepStatus.DONE else StepStatus.ERROR).value
         self._meters.count(STEPS, module=product, action=action, outcome=outcome)
         if step.started is None or step.ended is None:
             return
@@ -94,7 +94,7 @@ class JobObserver:
         if seconds is not None:
             self._meters.observe(JOB_SECONDS, seconds, kind=job.kind.value, outcome=_outcome(ending))
         self._notifier.changed(job.id, now=True)
-        if ending.reason == "revoked":
+        if ending.reason is EndReason.REVOKED:
             log.warning("job revoked", job=job.id)
         else:
             log.info("job complete", job=job.id, status=ending.status.value, cause=ending.message)
@@ -107,13 +107,13 @@ class JobObserver:
 
     def job_aborted(self, job: Job, cut_short: Sequence[str]) -> None:
         """The clean-up of an aborted job has ended; `cut_short` are the modules whose steps were running."""
-        self._meters.count(JOBS_ENDED, outcome="aborted")
+        self._meters.count(JOBS_ENDED, outcome=EndReason.ABORTED.value)
         self._notifier.changed(job.id, now=True)
         log.info("job aborted", job=job.id, cut_short=list(cut_short))
 
     def job_removed(self, job: Job) -> None:
         """A job that a worker was running has been removed with its tenant."""
-        self._meters.count(JOBS_ENDED, outcome="aborted")
+        self._meters.count(JOBS_ENDED, outcome=EndReason.ABORTED.value)
         log.info("job aborted: it was removed with its tenant", job=job.id)
 
     def job_lost(self, job: Job) -> None:
@@ -137,4 +137,4 @@ class JobObserver:
 
 
 def _outcome(ending: Ending) -> str:
-    return "done" if ending.status is JobStatus.DONE else ending.reason or "failed"
+    return JobStatus.DONE.value if ending.status is JobStatus.DONE else (ending.reason or EndReason.FAILED).value

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from okapi_install.domain.jobs import Job, JobStatus, Step, StepStatus
+from okapi_install.domain.jobs import Job, JobStatus, ProblemCode, Step, StepStatus
 from okapi_install.domain.workers import worker_name
 from okapi_install.service.estimates import seconds_left
 from okapi_install.service.ports import Durations
@@ -41,9 +41,7 @@ _OF_JOB = {
     JobStatus.ERROR: State.FAILED,
 }
 _OF_STEP = {StepStatus.RUNNING: State.RUNNING, StepStatus.DONE: State.DONE, StepStatus.ERROR: State.FAILED}
-_STOPS = frozenset({"aborted", "revoked"})
-"""Reasons of a job's end that are no failure."""
-_CUT_SHORT = frozenset({"aborted", "cut_short"})
+_CUT_SHORT = frozenset({ProblemCode.ABORTED, ProblemCode.CUT_SHORT})
 """Codes of the last error of a step that was running when its job was aborted or revoked."""
 
 
@@ -62,7 +60,7 @@ def step_state(step: Step, job: Job) -> State:
 
 
 def _was_stopped(job: Job) -> bool:
-    return job.status is JobStatus.ERROR and job.reason in _STOPS
+    return job.status is JobStatus.ERROR and job.reason is not None and job.reason.stopped
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -136,7 +136,7 @@ def summary_view(summary: JobSummary) -> Document:
         "endDate": iso(job.ended),
         "seconds": _rounded(summary.elapsed),
         "message": job.message,
-        "reason": job.reason,
+        "reason": job.reason and job.reason.value,
         "requestedBy": job.requested_by,
         "worker": summary.worker,
         "retries": job.retries,

@@ -6,12 +6,23 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from okapi_install.domain.jobs import Change, InstallOptions, Job, JobKind, JobStatus, Stage, Step, StepStatus
+from okapi_install.domain.errors import ErrorType
+from okapi_install.domain.jobs import (
+    Change,
+    EndReason,
+    InstallOptions,
+    Job,
+    JobKind,
+    JobStatus,
+    Stage,
+    Step,
+    StepStatus,
+)
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.service.ports import Claim, Ending, NewJob, Progress, Store, Tenant
 
 DONE = Ending(status=JobStatus.DONE)
-FAILED = Ending(status=JobStatus.ERROR, message="mod-a failed", error_status=400, reason="failed")
+FAILED = Ending(status=JobStatus.ERROR, message="mod-a failed", error_type=ErrorType.USER, reason=EndReason.FAILED)
 LEASE = 15.0
 
 _numbers = count(1)

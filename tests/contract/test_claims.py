@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from okapi_install.domain.errors import LostJob
-from okapi_install.domain.jobs import JobStatus, Parameter, Problem, Stage, StepStatus, TenantJob
+from okapi_install.domain.jobs import JobStatus, Parameter, Problem, Stage, StepStatus, TenantJob, TenantJobPhase
 from okapi_install.service.ports import Beat, Claim, Progress, Store, Tenant
 from tests.contract.builders import DONE, FAILED, LEASE, begun, claimed, done, plan, submit, unfinished_work
 from tests.contract.conftest import PassTime
@@ -158,7 +158,7 @@ def test_progress_is_one_commit_of_steps_and_modules(store: Store) -> None:
     claim = claimed(store, job)
     problem = Problem(message="m", type="error", code="c", parameters=(Parameter(key="k", value="v"),))
     first = replace(done(job.steps[0], claim.now), warnings=(problem, Problem(message="only")), attempts=2)
-    waiting = TenantJob(id="tj", base_url="http://127.0.0.1:1", phase="purge")
+    waiting = TenantJob(id="tj", base_url="http://127.0.0.1:1", phase=TenantJobPhase.PURGE)
     second = replace(begun(job.steps[1], claim.now), tenant_job=waiting, errors=(problem,), message="words")
     revision = store.save(claim, Progress(steps=(first, second), enable=("mod-a-1.0.0",), disable=("mod-a-0.9.0",)))
     read = store.job(job.id)

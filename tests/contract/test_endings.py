@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from okapi_install.domain.errors import InvalidTransition, NotFound, UserError
-from okapi_install.domain.jobs import Action, Change, JobStatus, Step, StepStatus
+from okapi_install.domain.errors import ErrorType, InvalidTransition, NotFound, UserError
+from okapi_install.domain.jobs import Action, Change, EndReason, JobStatus, Step, StepStatus
 from okapi_install.service.ports import Durations, Ending, Progress, Store
 from tests.contract.builders import DONE, FAILED, LEASE, begun, claimed, done, ended, plan, submit, unfinished_work
 from tests.contract.conftest import PassTime
@@ -34,9 +34,9 @@ def test_a_failed_job_says_why(store: Store) -> None:
     job = submit(store)
     store.finish(claimed(store, job), FAILED, Progress())
     read = store.job(job.id)
-    assert (read.status, read.message, read.error_status, read.reason) == (
+    assert (read.status, read.message, read.error_type, read.reason) == (
         *(JobStatus.ERROR, "mod-a failed"),
-        *(400, "failed"),
+        *(ErrorType.USER, EndReason.FAILED),
     )
 
 
@@ -135,7 +135,7 @@ def test_a_failed_job_runs_again_with_other_headers(store: Store) -> None:
     again = store.retry(job.id, (first, job.steps[1]), {"X-Other": "é"}, "t2")
     assert again == store.job(job.id)
     assert (again.status, again.retries, again.task_id) == (JobStatus.QUEUED, 1, "t2")
-    assert (again.started, again.ended, again.message, again.error_status, again.reason) == (None,) * 5
+    assert (again.started, again.ended, again.message, again.error_type, again.reason) == (None,) * 5
     assert [step.status for step in again.steps] == [StepStatus.DONE, None]
     claim = claimed(store, job)
     assert (claim.headers, claim.epoch) == ({"X-Other": "é"}, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,9 @@ from okapi_install.adapters.store import SqlStore, check_schema, ensure_builtin,
 from okapi_install.adapters.store.engine import make_engine
 from okapi_install.adapters.store.schema import alembic_config
 from okapi_install.adapters.store.tables import Row
-from okapi_install.domain.errors import DatabaseNotMigrated, InternalError, StoreUnavailable
-from okapi_install.service.ports import Store, Tenant
-from tests.contract.builders import claimed, module, submit
+from okapi_install.domain.errors import DatabaseNotMigrated, ErrorType, InternalError, StoreUnavailable
+from okapi_install.service.ports import Progress, Store, Tenant
+from tests.contract.builders import FAILED, claimed, module, submit
 from tests.contract.conftest import sqlite_url
 from tests.fixtures.postgresql import PostgresqlServer
 
@@ -186,6 +187,20 @@ def test_jobs_and_their_steps_outlast_the_end_of_sealed_headers(url: str) -> Non
     store = open_store(url)
     assert store.job(job.id) == job
     assert claimed(store, job).headers == {}
+    store.dispose()
+
+
+@pytest.mark.parametrize("error_type", ErrorType)
+def test_whose_error_a_jobs_end_was_outlasts_the_end_of_stored_http_statuses(url: str, error_type: ErrorType) -> None:
+    migrate(url)
+    store = open_store(url)
+    job = submit(store)
+    store.finish(claimed(store, job), replace(FAILED, error_type=error_type), Progress())
+    store.dispose()
+    _to(url, "0005")
+    migrate(url)
+    store = open_store(url)
+    assert store.job(job.id).error_type is error_type
     store.dispose()
 
 

@@ -103,7 +103,7 @@ def ending(statement: Update) -> Update:
     return statement.values(
         status=bindparam("end_status"),
         message=bindparam("end_message"),
-        error_status=bindparam("end_error_status"),
+        error_type=bindparam("end_error_type"),
         reason=bindparam("end_reason"),
         ended=db_now(),
         revision=_j.revision + 1,
@@ -127,8 +127,8 @@ def ending_values(how: Ending) -> dict[str, object]:
     return {
         "end_status": how.status.value,
         "end_message": storable(how.message),
-        "end_error_status": how.error_status,
-        "end_reason": how.reason,
+        "end_error_type": how.error_type and how.error_type.value,
+        "end_reason": how.reason and how.reason.value,
     }
 
 

@@ -15,9 +15,11 @@ import orjson
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from okapi_install.adapters.store.tables import JOBS, STEPS
+from okapi_install.domain.errors import ErrorType
 from okapi_install.domain.jobs import (
     Action,
     Change,
+    EndReason,
     InstallOptions,
     Job,
     JobKind,
@@ -28,6 +30,7 @@ from okapi_install.domain.jobs import (
     Step,
     StepStatus,
     TenantJob,
+    TenantJobPhase,
 )
 from okapi_install.service.ports import JobRef
 
@@ -51,7 +54,7 @@ class JobRecord(NamedTuple):
     started: float | None
     ended: float | None
     message: str | None
-    error_status: int | None
+    error_type: str | None
     reason: str | None
     assumed: str
     requested_by: str | None
@@ -125,8 +128,8 @@ def job_from(job: JobRecord, steps: tuple[Step, ...]) -> Job:
         started=job.started,
         ended=job.ended,
         message=job.message,
-        error_status=job.error_status,
-        reason=job.reason,
+        error_type=None if job.error_type is None else ErrorType(job.error_type),
+        reason=None if job.reason is None else EndReason(job.reason),
         assumed=job.assumed,
         requested_by=job.requested_by,
         owner=job.owner,
@@ -166,7 +169,11 @@ def _change(module_id: str, action: str, from_id: str | None) -> Change:
 
 
 def _tenant_job(step: StepRecord) -> TenantJob:
-    return TenantJob(id=step.tenant_job_id or "", base_url=step.tenant_job_url or "", phase=step.tenant_job_phase or "")
+    return TenantJob(
+        id=step.tenant_job_id or "",
+        base_url=step.tenant_job_url or "",
+        phase=TenantJobPhase(step.tenant_job_phase or TenantJobPhase.INIT),
+    )
 
 
 def ref_from(row: AnyRow) -> JobRef:
@@ -245,7 +252,7 @@ def step_changes(step: Step) -> dict[str, object]:
         "ended": step.ended,
         "tenant_job_id": tenant_job and tenant_job.id,
         "tenant_job_url": tenant_job and tenant_job.base_url,
-        "tenant_job_phase": tenant_job and tenant_job.phase,
+        "tenant_job_phase": tenant_job and tenant_job.phase.value,
     }
 
 

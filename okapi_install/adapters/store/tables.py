@@ -142,7 +142,6 @@ class JobRow(Row):
     keep_on_abort: Mapped[bool] = mapped_column(default=False)
     retries: Mapped[int] = mapped_column(default=0)
     message: Mapped[str | None] = mapped_column(Text)
-    error_status: Mapped[int | None]
     reason: Mapped[str | None] = mapped_column(String(32))
     requested_by: Mapped[str | None] = mapped_column(Text)
     idempotency_key: Mapped[str | None] = mapped_column(Text)
@@ -157,6 +156,7 @@ class JobRow(Row):
     headers: Mapped[str | None] = mapped_column(Text)
     takeovers: Mapped[int] = mapped_column(default=0, server_default="0")
     takeover_ended: Mapped[int] = mapped_column(default=0, server_default="0")
+    error_type: Mapped[str | None] = mapped_column(String(16))
 
 
 class StepRow(Row):

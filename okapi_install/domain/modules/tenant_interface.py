@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from okapi_install.domain.errors import ModuleCallFailed
+from okapi_install.domain.errors import ErrorType, ModuleCallFailed
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import Interface, ModuleDescriptor, RoutingEntry
 
@@ -126,7 +126,7 @@ def _version_2(interface: Interface, module: ModuleDescriptor, body: dict[str, o
         return TenantCalls(post=post, body=body)
     delete = _version_2_call(interface, module, "DELETE", "{id}")
     if delete is None:
-        raise ModuleCallFailed(message(10407, module.id), user=False)
+        raise ModuleCallFailed(message(10407, module.id), error_type=ErrorType.INTERNAL)
     return TenantCalls(post=post, body=body, get=get, delete=delete)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import pairwise
 
-from okapi_install.domain.errors import Reason, Unresolvable
+from okapi_install.domain.errors import Reason, ReasonKind, Unresolvable
 from okapi_install.domain.jobs import Action, Change
 from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleSummary
 from okapi_install.domain.modules.index import Index
@@ -88,24 +88,24 @@ def _providers(index: Index, required: Iterable[InterfaceRef]) -> Iterator[Modul
 def _why(reason: Reason) -> Iterator[str]:
     need = f"{reason.required_by} requires {reason.interface} {reason.needed}"
     known = ", ".join(f"{p.version} of {p.module}" for p in reason.providers)
-    if reason.kind == "missing_interface":
+    if reason.kind is ReasonKind.MISSING_INTERFACE:
         yield f"{need}, and no module provides that" + (f"; there is {known}." if known else " in any version.")
-    elif reason.kind == "incompatible_interface":
+    elif reason.kind is ReasonKind.INCOMPATIBLE_INTERFACE:
         yield f"{need}, but the plan has {known}, which was asked for or is needed by something else."
-    elif reason.kind == "ambiguous_provider":
+    elif reason.kind is ReasonKind.AMBIGUOUS_PROVIDER:
         yield f"{need}, and more than one product has it: {known}."
-    elif reason.kind == "provided_twice":
+    elif reason.kind is ReasonKind.PROVIDED_TWICE:
         yield f"{reason.interface} may be provided by one enabled module only, and here it is {known}."
 
 
 def _ways_out(index: Index, reason: Reason) -> Iterator[str]:
-    if reason.kind == "unknown_module" and reason.module:
+    if reason.kind is ReasonKind.UNKNOWN_MODULE and reason.module:
         yield from _other_modules(index, ModuleId.parse(reason.module).product)
-    elif reason.kind == "sticky_module":
+    elif reason.kind is ReasonKind.STICKY_MODULE:
         yield f"ask for one version only instead of {reason.module} and another one"
-    elif reason.kind == "ambiguous_provider":
+    elif reason.kind is ReasonKind.AMBIGUOUS_PROVIDER:
         yield "name one of these in the request as well: " + ", ".join(p.module for p in reason.providers)
-    elif reason.kind == "provided_twice":
+    elif reason.kind is ReasonKind.PROVIDED_TWICE:
         yield "ask for one of these only, or ask to disable the others: " + ", ".join(
             p.module for p in reason.providers
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from okapi_install.domain.errors import Provider, Reason, Unresolvable
+from okapi_install.domain.errors import Provider, Reason, ReasonKind, Unresolvable
 from okapi_install.domain.jobs import Action, Change
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleSummary
@@ -140,27 +140,29 @@ class Repair:
         names = ", ".join(e.module.id for e in providers)
         offers = tuple(Provider(module=e.module.id, version=e.interface.version) for e in providers)
         self._faults.append(
-            Reason(kind="provided_twice", message=message(10213, names, ident), interface=ident, providers=offers)
+            Reason(
+                kind=ReasonKind.PROVIDED_TWICE, message=message(10213, names, ident), interface=ident, providers=offers
+            )
         )
 
     def _fault_missing(self, ident: str, requirer: Entry) -> None:
         text = message(10211, ident, requirer.module.id)
-        self._faults.append(self._of("missing_interface", text, requirer, self._known(ident)))
+        self._faults.append(self._of(ReasonKind.MISSING_INTERFACE, text, requirer, self._known(ident)))
 
     def _fault_ambiguous(self, requirer: Entry, found: tuple[ModuleSummary, ...]) -> None:
         ident = requirer.interface.id
         text = message(10210, ident, requirer.module.id, ", ".join(m.product for m in found))
         offers = tuple(o for m in found for o in _offers(m, ident))
-        self._faults.append(self._of("ambiguous_provider", text, requirer, offers))
+        self._faults.append(self._of(ReasonKind.AMBIGUOUS_PROVIDER, text, requirer, offers))
 
     def _fault_clash(self, provider: Entry, wanting: Entry) -> None:
         have = Provider(module=provider.module.id, version=provider.interface.version)
         interface = wanting.interface
         text = message(10201, wanting.module.id, interface.id, interface.version, f"{have.version}/{have.module}")
-        self._faults.append(self._of("incompatible_interface", text, wanting, (have,), module=have.module))
+        self._faults.append(self._of(ReasonKind.INCOMPATIBLE_INTERFACE, text, wanting, (have,), module=have.module))
 
     def _of(
-        self, kind: str, text: str, requirer: Entry, providers: tuple[Provider, ...], module: str | None = None
+        self, kind: ReasonKind, text: str, requirer: Entry, providers: tuple[Provider, ...], module: str | None = None
     ) -> Reason:
         return Reason(
             kind=kind,

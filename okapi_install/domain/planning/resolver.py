@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-from okapi_install.domain.errors import Reason, Unresolvable
+from okapi_install.domain.errors import Reason, ReasonKind, Unresolvable
 from okapi_install.domain.jobs import Action, Change, InstallOptions
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.index import Index
@@ -53,7 +53,9 @@ def resolve(
     plan = ordered(repair.run(asked), before, index.modules.get)
     misplaced = out_of_order(plan, before, index.modules.get, _named_twice(plan))
     if misplaced:
-        _refuse([Reason(kind="out_of_order", message=message(10212, ", ".join(misplaced)), module=misplaced[0])])
+        _refuse(
+            [Reason(kind=ReasonKind.OUT_OF_ORDER, message=message(10212, ", ".join(misplaced)), module=misplaced[0])]
+        )
     return plan
 
 
@@ -116,7 +118,7 @@ def _enabled(repair: Repair, change: Change, faults: list[Reason], *, reinstall:
     old = draft.of_product(module.product)
     if old is not None:
         if old in repair.sticky and old != ident:
-            faults.append(Reason(kind="sticky_module", message=message(10209, old), module=old))
+            faults.append(Reason(kind=ReasonKind.STICKY_MODULE, message=message(10209, old), module=old))
         draft.disable(old)
     draft.enable(module)
     return Change(id=ident, from_id=old or change.from_id)
@@ -138,7 +140,7 @@ def _named_twice(changes: Collection[Change]) -> frozenset[str]:
 
 
 def _unknown(module_id: str) -> Reason:
-    return Reason(kind="unknown_module", message=message(10801, module_id), module=module_id)
+    return Reason(kind=ReasonKind.UNKNOWN_MODULE, message=message(10801, module_id), module=module_id)
 
 
 def _refuse(faults: Sequence[Reason]) -> None:

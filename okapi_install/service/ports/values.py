@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from okapi_install.domain.jobs import Change, InstallOptions, Job, JobKind, JobStatus, Step
+from okapi_install.domain.errors import ErrorType
+from okapi_install.domain.jobs import Change, EndReason, InstallOptions, Job, JobKind, JobStatus, Step
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import ModuleSummary
 
@@ -126,11 +127,11 @@ class Ending:
 
     status: JobStatus
     message: str | None = None
-    error_status: int | None = None
-    reason: str | None = None
+    error_type: ErrorType | None = None
+    reason: EndReason | None = None
 
 
-ABORTED = Ending(status=JobStatus.ERROR, message=message(20503), error_status=400, reason="aborted")
+ABORTED = Ending(status=JobStatus.ERROR, message=message(20503), error_type=ErrorType.USER, reason=EndReason.ABORTED)
 """How a job ends that was aborted and whose info is kept."""
 
 

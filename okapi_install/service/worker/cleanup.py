@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import structlog
 
-from okapi_install.domain.errors import LostJob, NotFound
-from okapi_install.domain.jobs import JobStatus, StepStatus
+from okapi_install.domain.errors import ErrorType, LostJob, NotFound
+from okapi_install.domain.jobs import EndReason, JobStatus, StepStatus
 from okapi_install.domain.messages import message
 from okapi_install.service.ports import Crew, Ending, JobRef, Tasks
 from okapi_install.service.worker.context import WorkerContext
@@ -56,7 +56,9 @@ class Cleanup:
         try:
             if standing is JobStatus.ABORTING:
                 return self._end_abort(lease, steps)
-            ending = Ending(status=JobStatus.ERROR, message=REVOKED, error_status=500, reason="revoked")
+            ending = Ending(
+                status=JobStatus.ERROR, message=REVOKED, error_type=ErrorType.INTERNAL, reason=EndReason.REVOKED
+            )
             return self._finish(lease, steps, ending)
         except LostJob:
             return None
@@ -80,7 +82,9 @@ class Cleanup:
             if claim.aborting:
                 return self._end_abort(lease, steps)
             text = message(20705, claim.takeovers - 1)
-            ending = Ending(status=JobStatus.ERROR, message=text, error_status=500, reason="failed")
+            ending = Ending(
+                status=JobStatus.ERROR, message=text, error_type=ErrorType.INTERNAL, reason=EndReason.FAILED
+            )
             return self._finish(lease, steps, ending)
         except LostJob:
             return None

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from okapi_install.domain.errors import ModuleCallFailed, NotFound, UserError
-from okapi_install.domain.jobs import Action, JobStatus, Problem, Step
+from okapi_install.domain.errors import ErrorType, ModuleCallFailed, NotFound, UserError
+from okapi_install.domain.jobs import Action, EndReason, JobStatus, Problem, ProblemCode, Step
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.planning.schedule import Schedule, digest
 from okapi_install.service.ports import Crew, Ending, JobRef, Progress
@@ -25,11 +25,11 @@ _LOOKS = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """The first failure of a job, and the HTTP status that a synchronous client gets for it."""
+    """The first failure of a job, and whose error that is."""
 
     message: str
-    status: int
-    reason: str = "failed"
+    error_type: ErrorType
+    reason: EndReason = EndReason.FAILED
 
 
 class JobRun:
@@ -79,8 +79,8 @@ class JobRun:
         try:
             steps.plan(_planned_steps(context, lease))
         except (UserError, NotFound) as problem:
-            status = 404 if isinstance(problem, NotFound) else 400
-            failure = Failure(message=problem.message, status=status, reason="unplannable")
+            reason = EndReason.UNPLANNABLE
+            failure = Failure(message=problem.message, error_type=problem.error_type, reason=reason)
         seconds = _expected_seconds(context, steps) if lease.job.options.parallel > 1 else {}
         run = cls(context, lease, steps, crew, seconds=seconds, failure=failure)
         run._start_steps()
@@ -150,7 +150,7 @@ class JobRun:
         self._add((step,), enable, disable)
 
     def _failed(self, step: Step, failure: ModuleCallFailed) -> None:
-        self._failure = self._failure or Failure(message=failure.message, status=400 if failure.user else 500)
+        self._failure = self._failure or Failure(message=failure.message, error_type=failure.error_type)
         lost = self._schedule.failed(step.pos)
         if not self._lease.job.options.ignore_errors:
             self._schedule.stop()
@@ -199,12 +199,12 @@ class JobRun:
         failure, failed = self._failure, self._steps.failed()
         if failure is None and not failed:
             return Ending(status=JobStatus.DONE)
-        failure = failure or Failure(message="a step of an earlier run failed", status=500)
-        if failed and failure.reason == "failed" and self._lease.job.options.ignore_errors:
+        failure = failure or Failure(message="a step of an earlier run failed", error_type=ErrorType.INTERNAL)
+        if failed and failure.reason is EndReason.FAILED and self._lease.job.options.ignore_errors:
             text = f"{len(failed)} of {len(self._steps)} modules failed; the others went on, as ignoreErrors asks for"
             return Ending(status=JobStatus.ERROR, message=text, reason=failure.reason)
         return Ending(
-            status=JobStatus.ERROR, message=failure.message, error_status=failure.status, reason=failure.reason
+            status=JobStatus.ERROR, message=failure.message, error_type=failure.error_type, reason=failure.reason
         )
 
     def _is_upgraded_guard(self, step: Step) -> bool:
@@ -221,8 +221,8 @@ class JobRun:
             try:
                 self._step_run(step.pos).refresh_permissions()
             except ModuleCallFailed as failure:
-                self._failure = self._failure or Failure(message=failure.message, status=400)
-                problem = Problem(message=failure.message, type="error", code="permissions_not_refreshed")
+                self._failure = self._failure or Failure(message=failure.message, error_type=ErrorType.USER)
+                problem = Problem.error(failure.message, ProblemCode.PERMISSIONS_NOT_REFRESHED)
                 self._add((self._steps.found(step.pos, errors=[problem]),))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import replace
 
 from okapi_install.domain.errors import ModuleCallFailed
-from okapi_install.domain.jobs import Action, Problem, Stage, Step, StepStatus, TenantJob
+from okapi_install.domain.jobs import Action, Problem, ProblemCode, Stage, Step, StepStatus, TenantJob
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.planning.frontier import Lookup
 from okapi_install.domain.problems import merge
@@ -19,10 +19,8 @@ from okapi_install.service.worker.unusual_steps import WHILE_IT_RUNS
 NOTHING_TO_DO = frozenset((Action.UPTODATE, Action.SUGGEST, Action.CONFLICT))
 """The actions of steps that are done when they start."""
 
-_CALLED_AGAIN = Problem(
-    message="the module was called again, because a worker was lost while it was being called",
-    type="warning",
-    code="called_again",
+_CALLED_AGAIN = Problem.warning(
+    "the module was called again, because a worker was lost while it was being called", ProblemCode.CALLED_AGAIN
 )
 
 
@@ -69,7 +67,7 @@ class JobSteps:
         fresh = step.tenant_job is None
         warnings = step.warnings
         if step.change.id in self._leftovers:
-            left = Problem(message=self._leftovers[step.change.id], type="warning", code="unfinished_work")
+            left = Problem.warning(self._leftovers[step.change.id], ProblemCode.UNFINISHED_WORK)
             warnings = merge(warnings, [left])
         if fresh and step.status is StepStatus.RUNNING:
             warnings = merge(warnings, [_CALLED_AGAIN])
@@ -121,7 +119,7 @@ class JobSteps:
     def skipped(self, pos: int, failed: str) -> Step:
         """The step cannot run, because what it requires has failed."""
         text = f"Not begun: it needs {failed}, which failed"
-        problem = Problem(message=text, type="error", code="needs_failed_module")
+        problem = Problem.error(text, ProblemCode.NEEDS_FAILED_MODULE)
         return self._put(
             replace(
                 self._steps[pos],
@@ -155,7 +153,7 @@ class JobSteps:
         return [self._put(step) for step in (*ended, *stopped)]
 
     def _cut_short(self, step: Step, why: str) -> Step:
-        problem = Problem(message=why, type="error", code="cut_short")
+        problem = Problem.error(why, ProblemCode.CUT_SHORT)
         return replace(
             step,
             stage=Stage.INVOKE,

@@ -13,10 +13,10 @@ from dataclasses import replace
 import structlog
 from opentelemetry.trace import StatusCode
 
-from okapi_install.domain.errors import ModuleCallFailed, UserError
+from okapi_install.domain.errors import ErrorType, ModuleCallFailed, UserError
 from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.invocation import DecidedRule
-from okapi_install.domain.jobs import OVER, Action, Problem, TenantJob
+from okapi_install.domain.jobs import Action, Problem, ProblemCode, ProblemType, TenantJob, TenantJobPhase
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.call_urls import is_segment
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
@@ -32,7 +32,7 @@ from okapi_install.service.worker.job_steps import JobSteps
 from okapi_install.service.worker.lease import Lease
 from okapi_install.service.worker.module_calls import Caller
 from okapi_install.service.worker.tenant_jobs import Lookout
-from okapi_install.service.worker.unusual_steps import LOST, key_of, unusual_after
+from okapi_install.service.worker.unusual_steps import key_of, unusual_after
 
 log = structlog.get_logger()
 
@@ -151,9 +151,9 @@ class StepRun:
 
     def _tell(self, failure: ModuleCallFailed) -> None:
         found = merge(self._errors, errors_of_body(failure.body))
-        found = found or (Problem(message=failure.message, type="error", code=failure.code),)
+        found = found or (Problem.error(failure.message, failure.code),)
         if failure.hint is not None:
-            found = merge(found, [Problem(message=failure.hint, code="tenant_job_last_seen")])
+            found = merge(found, [Problem(message=failure.hint, code=ProblemCode.TENANT_JOB_LAST_SEEN)])
         self._steps.found(self._pos, errors=found)
 
     # The calls of a step, in Okapi's order
@@ -165,10 +165,10 @@ class StepRun:
             return
         if resumed is None:
             self._announce_before()
-        if to is not None and (self._purge if resumed is None else resumed.phase == "purge"):
+        if to is not None and (self._purge if resumed is None else resumed.phase is TenantJobPhase.PURGE):
             self._purge_first(resumed)
             resumed = None
-        self._activate("init", resumed)
+        self._activate(TenantJobPhase.INIT, resumed)
         if to is not None and to.system_interface("_tenantPermissions") and self._invoke.allows(to.id):
             self._announce(to, None, to)
             if self._from is None:
@@ -199,13 +199,13 @@ class StepRun:
         """Okapi: an enable with purge is a purge, whose failure is ignored, and an enable that upgrades nothing."""
         self._ignoring = True
         try:
-            self._activate("purge", resumed)
+            self._activate(TenantJobPhase.PURGE, resumed)
         except ModuleCallFailed as failure:
             log.info(f"Tenant purge error for module {self._change.id} ignored: {failure.message}")
         self._ignoring = False
         self._remember(None)
 
-    def _activate(self, phase: str, resumed: TenantJob | None) -> None:
+    def _activate(self, phase: TenantJobPhase, resumed: TenantJob | None) -> None:
         """Calls the module's tenant interface, and waits for the tenant job that it may return."""
         module, tenant, clock = self._to or self._from, self._lease.job.tenant, self._context.clock
         if module is None or not self._invoke.allows(module.id):
@@ -224,15 +224,15 @@ class StepRun:
         took = int((clock.monotonic() - began) * 1000)
         log.info(f"Activation of module '{module.id}' for tenant '{tenant}' completed successfully in {took} ms")
 
-    def _tenant_calls(self, phase: str) -> TenantCalls | None:
+    def _tenant_calls(self, phase: TenantJobPhase) -> TenantCalls | None:
         parameters = self._options.tenant_parameters
-        if phase == "purge":
+        if phase is TenantJobPhase.PURGE:
             return tenant_calls(self._to, None, tenant_parameters=parameters, purge=True)
         old = None if self._purge and self._to is not None else self._from
         purge = self._to is None and self._purge
         return tenant_calls(old, self._to, tenant_parameters=parameters, purge=purge)
 
-    def _post(self, calls: TenantCalls, phase: str) -> tuple[TenantJob | None, Mapping[str, object] | None]:
+    def _post(self, calls: TenantCalls, phase: TenantJobPhase) -> tuple[TenantJob | None, Mapping[str, object] | None]:
         """Calls the module; the tenant job that it returned, which is committed, and its first state.
 
         While this lasts, a clean-up waits a moment for the response: a tenant job must be known to be cancelled.
@@ -262,18 +262,18 @@ class StepRun:
     def _complete(self, calls: TenantCalls, job: TenantJob, document: Mapping[str, object] | None) -> None:
         """Waits for the tenant job, if it is not complete yet, and takes its result. Raises ModuleCallFailed."""
         jobs = self._context.tenant_jobs
-        if job.phase == OVER:
+        if job.phase is TenantJobPhase.OVER:
             jobs.forget(self._caller, calls, job)
             return
         if document is None or document.get("complete") is not True:
             document = jobs.wait(self._caller, calls, job, Lookout(usual=self._usual, lost=self._lost))
         failure = self._take_result(calls.post.module.id, document)
-        if failure is None and job.phase == "init":
-            self._remember(replace(job, phase=OVER))
+        if failure is None and job.phase is TenantJobPhase.INIT:
+            self._remember(replace(job, phase=TenantJobPhase.OVER))
         trouble = jobs.forget(self._caller, calls, job)
         if trouble is not None:
             text = f"the finished tenant job could not be deleted: {trouble}"
-            self._found(warnings=[Problem(message=text, type="warning", code="tenant_job_not_deleted")])
+            self._found(warnings=[Problem.warning(text, ProblemCode.TENANT_JOB_NOT_DELETED)])
         if failure is not None:
             raise failure
 
@@ -285,7 +285,7 @@ class StepRun:
 
     def _lost(self, words: str) -> None:
         log.warning("the tenant job is probably lost", cause=words)
-        self._steps.found(self._pos, warnings=[Problem(message=words, type="warning", code=LOST)])
+        self._steps.found(self._pos, warnings=[Problem.warning(words, ProblemCode.TENANT_JOB_PROBABLY_LOST)])
         self._lease.save_running(self._steps, self._pos)
 
     def _take_result(self, module_id: str, document: Mapping[str, object]) -> ModuleCallFailed | None:
@@ -294,12 +294,12 @@ class StepRun:
         reported = problems(document.get("errors"))
         texts, error = messages_of(document), document.get("error")
         if error is None and document.get("status") != "error":
-            self._found(reported, [Problem(message=t, type="message") for t in texts])
+            self._found(reported, [Problem(message=t, type=ProblemType.MESSAGE) for t in texts])
             return None
         words = bounded("\n".join([bounded("the module reports an error" if error is None else error), *texts]))
-        own = [Problem(message=bounded(error), type="error", code="tenant_job_failed")] if error is not None else []
-        self._found(merge(own, reported, [Problem(message=t, type="message") for t in texts]))
-        return ModuleCallFailed(message(10410, module_id, words), user=False)
+        own = [Problem.error(bounded(error), ProblemCode.TENANT_JOB_FAILED)] if error is not None else []
+        self._found(merge(own, reported, [Problem(message=t, type=ProblemType.MESSAGE) for t in texts]))
+        return ModuleCallFailed(message(10410, module_id, words), error_type=ErrorType.INTERNAL)
 
     def _found(self, errors: Iterable[Problem] = (), warnings: Iterable[Problem] = ()) -> None:
         if not self._ignoring:
@@ -307,10 +307,12 @@ class StepRun:
             self._steps.found(self._pos, self._errors, warnings)
 
 
-def _named_job(calls: TenantCalls, answer: Answer, url: str, phase: str) -> tuple[TenantJob, Mapping[str, object]]:
+def _named_job(
+    calls: TenantCalls, answer: Answer, url: str, phase: TenantJobPhase
+) -> tuple[TenantJob, Mapping[str, object]]:
     post = calls.post
     if calls.get is None or calls.delete is None:
-        raise ModuleCallFailed(message(10409, post.module.id, post.method, post.path), user=False)
+        raise ModuleCallFailed(message(10409, post.module.id, post.method, post.path), error_type=ErrorType.INTERNAL)
     document = parse_object(answer.body)
     if document is None:
         raise ModuleCallFailed(
@@ -318,7 +320,7 @@ def _named_job(calls: TenantCalls, answer: Answer, url: str, phase: str) -> tupl
         )
     ident = document.get("id")
     if ident is None:
-        raise ModuleCallFailed(message(10408, post.module.id, post.method, post.path), user=False)
+        raise ModuleCallFailed(message(10408, post.module.id, post.method, post.path), error_type=ErrorType.INTERNAL)
     ident = ident if isinstance(ident, str) else json.dumps(ident)
     if len(ident) > MOST_JOB_ID or not is_segment(ident):
         cause = message(20542, MOST_JOB_ID)

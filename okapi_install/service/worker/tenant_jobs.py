@@ -11,7 +11,7 @@ from typing import NoReturn
 import structlog
 from cachetools import LRUCache
 
-from okapi_install.domain.errors import ModuleCallFailed
+from okapi_install.domain.errors import ErrorType, ModuleCallFailed
 from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.jobs import TenantJob
 from okapi_install.domain.messages import message
@@ -91,7 +91,9 @@ class TenantJobs:
             ModuleCallFailed: the module lost the job, answers nothing of use for too long, or the time is up.
         """
         if calls.get is None:
-            raise ModuleCallFailed(message(10409, calls.post.module.id, calls.post.method, calls.post.path), user=False)
+            raise ModuleCallFailed(
+                message(10409, calls.post.module.id, calls.post.method, calls.post.path), error_type=ErrorType.INTERNAL
+            )
         get = replace(calls.get.at(job.id), retry=False)
         trail = _Trail(began=self._clock.monotonic())
         while True:
@@ -120,7 +122,7 @@ class TenantJobs:
             return
         failure.hint = trail.known(now)
         if failure.status is None:
-            raise ModuleCallFailed(f"{failure.message}; {failure.hint}", user=failure.user) from failure
+            raise ModuleCallFailed(f"{failure.message}; {failure.hint}", error_type=failure.error_type) from failure
         raise failure
 
     def _doubt(self, trail: _Trail, lookout: Lookout, now: float) -> None:
@@ -177,7 +179,7 @@ class TenantJobs:
         """Tells the module to stop. Raises ModuleCallFailed."""
         if calls.delete is not None:
             self.cancel(caller, calls.delete, job)
-        raise ModuleCallFailed(message(10410, calls.post.module.id, text), user=False)
+        raise ModuleCallFailed(message(10410, calls.post.module.id, text), error_type=ErrorType.INTERNAL)
 
     def forget(self, caller: Caller, calls: TenantCalls, job: TenantJob) -> str | None:
         """Deletes a job that is complete; what went wrong with that, if anything."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from okapi_install.domain.jobs import Problem, Step, StepStatus
+from okapi_install.domain.jobs import Problem, ProblemCode, Step, StepStatus
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.service.ports import Durations
 
-SLOW, LOST = "longer_than_ever", "tenant_job_probably_lost"
-WHILE_IT_RUNS = frozenset((SLOW, LOST))
+WHILE_IT_RUNS = frozenset((ProblemCode.LONGER_THAN_EVER, ProblemCode.TENANT_JOB_PROBABLY_LOST))
 """Codes of warnings that a step loses when it ends well."""
 _UNKNOWN = 10
 """A module of which nothing is known has so many times the least time."""
@@ -37,7 +36,7 @@ def suspects(steps: Iterable[Step], now: float, least: float) -> list[Step]:
         for step in steps
         if step.status is StepStatus.RUNNING
         and now - (step.started if step.started is not None else now) > least
-        and SLOW not in {warning.code for warning in step.warnings}
+        and ProblemCode.LONGER_THAN_EVER not in {warning.code for warning in step.warnings}
     ]
 
 
@@ -47,4 +46,4 @@ def slow_warning(seconds: float, seen: Durations | None) -> Problem:
         words = message(20532, f"{seconds:.0f}")
     else:
         words = message(20531, f"{seconds:.0f}", f"{seen.longest:.0f}", seen.count)
-    return Problem(message=words, type="warning", code=SLOW)
+    return Problem.warning(words, ProblemCode.LONGER_THAN_EVER)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from okapi_install.domain.errors import LostJob, OkapiInstallError, StoreNotWritable, StoreUnavailable
+from okapi_install.domain.errors import ErrorType, LostJob, OkapiInstallError, StoreNotWritable, StoreUnavailable
 from okapi_install.domain.foreign_text import bounded
-from okapi_install.domain.jobs import JobStatus
+from okapi_install.domain.jobs import EndReason, JobStatus
 from okapi_install.domain.passed_headers import passed_on
 from okapi_install.service.ports import Beat, Claim, Crew, Ending, JobRef, Queue, Tasks
 from okapi_install.service.trace_context import headers_under, parent_of
@@ -152,7 +152,7 @@ class Worker:
         """Ends a job that cannot go on. Its claim holds until the store takes the end."""
         self._cleanup.stop(lease, steps, crew)
         log.warning("job cannot be carried on; it ends as soon as the store takes that", cause=message)
-        ending = Ending(status=JobStatus.ERROR, message=message, error_status=500, reason="failed")
+        ending = Ending(status=JobStatus.ERROR, message=message, error_type=ErrorType.INTERNAL, reason=EndReason.FAILED)
         try:
             self._publish(self._cleanup.give_up(lease, steps, ending))
         except LostJob:
@@ -173,7 +173,9 @@ class Worker:
 
         If its worker is lost, it is ended here: no worker that got the revoke takes a message about it any more.
         """
-        ending = Ending(status=JobStatus.ERROR, message=REVOKED, error_status=500, reason="revoked")
+        ending = Ending(
+            status=JobStatus.ERROR, message=REVOKED, error_type=ErrorType.INTERNAL, reason=EndReason.REVOKED
+        )
         if self._context.retries.without_end(lambda: self._context.store.end_queued(job_id, ending)):
             self._context.observer.queued_job_revoked(job_id, ending)
             return

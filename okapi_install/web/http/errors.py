@@ -7,6 +7,7 @@ The answer is plain text, as Okapi's. A client that asks for `application/proble
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict
 from http import HTTPStatus
 
@@ -17,19 +18,17 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from okapi_install.domain.errors import (
-    InternalError,
+    ErrorType,
     InvalidTransition,
     KeyReused,
-    ModuleCallFailed,
-    NotFound,
     OkapiInstallError,
     Reason,
     StoreUnavailable,
     TooManyJobs,
     Unresolvable,
-    UserError,
 )
 from okapi_install.domain.messages import message
+from okapi_install.service.installs import StillRunning
 from okapi_install.web.connections.timed_reading import TooSlow
 from okapi_install.web.http.responses import text_answer
 
@@ -44,27 +43,23 @@ class TooManyWaiting(OkapiInstallError):
     code = "too_many_waiting"
 
 
+STATUS_OF_TYPE: Mapping[ErrorType, int] = {ErrorType.USER: 400, ErrorType.NOT_FOUND: 404, ErrorType.INTERNAL: 500}
+"""Okapi's (`ErrorType.httpCode`)."""
 _STATUSES: tuple[tuple[type[OkapiInstallError], int], ...] = (
     (TooManyJobs, 429),
     (KeyReused, 422),
-    (UserError, 400),
-    (NotFound, 404),
+    (StillRunning, 504),
     (InvalidTransition, 409),
     (StoreUnavailable, 503),
     (TooManyWaiting, 503),
-    (InternalError, 500),
 )
+"""Where the kind of an error tells more than its type."""
 _RETRY_AFTER = {429: "10", 503: "2"}
 
 
 def status_of(error: OkapiInstallError) -> int:
-    """The HTTP status of an error; a UserError may carry another one as its attribute `status`."""
-    if isinstance(error, ModuleCallFailed):
-        return 400 if error.user else 500
-    own = getattr(error, "status", None)
-    if isinstance(error, UserError) and isinstance(own, int):
-        return own
-    return next((status for kind, status in _STATUSES if isinstance(error, kind)), 500)
+    """The HTTP status of an error."""
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), STATUS_OF_TYPE[error.error_type])
 
 
 def error_answer(error: OkapiInstallError, status: int | None = None) -> Response:

@@ -13,6 +13,7 @@ from okapi_install.domain.messages import message
 from okapi_install.service.installs import InstallService, Order
 from okapi_install.service.tenants import TenantService
 from okapi_install.web.http.conditional import with_etag
+from okapi_install.web.http.errors import STATUS_OF_TYPE
 from okapi_install.web.http.module_headers import module_headers
 from okapi_install.web.http.order_parsing import change, change_list, install_options
 from okapi_install.web.http.requests import body, json_body, request_context, whole_number
@@ -190,6 +191,6 @@ class InstallHandlers:
 
 def _refusal(job: Job) -> Response | None:
     """Okapi: the words of the first failure, unless errors were to be ignored."""
-    if job.status is not JobStatus.ERROR or job.error_status is None:
+    if job.status is not JobStatus.ERROR or job.error_type is None:
         return None
-    return text_answer(job.message or "the job failed", job.error_status)
+    return text_answer(job.message or "the job failed", STATUS_OF_TYPE[job.error_type])

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from okapi_install.domain.jobs import Job, Problem
+from okapi_install.domain.jobs import EndReason, Job, Problem
 from okapi_install.service.snapshots import JobSnapshot, JobSummary, State, StepSnapshot
 from okapi_install.web.job_views import options_view
 from okapi_install.web.states import JOB_STYLES, STEP_STYLES, StateStyle
 from okapi_install.web.words import counted, rough
 
 REASONS = {
-    "failed": "a module failed",
-    "aborted": "it was aborted",
-    "revoked": "its task was revoked",
-    "unplannable": "it could not be planned any more",
+    EndReason.FAILED: "a module failed",
+    EndReason.ABORTED: "it was aborted",
+    EndReason.REVOKED: "its task was revoked",
+    EndReason.UNPLANNABLE: "it could not be planned any more",
 }
 
 
@@ -149,7 +149,7 @@ class JobPageView:
         return cls(
             line=JobLine.of(summary),
             ended=job.ended,
-            reason=None if job.reason is None else REASONS.get(job.reason, job.reason),
+            reason=None if job.reason is None else REASONS[job.reason],
             attempts=job.epoch,
             retries=job.retries,
             worker=summary.worker,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from okapi_install.domain.errors import ModuleCallFailed
+from okapi_install.domain.errors import ErrorType, ModuleCallFailed
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.domain.modules.tenant_interface import parse_tenant_parameters, tenant_calls
 
@@ -73,13 +73,13 @@ def test_version_2_posts_for_everything_and_may_have_a_tenant_job() -> None:
 def test_version_2_with_get_needs_delete() -> None:
     with pytest.raises(ModuleCallFailed, match="Missing DELETE method for tenant interface version 2") as failed:
         called(module("2.0", "POST /_/tenant", "GET /_/tenant/{id}"))
-    assert not failed.value.user
+    assert failed.value.error_type is ErrorType.INTERNAL
 
 
 def test_an_unknown_version_is_refused_in_okapis_words() -> None:
     with pytest.raises(ModuleCallFailed, match="Unsupported interface _tenant: 3.0") as failed:
         called(module("3.0", "POST /_/tenant"))
-    assert failed.value.user
+    assert failed.value.error_type is ErrorType.USER
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from okapi_install.domain.jobs import Job, JobStatus, Step, StepStatus
+from okapi_install.domain.errors import ErrorType
+from okapi_install.domain.jobs import EndReason, Job, JobStatus, Step, StepStatus
 from okapi_install.service.ports import Answer, ConnectionRefused, ModuleUnreachable, Progress
 from okapi_install.service.worker.worker import Rhythm
 from tests.fakes.fake_modules import Call, answer
@@ -224,7 +225,10 @@ def test_a_job_that_kills_worker_after_worker_ends_as_an_error_that_says_so() ->
     outlived(house, job, 1 + Rhythm().most_takeovers)
     house.work()
     ended = house.store.job(job.id)
-    assert (ended.status, ended.error_status, ended.reason) == (JobStatus.ERROR, 500, "failed")
+    assert (ended.status, ended.error_type, ended.reason) == (
+        *(JobStatus.ERROR, ErrorType.INTERNAL),
+        EndReason.FAILED,
+    )
     assert ended.message is not None
     assert ended.message.startswith("The job was taken over 5 times without any step having ended")
     assert [step.status for step in ended.steps if step.change.id == "d-1.0.0"] == [StepStatus.ERROR]

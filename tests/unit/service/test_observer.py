@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from okapi_install.domain.jobs import Change, Job, JobStatus, Problem, StepStatus
+from okapi_install.domain.jobs import Change, EndReason, Job, JobStatus, Problem, StepStatus
 from okapi_install.service.metrics import Meters
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.ports import Aborted, Claim, Ending, JobRef
@@ -20,7 +20,7 @@ JOB = House().submit(*enable("d-1.0.0"))
 REF = JobRef(id=JOB.id, tenant=JOB.tenant, kind=JOB.kind)
 CLAIM = Claim(job=JOB, worker="w", epoch=2, now=0.0, enabled=frozenset())
 DONE = Ending(status=JobStatus.DONE)
-REVOKED = Ending(status=JobStatus.ERROR, reason="revoked", message="revoked")
+REVOKED = Ending(status=JobStatus.ERROR, reason=EndReason.REVOKED, message="revoked")
 
 
 class Observed:

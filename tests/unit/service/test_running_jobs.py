@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from okapi_install.domain.errors import ErrorType
 from okapi_install.domain.jobs import JobKind, JobStatus, Stage, StepStatus
 from okapi_install.service.ports import Answer, ConnectionRefused, ModuleUnreachable, Tenant
 from okapi_install.service.worker.call_policy import CallPolicy
@@ -51,7 +52,7 @@ def test_a_failure_stops_the_chain_and_says_why_in_okapis_words() -> None:
     job = house.carried_out(*enable("c-1.0.0"))
     assert job.status is JobStatus.ERROR
     assert job.message == "POST request for b-1.0.0 /_/tenant failed with 500: no room"
-    assert job.error_status == 400
+    assert job.error_type is ErrorType.USER
     assert [(s.stage, s.status) for s in job.steps] == [
         (Stage.DONE, StepStatus.DONE),
         (Stage.INVOKE, StepStatus.ERROR),
@@ -65,7 +66,7 @@ def test_ignored_errors_skip_what_needs_the_failed_module_and_the_job_ends() -> 
     house.script("a-1.0.0", lambda _: answer(500, "broken"))
     job = house.carried_out(*enable("b-1.0.0", "d-1.0.0"), ignore_errors=True)
     assert job.complete
-    assert job.error_status is None
+    assert job.error_type is None
     messages = {s.change.id: s.message for s in job.steps}
     assert messages["b-1.0.0"] == "Not begun: it needs a-1.0.0, which failed"
     assert messages["d-1.0.0"] is None
@@ -105,7 +106,7 @@ def test_a_failed_tenant_job_tells_its_error_and_its_messages() -> None:
     house.script("d-1.0.0", tenant_job(1, error="migration failed", messages=["table x"]))
     job = house.carried_out(*enable("d-1.0.0"))
     assert job.message == "Tenant operation failed for module d-1.0.0: migration failed\ntable x"
-    assert job.error_status == 500
+    assert job.error_type is ErrorType.INTERNAL
     assert [e.message for e in job.steps[0].errors] == ["migration failed", "table x"]
 
 
@@ -160,7 +161,7 @@ def test_an_answer_that_is_no_json_with_a_location_is_the_modules_fault() -> Non
     house.script("d-1.0.0", lambda _: answer(201, "garbage", Location="/x"))
     job = house.carried_out(*enable("d-1.0.0"))
     assert job.status is JobStatus.ERROR
-    assert job.error_status == 400
+    assert job.error_type is ErrorType.USER
 
 
 def test_a_later_job_is_planned_again_when_the_earlier_one_failed() -> None:

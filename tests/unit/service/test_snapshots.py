@@ -6,7 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from okapi_install.domain.jobs import Change, InstallOptions, Job, JobKind, JobStatus, Problem, Step, StepStatus
+from okapi_install.domain.jobs import (
+    Change,
+    EndReason,
+    InstallOptions,
+    Job,
+    JobKind,
+    JobStatus,
+    Problem,
+    Step,
+    StepStatus,
+)
 from okapi_install.service.ports import Durations
 from okapi_install.service.snapshots import ModuleCounts, SnapshotService, State, snapshot_of, summary_of
 from okapi_install.service.timings import TimingsService
@@ -20,7 +30,7 @@ NOW = 1_000_000.0
 USUAL = Durations(count=3, mean=10.0, longest=20.0)
 
 
-def job(*statuses: StepStatus | None, status: JobStatus = JobStatus.RUNNING, reason: str | None = None) -> Job:
+def job(*statuses: StepStatus | None, status: JobStatus = JobStatus.RUNNING, reason: EndReason | None = None) -> Job:
     """A job that started a minute ago, with a step in each of these statuses."""
     return Job(
         id="job",
@@ -48,32 +58,32 @@ def states(found: Job) -> tuple[State, ...]:
         (JobStatus.RUNNING, None, State.RUNNING),
         (JobStatus.ABORTING, None, State.ABORTING),
         (JobStatus.DONE, None, State.DONE),
-        (JobStatus.ERROR, "failed", State.FAILED),
-        (JobStatus.ERROR, "unplannable", State.FAILED),
-        (JobStatus.ERROR, "aborted", State.STOPPED),
-        (JobStatus.ERROR, "revoked", State.STOPPED),
+        (JobStatus.ERROR, EndReason.FAILED, State.FAILED),
+        (JobStatus.ERROR, EndReason.UNPLANNABLE, State.FAILED),
+        (JobStatus.ERROR, EndReason.ABORTED, State.STOPPED),
+        (JobStatus.ERROR, EndReason.REVOKED, State.STOPPED),
     ],
 )
-def test_a_job_that_was_stopped_has_not_failed(status: JobStatus, reason: str | None, state: State) -> None:
+def test_a_job_that_was_stopped_has_not_failed(status: JobStatus, reason: EndReason | None, state: State) -> None:
     assert summary_of(job(status=status, reason=reason), NOW).state is state
 
 
 def test_a_module_whose_turn_did_not_come_is_not_run_once_the_job_has_ended() -> None:
     assert states(job(StepStatus.RUNNING, None)) == (State.RUNNING, State.WAITING)
-    ended = job(StepStatus.DONE, StepStatus.ERROR, None, status=JobStatus.ERROR, reason="failed")
+    ended = job(StepStatus.DONE, StepStatus.ERROR, None, status=JobStatus.ERROR, reason=EndReason.FAILED)
     assert states(ended) == (State.DONE, State.FAILED, State.NOT_RUN)
 
 
 @pytest.mark.parametrize(
     ("code", "reason", "state"),
     [
-        ("aborted", "aborted", State.STOPPED),
-        ("cut_short", "revoked", State.STOPPED),
-        ("aborted", "failed", State.FAILED),  # the module's own code
-        ("boom", "aborted", State.FAILED),  # it had failed before the abort
+        ("aborted", EndReason.ABORTED, State.STOPPED),
+        ("cut_short", EndReason.REVOKED, State.STOPPED),
+        ("aborted", EndReason.FAILED, State.FAILED),  # the module's own code
+        ("boom", EndReason.ABORTED, State.FAILED),  # it had failed before the abort
     ],
 )
-def test_a_module_is_stopped_if_the_end_of_the_job_cut_it_short(code: str, reason: str, state: State) -> None:
+def test_a_module_is_stopped_if_the_end_of_the_job_cut_it_short(code: str, reason: EndReason, state: State) -> None:
     found = job(StepStatus.ERROR, status=JobStatus.ERROR, reason=reason)
     cut = replace(found.steps[0], errors=(Problem(message="first"), Problem(message="last", code=code)))
     assert states(replace(found, steps=(cut,))) == (state,)
@@ -88,7 +98,7 @@ def test_modules_are_counted_by_state_and_by_status() -> None:
 
 
 def test_a_stopped_module_has_the_status_error_but_is_not_counted_as_failed() -> None:
-    found = job(StepStatus.ERROR, status=JobStatus.ERROR, reason="aborted")
+    found = job(StepStatus.ERROR, status=JobStatus.ERROR, reason=EndReason.ABORTED)
     cut = replace(found.steps[0], errors=(Problem(message="aborted", code="aborted"),))
     counts = ModuleCounts.of_job(replace(found, steps=(cut,)))
     assert (counts.count(State.FAILED), counts.by_status["error"]) == (0, 1)
@@ -140,7 +150,7 @@ def test_each_module_knows_what_it_waits_for() -> None:
         (job(StepStatus.DONE, status=JobStatus.DONE), False, False),
         (job(StepStatus.DONE, None, status=JobStatus.ERROR), False, True),
         (job(StepStatus.DONE, status=JobStatus.ERROR), False, False),
-        (job(status=JobStatus.ERROR, reason="unplannable"), False, True),
+        (job(status=JobStatus.ERROR, reason=EndReason.UNPLANNABLE), False, True),
     ],
 )
 def test_what_can_be_done_about_a_job(found: Job, abort: bool, retry: bool) -> None:

@@ -10,26 +10,23 @@ from flask import Blueprint
 from structlog.testing import capture_logs
 
 from okapi_install.domain.errors import (
+    ErrorType,
     InternalError,
     ModuleCallFailed,
     OkapiInstallError,
     Provider,
     Reason,
+    ReasonKind,
     StoreUnavailable,
     TooManyJobs,
     Unresolvable,
-    UserError,
 )
+from okapi_install.service.installs import StillRunning
+from tests.unit.service.house import House, enable
 from tests.unit.web.conftest import Api
 
 KEY = "a-key-of-the-api"
 ENV = "/_/env"
-
-
-class EndedBadlyError(UserError):
-    """An error that knows its status."""
-
-    status = 502
 
 
 def failing(api: Api, error: Exception) -> None:
@@ -133,9 +130,9 @@ def test_the_character_nul_is_refused_everywhere(api: Api, path: str) -> None:
         (StoreUnavailable("away"), 503),
         (InternalError("broken"), 500),
         (TooManyJobs("full"), 429),
-        (EndedBadlyError("ended"), 502),
-        (ModuleCallFailed("bad", user=True), 400),
-        (ModuleCallFailed("bad", user=False), 500),
+        (StillRunning(House().submit(*enable("d-1.0.0"))), 504),
+        (ModuleCallFailed("bad", error_type=ErrorType.USER), 400),
+        (ModuleCallFailed("bad", error_type=ErrorType.INTERNAL), 500),
         (OkapiInstallError("other"), 500),
     ],
 )
@@ -163,7 +160,10 @@ def test_an_unexpected_error_is_logged_under_an_id_and_shows_nothing_of_itself(a
 
 def test_a_problem_document_is_for_those_who_ask_for_it(api: Api) -> None:
     reason = Reason(
-        kind="missing_interface", message="no ia", interface="ia", providers=(Provider(module="a", version="1"),)
+        kind=ReasonKind.MISSING_INTERFACE,
+        message="no ia",
+        interface="ia",
+        providers=(Provider(module="a", version="1"),),
     )
     failing(api, Unresolvable("interface ia not found", [reason]))
     asked = api.get("/_/fail", headers={"Accept": "application/problem+json"})

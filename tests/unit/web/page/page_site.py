@@ -9,7 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from okapi_install.config import Settings
-from okapi_install.domain.jobs import Change, Job, JobStatus, Problem, Stage, Step, StepStatus
+from okapi_install.domain.errors import ErrorType
+from okapi_install.domain.jobs import Change, EndReason, Job, JobStatus, Problem, Stage, Step, StepStatus
 from okapi_install.service.installs import InstallService, Limits
 from okapi_install.service.ports import Claim, Ending, Progress, Tenant
 from okapi_install.service.registry import RegistryService
@@ -80,7 +81,9 @@ class Site:
         error = Problem(message=words, type="error", code="boom")
         failed = {"stage": Stage.INVOKE, "status": StepStatus.ERROR, "started": claim.now + 2, "ended": claim.now + 3}
         self.step(claim, 1, **failed, message=words, errors=(error,))
-        self.finish(claim, Ending(status=JobStatus.ERROR, message=words, error_status=400, reason="failed"))
+        self.finish(
+            claim, Ending(status=JobStatus.ERROR, message=words, error_type=ErrorType.USER, reason=EndReason.FAILED)
+        )
         return self.store.job(job.id)
 
     def text(self, path: str, status: int = 200) -> str:

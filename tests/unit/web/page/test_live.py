@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from okapi_install.domain.jobs import JobStatus, Stage, StepStatus
+from okapi_install.domain.jobs import EndReason, JobStatus, Stage, StepStatus
 from okapi_install.service.ports import Ending
 from okapi_install.web.http.sse import Event
 from okapi_install.web.page.listing import Listing, Part
@@ -109,7 +109,7 @@ def test_the_end_shows_what_was_not_run_and_closes_the_stream(site: Site, live: 
     claim = site.begin(job)
     stream = live.job(job.id, site.store.job(job.id).revision)
     site.step(claim, 0, status=StepStatus.ERROR, message="broken")
-    site.finish(claim, Ending(status=JobStatus.ERROR, message="broken", reason="failed"))
+    site.finish(claim, Ending(status=JobStatus.ERROR, message="broken", reason=EndReason.FAILED))
     name, news = next_event(stream)
     assert (name, news["announcement"]) == ("parts", "Job failed, 1 module failed")
     assert "Not run" in news["whole"]["modules"]
