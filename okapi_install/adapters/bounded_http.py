@@ -22,6 +22,8 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError
 
+from okapi_install.domain.foreign_status import is_interim
+
 MOST_HEAD = 256 * 1024
 """Bytes of the status line, the headers, and all 1xx responses before them."""
 MOST_BODY = 1024 * 1024
@@ -124,7 +126,7 @@ class BoundedResponse(HTTPResponse):
         super().begin()
         self._file.allowed = _MOST_RAW
         # What follows an early hint would be taken for the response to the next request.
-        self.will_close = self.will_close or self.status < 200
+        self.will_close = self.will_close or is_interim(self.status)
 
 
 class _Connection(HTTPConnection):

@@ -13,6 +13,7 @@ import structlog
 from okapi_install.adapters.outgoing import Limits, OutgoingFailed, exchange
 from okapi_install.config_rules import redacted_url
 from okapi_install.domain.errors import InternalError, UserError
+from okapi_install.domain.foreign_status import is_ok
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.call_urls import UnusableUrl, check_address
 from okapi_install.service.outgoing_rules import OutgoingRules
@@ -46,7 +47,7 @@ class HttpRemoteRegistry:
         except OutgoingFailed as why:
             log.warning("pull: no answer", url=redacted_url(url), cause=why.message)
             return None
-        if response.status != 200:
+        if not is_ok(response.status):
             log.warning("pull: refused", url=redacted_url(url), status=response.status)
             return None
         return text
@@ -58,7 +59,7 @@ class HttpRemoteRegistry:
         path = _path(url, "_/proxy/modules?full=true")
         try:
             with exchange("GET", path, headers, orjson.dumps(list(known)), self._limits, self._rules) as response:
-                if response.status != 200:
+                if not is_ok(response.status):
                     raise UserError(message(20123, shown, response.status))
                 sent = _body(response, self._most_bytes, time.monotonic() + self._limits.seconds)
         except OutgoingFailed as why:

@@ -1,18 +1,32 @@
 """What can go wrong, as one tree; HTTP statuses are given to it at the boundary and nowhere else.
 
 OkapiInstallError
-├── UserError              the request is wrong (Okapi: ErrorType.USER)
-│   ├── Unresolvable       no plan satisfies the request; carries the reasons as data
-│   ├── TooManyJobs        the tenant's queue is full
-│   └── KeyReused          an Idempotency-Key came again with another request
-├── NotFound               there is no such thing (Okapi: ErrorType.NOT_FOUND)
-├── InternalError          it failed on this side (Okapi: ErrorType.INTERNAL)
-│   ├── DatabaseNotMigrated    the tables are missing or those of an older version
-│   └── StoreUnavailable   the store does not answer; nothing is lost, try again
-│       └── StoreNotWritable   it answers, but takes no changes: disk full, read-only
-├── ModuleCallFailed       a module's tenant interface answered with an error, or not at all
-├── LostJob                this worker no longer owns the job: another does, or it was aborted
-└── InvalidTransition      a job cannot go from one state to the other
+├── UserError                    the request is wrong (Okapi: ErrorType.USER)
+│   ├── Unresolvable             no plan satisfies the request; carries the reasons as data
+│   ├── TooManyJobs              the tenant's queue is full
+│   ├── KeyReused                an Idempotency-Key came again with another request
+│   ├── MisfitError              what was sent does not fit its bean; carries the path to it     (modules/beans.py)
+│   ├── StillRunning             a synchronous request has waited as long as it may         (service/installs.py)
+│   └── SettingsError            a setting is invalid; carries what to write                          (config.py)
+├── NotFound                     there is no such thing (Okapi: ErrorType.NOT_FOUND)
+├── InternalError                it failed on this side (Okapi: ErrorType.INTERNAL)
+│   ├── DatabaseNotMigrated      the tables are missing or those of an older version
+│   └── StoreUnavailable         the store does not answer; nothing is lost, try again
+│       └── StoreNotWritable     it answers, but takes no changes: disk full, read-only
+├── ModuleCallFailed             a module's tenant interface answered with an error, or not at all
+├── ModuleUnreachable            one call of a module got no answer                  (service/ports/world.py)
+│   ├── ConnectionRefused        the module was not reached                          (service/ports/world.py)
+│   └── NoAnswerInTime           it was, and the time was up                         (service/ports/world.py)
+├── UnusableUrl                  an address or a path that no call can be made with   (modules/call_urls.py)
+├── WebhookFailed                no answer to a callback                              (service/callbacks.py)
+├── OutgoingFailed               no usable response from another site                 (adapters/outgoing.py)
+├── BrokerUnavailable            the broker does not respond                        (adapters/notifier.py)
+├── TooManyWaiting               as many requests wait as may                          (web/http/errors.py)
+├── OutOfTime                    the solver found nothing in its time             (solutions/search.py)
+├── LostJob                      this worker no longer owns the job: another does, or it was aborted
+└── InvalidTransition            a job cannot go from one state to the other
+
+Errors without a type are INTERNAL. Which HTTP status each gets is in `web/http/errors.py`.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from okapi_install.domain.errors import OkapiInstallError, StoreUnavailable, UserError
+from okapi_install.domain.foreign_status import is_gone, succeeded
 from okapi_install.domain.jobs import Job
 from okapi_install.domain.timestamps import iso
 from okapi_install.service.observer import JobObserver
@@ -31,7 +32,6 @@ FIRST_PAUSE = 10.0
 LONGEST_PAUSE = 3600.0
 MOST_ATTEMPTS = 32
 """With the pauses between them, they take a little less than a day."""
-GONE = 410
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,8 +155,8 @@ class CallbackService:
 
     def _deliver(self, job: Job) -> None:
         status, cause = self._send(job)
-        delivered = status is not None and 200 <= status <= 299
-        retry_in = None if delivered or status == GONE else pause_after(job.callback_attempts)
+        delivered = status is not None and succeeded(status)
+        retry_in = None if delivered or (status is not None and is_gone(status)) else pause_after(job.callback_attempts)
         self._store.callback_done(job.id, delivered=delivered, retry_in=retry_in)
         outcome = "delivered" if delivered else "given_up" if retry_in is None else "failed"
         self._observer.callback_attempted(job, outcome, cause)

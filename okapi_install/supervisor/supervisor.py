@@ -16,6 +16,7 @@ import structlog
 from okapi_install.adapters.store import migrate, open_store
 from okapi_install.config import Settings
 from okapi_install.domain.errors import InternalError, StoreUnavailable
+from okapi_install.domain.foreign_status import is_ok
 from okapi_install.domain.messages import message
 from okapi_install.supervisor.children import Broker, Child, api, valkey, worker
 from okapi_install.supervisor.reservations import listening_socket, locked_folder
@@ -134,7 +135,7 @@ class Supervisor:
         try:
             with closing(http.client.HTTPConnection(host, self.settings.port, timeout=2)) as connection:
                 connection.request("GET", "/_/proxy/health")
-                return connection.getresponse().status == 200
+                return is_ok(connection.getresponse().status)
         except (OSError, http.client.HTTPException):
             return False
 

@@ -22,12 +22,13 @@ Reader = Callable[[object], object]
 """Takes what was sent for a member, null too; None leaves the member out. Raises MisfitError."""
 
 
-class MisfitError(Exception):
+class MisfitError(UserError):
     """What was sent does not fit. `path` leads to it and is completed on the way up."""
 
-    def __init__(self, words: str) -> None:
-        super().__init__(words)
-        self.words = words
+    code = "misfit"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
         self.path = ""
 
     def inside(self, step: str) -> MisfitError:

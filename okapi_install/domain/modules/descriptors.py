@@ -273,7 +273,7 @@ def _read(document: object) -> Mapping[str, Any]:
     try:
         return MODULE.read(document)
     except MisfitError as misfit:
-        raise UserError(f"{misfit.words} (at {misfit.path})" if misfit.path else misfit.words) from None
+        raise UserError(f"{misfit.message} (at {misfit.path})" if misfit.path else misfit.message) from None
 
 
 def _interfaces(document: Mapping[str, Any], section: str) -> tuple[Interface, ...]:

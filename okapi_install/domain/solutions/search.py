@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from okapi_install.domain.errors import Unresolvable
+from okapi_install.domain.errors import OkapiInstallError, Unresolvable
 from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.solutions.candidates import candidates, gateway
 from okapi_install.domain.solutions.conflicts import Conflict, conflict_of, needs_of
@@ -38,8 +38,13 @@ class Model:
     proven: bool = True
 
 
-class OutOfTime(Exception):
+class OutOfTime(OkapiInstallError):
     """The solver found nothing in its time, and does not know whether there is something."""
+
+    code = "out_of_time"
+
+    def __init__(self) -> None:
+        super().__init__("The solver has found nothing in its time")
 
 
 class Search(Protocol):

@@ -17,6 +17,7 @@ import structlog
 from opentelemetry.trace import NoOpTracer, SpanKind, StatusCode, Tracer
 
 from okapi_install.domain.errors import ModuleCallFailed
+from okapi_install.domain.foreign_status import is_error, succeeded
 from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.messages import message
 from okapi_install.domain.modules.call_urls import UnusableUrl, call_url
@@ -185,12 +186,12 @@ class ModuleCalls:
             f"{method} {where.path}", parent, SpanKind.CLIENT, attributes=about
         ) as span:
             answer = self._api.call(method, url, {**headers, **headers_under(span, parent)}, body, timeout)
-            if answer.status >= 400:
+            if is_error(answer.status):
                 span.set_status(StatusCode.ERROR, f"answered {answer.status}")
             return answer
 
     def _checked(self, call: ModuleCall, answer: Answer) -> Answer:
-        if 200 <= answer.status <= 299:
+        if succeeded(answer.status):
             return answer
         raise self._failed(call, f"{answer.status}: {answer.body or 'null'}", answer)
 

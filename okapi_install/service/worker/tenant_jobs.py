@@ -12,6 +12,7 @@ import structlog
 from cachetools import LRUCache
 
 from okapi_install.domain.errors import ErrorType, ModuleCallFailed
+from okapi_install.domain.foreign_status import is_not_found, is_server_error
 from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.jobs import TenantJob
 from okapi_install.domain.messages import message
@@ -26,6 +27,8 @@ log = structlog.get_logger()
 
 _MOST_KNOWN = 4096
 """Instances that are known to take `wait` for seconds."""
+_WORDS_OF_A_LOST_JOB = "not found"
+"""RMB, folio-vertx-lib and Spring modules say so in a 404 about a tenant job that they do not have."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -209,6 +212,6 @@ def _without_deadline(caller: Caller) -> Caller:
 
 def _is_final(failure: ModuleCallFailed) -> bool:
     """RMB says 404 with other words when its database is unavailable; Okapi gives up at anything but 2xx."""
-    if failure.status is None or failure.status >= 500:
+    if failure.status is None or is_server_error(failure.status):
         return False
-    return failure.status != 404 or "not found" in failure.body.lower()
+    return not is_not_found(failure.status) or _WORDS_OF_A_LOST_JOB in failure.body.lower()

@@ -47,7 +47,7 @@ def read(bean: Bean, value: object) -> Document:
     try:
         return bean.read(value)
     except MisfitError as misfit:
-        raise UserError(f"{misfit.words} (at {misfit.path})" if misfit.path else misfit.words) from None
+        raise UserError(f"{misfit.message} (at {misfit.path})" if misfit.path else misfit.message) from None
 
 
 def _text(document: Document, name: str) -> str | None:
