@@ -12,9 +12,9 @@ import structlog
 
 from okapi_install.adapters.outgoing import Limits, OutgoingFailed, exchange
 from okapi_install.config_rules import redacted_url
+from okapi_install.domain import messages
 from okapi_install.domain.errors import InternalError, UserError
 from okapi_install.domain.foreign_status import is_ok
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.call_urls import UnusableUrl, check_address
 from okapi_install.service.outgoing_rules import OutgoingRules
 
@@ -60,7 +60,7 @@ class HttpRemoteRegistry:
         try:
             with exchange("GET", path, headers, orjson.dumps(list(known)), self._limits, self._rules) as response:
                 if not is_ok(response.status):
-                    raise UserError(message(20123, shown, response.status))
+                    raise UserError(messages.pull_refused(shown, response.status))
                 sent = _body(response, self._most_bytes, time.monotonic() + self._limits.seconds)
         except OutgoingFailed as why:
             raise InternalError(f"pull: {shown} does not answer: {why.message}") from None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from okapi_install.domain import messages, okapi_messages
 from okapi_install.domain.errors import UserError
-from okapi_install.domain.messages import message
 
 MOST_BYTES = 1000
 """A longer id fits into no index of a database."""
@@ -20,7 +20,7 @@ _ONE_DIGIT = re.compile(r"\d", re.ASCII)
 def check_length(ident: str) -> None:
     """Raises UserError for an id that cannot be kept because it is too long."""
     if len(ident.encode()) > MOST_BYTES:
-        raise UserError(message(20104, MOST_BYTES))
+        raise UserError(messages.id_too_long(MOST_BYTES))
 
 
 def check_legacy_tenant_id(ident: str) -> None:
@@ -29,19 +29,23 @@ def check_legacy_tenant_id(ident: str) -> None:
     It goes into paths and headers; so it is bounded, and has no character that would end one of them.
     """
     if not _LEGACY_TENANT_ID.fullmatch(ident):
-        raise UserError(message(20105, MOST_BYTES))
+        raise UserError(messages.tenant_id_cannot_be_kept(MOST_BYTES))
 
 
 def check_tenant_id(ident: str) -> None:
     """Raises UserError that says what is wrong with a new tenant's id."""
     if _TENANT_ID.fullmatch(ident):
         return
+    raise UserError(_fault(ident))
+
+
+def _fault(ident: str) -> str:
     if "_" in ident:
-        number = 11609
-    elif "-" in ident:
-        number = 11610
-    elif len(ident) > LONGEST_TENANT_ID:
-        number = 11611
-    else:
-        number = 11612 if _ONE_DIGIT.fullmatch(ident) else 11601  # more than one digit: Okapi's pattern misses it
-    raise UserError(message(number, ident))
+        return okapi_messages.tenant_id_has_underscore(ident)
+    if "-" in ident:
+        return okapi_messages.tenant_id_has_minus(ident)
+    if len(ident) > LONGEST_TENANT_ID:
+        return okapi_messages.tenant_id_too_long(ident)
+    if _ONE_DIGIT.fullmatch(ident):  # more than one digit: Okapi's pattern misses it
+        return okapi_messages.tenant_id_starts_with_digit(ident)
+    return okapi_messages.tenant_id_invalid(ident)

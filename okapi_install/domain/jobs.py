@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
+from okapi_install.domain import messages
 from okapi_install.domain.errors import ErrorType, InvalidTransition, UserError
-from okapi_install.domain.messages import message
 
 
 class JobStatus(StrEnum):
@@ -60,7 +60,7 @@ def check_transition(origin: JobStatus, target: JobStatus) -> None:
 def check_retry(job_id: str, status: JobStatus) -> None:
     """Raises UserError unless a client may have a job in that state run again."""
     if status not in COMPLETE or JobStatus.QUEUED not in TRANSITIONS.get(status, {}):
-        raise UserError(message(20502, job_id, status))
+        raise UserError(messages.cannot_run_again(job_id, status))
 
 
 class EndReason(StrEnum):
@@ -241,7 +241,7 @@ class Step:
 
     def aborted(self, now: float) -> Step:
         """This step as it ends that was running when its job was aborted."""
-        words = message(20504)
+        words = messages.step_aborted()
         problem = Problem.error(words, ProblemCode.ABORTED)
         return replace(self, status=StepStatus.ERROR, message=words, errors=(*self.errors, problem), ended=now)
 

@@ -1,138 +1,393 @@
-"""Every sentence that an operator may read, under its Okapi number where Okapi has one.
+"""Our own sentences that an operator may read. Okapi's are in `okapi_messages`.
 
-The numbers and words up to 11999 are those of Okapi 7.0.0; from 20000 on they are our own.
+What is said in more than one place, or to more than one reader, has one name here.
 """
 
 from __future__ import annotations
 
-_TEXTS = {
-    10106: "No such Tenant {0}",
-    10102: "No suitable module found for path and tenant",
-    10104: "Different tokens in Authentication and X-Okapi-Token. Use only one of them",
-    10105: "Invalid Token: {0}",
-    10200: "Missing dependency: {0} requires {1}: {2}",
-    10201: "Incompatible version for module {0} interface {1}. Need {2}. Have {3}",
-    10203: "create: module {0} already exists",
-    10206: "delete: module {0} is used by tenant {1}",
-    10207: "delete: module {0} does not exist",
-    10208: "delete: module {0}: {1}",
-    10209: "Cannot remove module {0} which is explicitly given",
-    10210: "interface {0} required by module {1} is provided by multiple products: {2}",
-    10211: "interface {0} required by module {1} not found",
-    10212: "Some modules cannot be topological sorted: {0}",
-    10213: "Multiple modules {0} provide interface {1}",
-    10400: "Duplicate tenant id {0}",
-    10401: "Unsupported interface _tenant: {0}",
-    10406: "Cannot delete non-completed job {0}",
-    10407: "Missing DELETE method for tenant interface version 2 for module {0}",
-    10408: "Missing id property in JSON response for module {0}: {1} {2}",
-    10409: "Unexpected Location header in response for module {0}: {1} {2}",
-    10410: "Tenant operation failed for module {0}: {1}",
-    10411: "Install Option parallel can not be greater than 1 when Install Option depCheck is false",
-    10701: "Needs srvcId",
-    10703: "No LaunchDescriptor",
-    10705: "not found: {0}",
-    10800: "Needs srvcId",
-    10801: "Module {0} not found",
-    10802: "Needs instId",
-    10803: "missing nodeId",
-    10804: "Module {0} has no launchDescriptor",
-    10806: "Node {0} not found",
-    10807: "Can not change nodeId for node {0}",
-    10808: "Can not change the URL for node {0}",
-    10809: "Duplicate instId {0}",
-    10900: "missing name",
-    10901: "missing value",
-    11000: "pull: none of remote URLs work",
-    11100: "No running instances for module {0}. Can not invoke {1}",
-    11101: "{0} request for {1} {2} failed with {3}",
-    11601: "Invalid tenant id, may only contain a-z and 0-9 and must match [a-z][a-z0-9]{{0,30}} but it is {0}",
-    11602: "The tenant id must not be changed, old='{1}', new='{0}'",
-    11603: "Can not delete the superTenant {0}",
-    11604: "unknown orderBy field: {0}",
-    11605: "invalid order value: {0}",
-    11608: "Bad format for parameter {0}. {1}",
-    11609: "Tenant id must not contain underscore: {0}",
-    11610: "Tenant id must not contain minus: {0}",
-    11611: "Tenant id must not exceed 31 characters: {0}",
-    11612: "Tenant id must not start with a digit: {0}",
-    20100: "okapi-install starts no modules: start {0} by other means, and POST its url to /_/discovery/modules",
-    20101: "okapi-install keeps no name for node {0}: leave nodeName out",
-    20102: "okapi-install runs no timers, and so cannot change timer {0}",
-    20104: "An id must not be longer than {0} bytes",
-    20105: "This tenant's id cannot be kept: it may have printable ASCII characters, without space and /, {0} at most",
-    20110: "It is nested too deeply",
-    20111: "It holds the character NUL (\\u0000), which cannot be kept",
-    20112: "It was left out when the modules were added; pull again",
-    20120: "okapi-install may not connect to {0}: the setting outgoing_hosts does not list it",
-    20121: "okapi-install does not connect to itself: {0}",
-    20122: "okapi-install does not connect to {0}: it is a link-local, multicast or metadata address, or none",
-    20123: "pull: {0} answered with status {1}",
-    20124: "This is a callback of okapi-install to okapi-install itself: give the callback another address",
-    20130: "When initialised, it calls other modules through X-Okapi-Url, which is not a gateway: set okapi_url",
-    20131: (
-        "These modules call others through X-Okapi-Url when they are initialised: {0}. X-Okapi-Url is okapi-install "
-        "itself, which is not a gateway, so such calls get 404. Set okapi_url to the address of a gateway that routes "
-        "to the tenant's modules"
-    ),
-    20500: "Tenant {0} has {1} jobs waiting already",
-    20501: "Idempotency-Key {0} was used before with another request",
-    20502: "Job {0} cannot run again: it is {1}",
-    20503: "The job was aborted",
-    20504: "aborted",
-    20505: "A job was aborted while module {0} was at work for this tenant. The module may not have stopped that work",
-    20506: "The database has no tables of okapi-install, or those of an older version: run okapi-install migrate",
-    20507: "The database was written by a newer version of okapi-install than this one",
-    20530: "tried {0} times in {1} s. If the module takes longer to start, raise connect_retry_seconds",
-    20508: (
-        "The database has the encoding {0}, and needs UTF8. Make one that has it: "
-        "CREATE DATABASE okapi_install ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
-    ),
-    20509: "The pooler before the database splits transactions (pool_mode = statement): set pool_mode = transaction",
-    20705: "The job was taken over {0} times without any step having ended: the workers that ran it died or stopped "
-    "responding. Look into their logs before you retry it. Its modules were not told to stop",
-    20700: "The data folder {0} cannot be written to: {1}",
-    20701: "The data folder {0} is in use by another okapi-install serve (process {1}): stop that one, or name another "
-    "folder with --data",
-    20702: "Another program listens on {0} already: stop it, or name another address with --listen",
-    20703: "Cannot listen on {0}: {1}. Name another address with --listen",
-    20704: "The embedded broker (Valkey) does not start: {0}. Set OKAPI_INSTALL_BROKER_URL to use another one",
-    20540: "the address {0} of an instance: it must be http://HOST:PORT or https://HOST:PORT, a path may follow; "
-    "printable ASCII without ? # \\. Register the instance again with such a url",
-    20541: "the path {0} of its descriptor: it must begin with / and have printable ASCII without ? # \\ and the "
-    "segments . and .. , or the call would leave the module's instance. Post a descriptor with such a path",
-    20542: "a tenant job whose id cannot be part of a path: it must be 1 to {0} printable characters without a step ..",
-    20531: "The module has been at it for {0} s; it never took longer than {1} s, in {2} runs over all tenants. "
-    "If its log shows that it does nothing, abort the job and retry it",
-    20532: "The module has been at it for {0} s, and no earlier run of it is known. "
-    "If its log shows that it does nothing, abort the job and retry it",
-    20533: "The module has probably lost its tenant job: it did not answer for a while, and since then the job has not "
-    "changed for {0} s, which is longer than this module ever took. If its log shows that it does nothing, abort the "
-    "job and retry it; the setting lost_job_timeout ends such a step",
-    20534: "its tenant job has probably been lost: it has not changed for {0} s after the module did not answer "
-    "(lost_job_timeout)",
-    20535: "the tenant job was running when last seen, {0} s ago",
-    20536: "the tenant job has not been seen in the {0} s since it was first asked for",
-    20520: "The request was not made by a page of this server, so nothing was changed. Open the page and try again",
-    20562: (
-        "This server is not asked by the name {0}. If that is one of its names, add it to the setting allowed_hosts, "
-        "or set an api_key"
-    ),
-    20563: (
+
+def starts_no_modules(module: str) -> str:
+    """A client wants a module to be deployed."""
+    return f"okapi-install starts no modules: start {module} by other means, and POST its url to /_/discovery/modules"
+
+
+def node_names_not_kept(node: str) -> str:
+    """A client names a node."""
+    return f"okapi-install keeps no name for node {node}: leave nodeName out"
+
+
+def runs_no_timers(timer: str) -> str:
+    """A client changes a timer."""
+    return f"okapi-install runs no timers, and so cannot change timer {timer}"
+
+
+def id_too_long(most_bytes: int) -> str:
+    """An id that fits into no index."""
+    return f"An id must not be longer than {most_bytes} bytes"
+
+
+def tenant_id_cannot_be_kept(most: int) -> str:
+    """A tenant's id that would end a path or a header."""
+    return (
+        f"This tenant's id cannot be kept: it may have printable ASCII characters, without space and /, {most} at most"
+    )
+
+
+def not_from_this_page() -> str:
+    """A form was sent by a page of another origin."""
+    return "The request was not made by a page of this server, so nothing was changed. Open the page and try again"
+
+
+def unknown_host(host: str | None) -> str:
+    """A request names this server by a name that nobody gave it."""
+    return (
+        f"This server is not asked by the name {host}. If that is one of its names, add it to the setting "
+        "allowed_hosts, or set an api_key"
+    )
+
+
+def foreign_origin() -> str:
+    """A page of another origin would change something."""
+    return (
         "A page of another origin may change nothing here without an API key. "
         "If it is to, add its origin to the setting allowed_origins, or set an api_key"
-    ),
-    20564: "Too many wrong API keys came from this address. Try again in some seconds",
-    20560: "{0} requests wait for jobs already, as many as may: api_waiting. Ask again later, or use async=true",
-    20561: "{0} large bodies are being sent already, as many as may. Ask again later",
-    20521: "There is no such page, job or tenant. A job may have been removed since",
-}
+    )
 
 
-def message(number: int, *args: object) -> str:
-    """The sentence of that number, filled in.
+def too_many_wrong_keys() -> str:
+    """An address guesses keys."""
+    return "Too many wrong API keys came from this address. Try again in some seconds"
 
-    Raises:
-        KeyError: there is no such number.
-    """
-    return _TEXTS[number].format(*args)
+
+def too_many_waiting(most: int) -> str:
+    """A request too many would wait for a job."""
+    return f"{most} requests wait for jobs already, as many as may: api_waiting. Ask again later, or use async=true"
+
+
+def too_many_large_bodies(most: int) -> str:
+    """A response too many that a slow client may hold."""
+    return f"{most} large bodies are being sent already, as many as may. Ask again later"
+
+
+def no_such_page() -> str:
+    """A page that is not there."""
+    return "There is no such page, job or tenant. A job may have been removed since"
+
+
+def nested_too_deeply() -> str:
+    """A descriptor of another registry."""
+    return "It is nested too deeply"
+
+
+def holds_nul() -> str:
+    """A descriptor of another registry."""
+    return "It holds the character NUL (\\u0000), which cannot be kept"
+
+
+def left_out_of_pull() -> str:
+    """A descriptor that was left out for no reason that can be found any more."""
+    return "It was left out when the modules were added; pull again"
+
+
+def host_not_listed(host: str) -> str:
+    """The setting outgoing_hosts forbids a connection."""
+    return f"okapi-install may not connect to {host}: the setting outgoing_hosts does not list it"
+
+
+def connects_to_itself(host: str) -> str:
+    """A client names this server as another one."""
+    return f"okapi-install does not connect to itself: {host}"
+
+
+def address_forbidden(host: str) -> str:
+    """A host of which nothing good can come."""
+    return f"okapi-install does not connect to {host}: it is a link-local, multicast or metadata address, or none"
+
+
+def pull_refused(registry: str, status: int) -> str:
+    """Another registry gives no list."""
+    return f"pull: {registry} answered with status {status}"
+
+
+def own_callback() -> str:
+    """A callback reaches the server that sent it."""
+    return "This is a callback of okapi-install to okapi-install itself: give the callback another address"
+
+
+def no_callback_urls() -> str:
+    """A request brings a callback, and the settings allow none."""
+    return "This server takes no callback URLs with a request: leave X-Okapi-Install-Callback out"
+
+
+def tenant_queue_full(tenant: str, most: int) -> str:
+    """A job too many is submitted."""
+    return f"Tenant {tenant} has {most} jobs waiting already"
+
+
+def idempotency_key_reused(key: str) -> str:
+    """An Idempotency-Key comes with two requests."""
+    return f"Idempotency-Key {key} was used before with another request"
+
+
+def job_still_running(tenant: str, job: str) -> str:
+    """A synchronous request has waited for as long as it may."""
+    return f"The job has not ended yet and goes on: GET /_/proxy/tenants/{tenant}/install/{job}"
+
+
+def sync_job_aborted(job: str) -> str:
+    """The job of a synchronous request was aborted."""
+    return f"Install job {job} was aborted"
+
+
+def cannot_run_again(job: str, status: str) -> str:
+    """The store refuses a retry."""
+    return f"Job {job} cannot run again: it is {status}"
+
+
+def only_errors_are_retried(job: str, status: str) -> str:
+    """A client retries a job that has not failed."""
+    return f"Only a job that ended as an error can be retried; job {job} is {status}"
+
+
+def nothing_to_retry(job: str) -> str:
+    """A client retries a job all of whose steps are done."""
+    return f"All steps of job {job} are done; there is nothing to retry"
+
+
+def job_aborted() -> str:
+    """The end of a job that was aborted."""
+    return "The job was aborted"
+
+
+def step_aborted() -> str:
+    """The end of a step that was running when its job was aborted."""
+    return "aborted"
+
+
+def job_revoked() -> str:
+    """The end of a job whose task was revoked."""
+    return "The job's task was revoked from outside, with Flower or Celery's remote control"
+
+
+def outlived_workers(takeovers: int) -> str:
+    """The end of a job that may be what ends workers."""
+    return (
+        f"The job was taken over {takeovers} times without any step having ended: the workers that ran it died or "
+        "stopped responding. Look into their logs before you retry it. Its modules were not told to stop"
+    )
+
+
+def some_modules_failed(failed: int, total: int) -> str:
+    """The end of a job that ignores errors."""
+    return f"{failed} of {total} modules failed; the others went on, as ignoreErrors asks for"
+
+
+def earlier_step_failed() -> str:
+    """The end of a job that failed before this worker had it."""
+    return "a step of an earlier run failed"
+
+
+def internal_error(kind: str, words: str) -> str:
+    """The end of a job that broke the worker's own code."""
+    return f"Internal error: {kind}: {words}"
+
+
+def module_called_again() -> str:
+    """A worker was lost in the middle of a call."""
+    return "the module was called again, because a worker was lost while it was being called"
+
+
+def unfinished_work(module: str) -> str:
+    """A later job meets a module that was cut short."""
+    return (
+        f"A job was aborted while module {module} was at work for this tenant. "
+        "The module may not have stopped that work"
+    )
+
+
+def required_module_failed(module: str) -> str:
+    """A step that is given up."""
+    return f"Not begun: it needs {module}, which failed"
+
+
+def needs_gateway() -> str:
+    """A step whose module calls others, where no gateway passes that on."""
+    return "When initialised, it calls other modules through X-Okapi-Url, which is not a gateway: set okapi_url"
+
+
+def modules_need_gateway(modules: str) -> str:
+    """The same, of a whole job."""
+    return (
+        f"These modules call others through X-Okapi-Url when they are initialised: {modules}. X-Okapi-Url is "
+        "okapi-install itself, which is not a gateway, so such calls get 404. Set okapi_url to the address of a "
+        "gateway that routes to the tenant's modules"
+    )
+
+
+def tried_for(attempts: int, seconds: float) -> str:
+    """A module that did not start in time."""
+    return (
+        f"tried {attempts} times in {seconds:.0f} s. If the module takes longer to start, raise connect_retry_seconds"
+    )
+
+
+def unsendable_header(name: str) -> str:
+    """An auth filter gives what cannot be passed on."""
+    return f"a value for {name} that no header can carry"
+
+
+def bad_instance_address(address: str) -> str:
+    """An instance is called at an address that is none."""
+    return (
+        f"the address {address} of an instance: it must be http://HOST:PORT or https://HOST:PORT, a path may follow; "
+        "printable ASCII without ? # \\. Register the instance again with such a url"
+    )
+
+
+def bad_path(path: str) -> str:
+    """A descriptor's path that leads elsewhere."""
+    return (
+        f"the path {path} of its descriptor: it must begin with / and have printable ASCII without ? # \\ and the "
+        "segments . and .. , or the call would leave the module's instance. Post a descriptor with such a path"
+    )
+
+
+def location_without_object() -> str:
+    """A POST promises a tenant job and does not say which."""
+    return "a Location, but a body that is no JSON object"
+
+
+def bad_tenant_job_id(most: int) -> str:
+    """A tenant job that cannot be asked for."""
+    return (
+        f"a tenant job whose id cannot be part of a path: it must be 1 to {most} printable characters without a step .."
+    )
+
+
+def not_a_tenant_job(body: str) -> str:
+    """A poll finds something else."""
+    return f"a body that is no tenant job: {body}"
+
+
+def module_reports_error() -> str:
+    """A tenant job has failed without words."""
+    return "the module reports an error"
+
+
+def tenant_job_not_deleted(why: str) -> str:
+    """A module keeps a tenant job that is over."""
+    return f"the finished tenant job could not be deleted: {why}"
+
+
+def tenant_job_too_long(seconds: float) -> str:
+    """The setting step_timeout ends a step."""
+    return f"the tenant job did not end within {seconds:g} s"
+
+
+def longer_than_ever(seconds: float, longest: float, runs: int) -> str:
+    """A step takes longer than its module ever did."""
+    return (
+        f"The module has been at it for {seconds:.0f} s; it never took longer than {longest:.0f} s, in {runs} runs "
+        "over all tenants. If its log shows that it does nothing, abort the job and retry it"
+    )
+
+
+def long_without_comparison(seconds: float) -> str:
+    """A step takes long, and nobody knows whether its module always does."""
+    return (
+        f"The module has been at it for {seconds:.0f} s, and no earlier run of it is known. "
+        "If its log shows that it does nothing, abort the job and retry it"
+    )
+
+
+def tenant_job_probably_lost(seconds: float) -> str:
+    """A tenant job does not move any more since its module was restarted."""
+    return (
+        "The module has probably lost its tenant job: it did not answer for a while, and since then the job has not "
+        f"changed for {seconds:.0f} s, which is longer than this module ever took. If its log shows that it does "
+        "nothing, abort the job and retry it; the setting lost_job_timeout ends such a step"
+    )
+
+
+def lost_tenant_job_ended(seconds: float) -> str:
+    """The setting lost_job_timeout ends a step."""
+    return (
+        f"its tenant job has probably been lost: it has not changed for {seconds:.0f} s after the module did not "
+        "answer (lost_job_timeout)"
+    )
+
+
+def tenant_job_last_seen(seconds: float) -> str:
+    """What is known of a tenant job that cannot be asked for any more."""
+    return f"the tenant job was running when last seen, {seconds:.0f} s ago"
+
+
+def tenant_job_never_seen(seconds: float) -> str:
+    """The same, of one that no poll has found."""
+    return f"the tenant job has not been seen in the {seconds:.0f} s since it was first asked for"
+
+
+def more_left_out(number: int) -> str:
+    """A module sends more errors or warnings than are kept."""
+    return f"{number} more were left out"
+
+
+def store_unavailable(why: str) -> str:
+    """The database does not answer."""
+    return f"The store is not available: {why}"
+
+
+def store_not_writable(why: str) -> str:
+    """The database takes no changes."""
+    return f"The store takes no changes: {why}"
+
+
+def database_not_migrated() -> str:
+    """A start before the migration."""
+    return "The database has no tables of okapi-install, or those of an older version: run okapi-install migrate"
+
+
+def database_too_new() -> str:
+    """A start of an older version."""
+    return "The database was written by a newer version of okapi-install than this one"
+
+
+def wrong_encoding(encoding: str | None) -> str:
+    """A database that cannot keep every character."""
+    return (
+        f"The database has the encoding {encoding}, and needs UTF8. Make one that has it: "
+        "CREATE DATABASE okapi_install ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    )
+
+
+def pooler_splits_transactions() -> str:
+    """A pooler of connections that cannot be used."""
+    return "The pooler before the database splits transactions (pool_mode = statement): set pool_mode = transaction"
+
+
+def data_not_writable(folder: object, why: str | None) -> str:
+    """The data folder takes nothing."""
+    return f"The data folder {folder} cannot be written to: {why}"
+
+
+def data_in_use(folder: object, process: str) -> str:
+    """Two servers have one data folder."""
+    return (
+        f"The data folder {folder} is in use by another okapi-install serve (process {process}): stop that one, or "
+        "name another folder with --data"
+    )
+
+
+def address_in_use(address: str) -> str:
+    """The port is taken."""
+    return f"Another program listens on {address} already: stop it, or name another address with --listen"
+
+
+def cannot_listen(address: str, why: object) -> str:
+    """This machine has no such address, or does not give that port."""
+    return f"Cannot listen on {address}: {why}. Name another address with --listen"
+
+
+def broker_does_not_start(why: str) -> str:
+    """The embedded broker ends at once."""
+    return f"The embedded broker (Valkey) does not start: {why}. Set OKAPI_INSTALL_BROKER_URL to use another one"

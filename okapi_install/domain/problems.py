@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
+from okapi_install.domain import messages
 from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.jobs import Parameter, Problem, ProblemCode
 
@@ -49,7 +50,7 @@ def problems(listing: object) -> tuple[Problem, ...]:
             continue
         size += _size(found)
         if len(kept) == MOST_PROBLEMS or (kept and size > _MOST_OF_A_LIST):
-            left = Problem(message=f"{len(listing) - number} more were left out", code=ProblemCode.LEFT_OUT)
+            left = Problem(message=messages.more_left_out(len(listing) - number), code=ProblemCode.LEFT_OUT)
             return (*kept, left)
         kept.append(found)
     return tuple(kept)

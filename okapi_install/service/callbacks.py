@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
+from okapi_install.domain import messages
 from okapi_install.domain.errors import OkapiInstallError, StoreUnavailable, UserError
 from okapi_install.domain.foreign_status import is_gone, succeeded
 from okapi_install.domain.jobs import Job
@@ -47,7 +48,7 @@ class CallbackRule:
     def url_for(self, wanted: str | None) -> str | None:
         """The address for an order that names one, or none. Raises UserError if it must not."""
         if wanted is not None and not self.per_job:
-            raise UserError("This server takes no callback URLs with a request: leave X-Okapi-Install-Callback out")
+            raise UserError(messages.no_callback_urls())
         if wanted is not None and self.check is not None:
             self.check(wanted)
         return wanted or self.default

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
+from okapi_install.domain import messages, okapi_messages
 from okapi_install.domain.errors import NotFound, UserError
 from okapi_install.domain.identifiers import check_length
-from okapi_install.domain.messages import message
 from okapi_install.service.ports import EnvEntry, Instance, RegistryStore
 
 _ASKED_AT_ONCE = 20
@@ -60,10 +60,10 @@ class DiscoveryService:
         """
         module, instance, url = (_text(document, name) for name in ("srvcId", "instId", "url"))
         if module is None:
-            raise UserError(message(10800))
+            raise UserError(okapi_messages.no_srvc_id())
         self._check_not_deploying(document, module)
         if instance is None:
-            raise UserError(message(10802))
+            raise UserError(okapi_messages.no_inst_id())
         check_length(module)
         check_length(instance)
         added = Instance(inst_id=instance, srvc_id=module, url=url, document=dict(document))
@@ -74,19 +74,19 @@ class DiscoveryService:
         node = _text(document, "nodeId")
         if node is None:
             if "descriptor" in document:
-                raise UserError(message(10803))
+                raise UserError(okapi_messages.no_node_id())
             return
         if "descriptor" not in document:
             self._check_launchable(module)
         self.node(node)
-        raise UserError(message(20100, module))
+        raise UserError(messages.starts_no_modules(module))
 
     def _check_launchable(self, module: str) -> None:
         descriptor = self._store.descriptors([module]).get(module)
         if descriptor is None:
             raise NotFound(module)
         if "launchDescriptor" not in descriptor.document:
-            raise UserError(message(10804, module))
+            raise UserError(okapi_messages.no_launch_descriptor(module))
 
     def all(self) -> list[Instance]:
         """All instances, by module, each module's in the order in which they were added."""
@@ -139,7 +139,7 @@ class DiscoveryService:
     def node(self, reference: str) -> Node:
         """The node of that id or address. Raises NotFound."""
         if reference not in (self._node.node_id, self._node.url):
-            raise NotFound(message(10806, reference))
+            raise NotFound(okapi_messages.no_such_node(reference))
         return self._node
 
     def check_node_unchanged(self, ident: str, new_id: object, url: object, name: object) -> None:
@@ -147,11 +147,11 @@ class DiscoveryService:
         if ident != self._node.node_id:
             raise NotFound(ident)
         if new_id != ident:
-            raise UserError(message(10807, ident))
+            raise UserError(okapi_messages.node_id_is_fixed(ident))
         if url != self._node.url:
-            raise UserError(message(10808, ident))
+            raise UserError(okapi_messages.node_url_is_fixed(ident))
         if name is not None:
-            raise UserError(message(20101, ident))
+            raise UserError(messages.node_names_not_kept(ident))
 
 
 class EnvironmentService:
@@ -174,9 +174,9 @@ class EnvironmentService:
     def put(self, name: str | None, value: str | None, description: str | None) -> EnvEntry:
         """Adds or replaces it. Raises UserError if name or value are missing."""
         if name is None:
-            raise UserError(message(10900))
+            raise UserError(okapi_messages.no_variable_name())
         if value is None:
-            raise UserError(message(10901))
+            raise UserError(okapi_messages.no_variable_value())
         check_length(name)
         entry = EnvEntry(name=name, value=value, description=description)
         self._store.put_env(entry)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from okapi_install.domain import messages
 from okapi_install.domain.jobs import Action, Change, InstallOptions, Parameter, Problem, ProblemCode, Step
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.registry import Registry
 
 CODE = ProblemCode.NEEDS_GATEWAY
-NEEDS_GATEWAY = Problem.warning(message(20130), CODE)
+NEEDS_GATEWAY = Problem.warning(messages.needs_gateway(), CODE)
 
 
 def needs_gateway(change: Change, options: InstallOptions, registry: Registry) -> bool:
@@ -26,4 +26,4 @@ def job_warnings(steps: Iterable[Step]) -> tuple[Problem, ...]:
     if not modules:
         return ()
     named = tuple(Parameter(key="module", value=ident) for ident in modules)
-    return (Problem.warning(message(20131, ", ".join(modules)), CODE, named),)
+    return (Problem.warning(messages.modules_need_gateway(", ".join(modules)), CODE, named),)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from opentelemetry.trace import NoOpTracer, Tracer
 
+from okapi_install.domain import messages
 from okapi_install.domain.errors import NotFound, Unresolvable, UserError
 from okapi_install.domain.invocation import InvokeRule
 from okapi_install.domain.jobs import (
@@ -104,7 +105,7 @@ class StillRunning(UserError):
     code = "still_running"
 
     def __init__(self, job: Job) -> None:
-        super().__init__(f"The job has not ended yet and goes on: GET /_/proxy/tenants/{job.tenant}/install/{job.id}")
+        super().__init__(messages.job_still_running(job.tenant, job.id))
         self.job = job
 
 
@@ -224,7 +225,7 @@ class InstallService:
             while True:
                 seen = self._store.revision(job.id)
                 if seen is None:
-                    raise UserError(f"Install job {job.id} was aborted")
+                    raise UserError(messages.sync_job_aborted(job.id))
                 if seen[1] in COMPLETE:
                     return self._reader.job(job.id)
                 waited = self._clock.monotonic() - began
@@ -283,9 +284,9 @@ class InstallService:
         job = self._store.job(job_id)
         steps = [_to_do_again(step) for step in job.steps]
         if job.status is not JobStatus.ERROR:
-            raise UserError(f"Only a job that ended as an error can be retried; job {job_id} is {job.status.value}")
+            raise UserError(messages.only_errors_are_retried(job_id, job.status.value))
         if all(step.status is StepStatus.DONE for step in steps) and steps:
-            raise UserError(f"All steps of job {job_id} are done; there is nothing to retry")
+            raise UserError(messages.nothing_to_retry(job_id))
         task_id, parent = str(uuid.uuid4()), parent_of(headers)
         with self._tracer.start_as_current_span("retry", parent, attributes={"okapi_install.job": job_id}) as span:
             kept = kept_with_job({**headers, **headers_under(span, parent)})

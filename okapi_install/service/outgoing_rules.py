@@ -11,8 +11,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from okapi_install.domain import messages
 from okapi_install.domain.errors import UserError
-from okapi_install.domain.messages import message
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -35,7 +35,7 @@ class OutgoingRules:
         """Raises UserError if the host of the URL is not allowed."""
         host = (urlsplit(url).hostname or "").rstrip(".")
         if self.hosts is not None and not any(_matches(host, allowed) for allowed in self.hosts):
-            raise UserError(message(20120, host))
+            raise UserError(messages.host_not_listed(host))
         address = _address(host)
         if address is not None:
             self.check_address(host, address)
@@ -44,7 +44,7 @@ class OutgoingRules:
         """Raises UserError for an address that no registry or listener has: link-local, multicast, unspecified."""
         plain = _plain(address)
         if plain.is_link_local or plain.is_multicast or plain.is_unspecified or str(plain) in _METADATA:
-            raise UserError(message(20122, host))
+            raise UserError(messages.address_forbidden(host))
 
     def check_connection(self, host: str, peer: tuple[str, int], local: tuple[str, int]) -> None:
         """Raises UserError if a connection leads to the port of this service on this machine.
@@ -55,7 +55,7 @@ class OutgoingRules:
         if there is None or peer[1] != self.own_port:
             return
         if _plain(there).is_loopback or there == here:
-            raise UserError(message(20121, host))
+            raise UserError(messages.connects_to_itself(host))
 
 
 def _matches(host: str, allowed: str) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import NotFound, UserError
 from okapi_install.domain.invocation import Decisions, InvokeRule
 from okapi_install.domain.jobs import Action, Change, InstallOptions, JobKind, Stage, Step
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.planning import schedule
@@ -122,7 +122,7 @@ def _check(registry: Registry, enabled: frozenset[str], change: Change) -> None:
         return
     have = set(enabled) - {change.id if disable else change.from_id or ""}
     if not disable and change.id in have:
-        raise UserError(f"Module {change.id} already provided")
+        raise UserError(okapi_messages.module_already_enabled(change.id))
     errors = check_enabled(registry, have if disable else have | {change.id})
     if errors:
         raise UserError(". ".join(errors))
@@ -131,4 +131,4 @@ def _check(registry: Registry, enabled: frozenset[str], change: Change) -> None:
 def parallel_checked(options: InstallOptions) -> None:
     """Raises UserError if steps are to run side by side without dependencies being known (Okapi 10411)."""
     if not options.dep_check and options.parallel > 1:
-        raise UserError(message(10411))
+        raise UserError(okapi_messages.parallel_without_checks())

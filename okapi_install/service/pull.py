@@ -10,9 +10,9 @@ from typing import Protocol
 import orjson
 import structlog
 
+from okapi_install.domain import messages, okapi_messages
 from okapi_install.domain.errors import NotFound, UserError
 from okapi_install.domain.identifiers import check_length
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import ModuleDescriptor, ModuleSummary
 from okapi_install.domain.modules.internal_module import OKAPI_PRODUCT
 from okapi_install.service.registry import RegistryService
@@ -64,7 +64,7 @@ class PullService:
         """
         url = next((u for u in urls if self._remote.version(u) is not None), None)
         if url is None:
-            raise NotFound(message(11000))
+            raise NotFound(okapi_messages.nothing_to_pull_from())
         ours = set(self._registry.current().ids())
         new, unreadable = _read(self._remote.descriptors(url, sorted(ours)), ours)
         unmet = self._registry.add_those_met(new)
@@ -99,9 +99,9 @@ def _readable(document: object) -> ModuleDescriptor:
     try:
         written = orjson.dumps(document)
     except TypeError:
-        raise UserError(message(20110)) from None
+        raise UserError(messages.nested_too_deeply()) from None
     if _NUL.search(written):
-        raise UserError(message(20111))
+        raise UserError(messages.holds_nul())
     descriptor = ModuleDescriptor.from_registry(document)
     check_length(descriptor.id)
     return descriptor

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
+from okapi_install.domain import messages, okapi_messages
 from okapi_install.domain.errors import NotFound, UserError
 from okapi_install.domain.identifiers import check_length
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleDescriptor, ModuleSummary
 from okapi_install.domain.modules.index import Index
 from okapi_install.domain.modules.interface_versions import compatible
@@ -109,7 +109,9 @@ class RegistryService:
         met = _with_all_met(registry.index, [d.summary() for d in new])
         self._store.add_modules([d for d in new if d.id in met])
         after = self.current()
-        return {d.id: after.check_dependencies([d.summary()]) or message(20112) for d in new if d.id not in met}
+        return {
+            d.id: after.check_dependencies([d.summary()]) or messages.left_out_of_pull() for d in new if d.id not in met
+        }
 
     def _new_ones(self, modules: Sequence[ModuleDescriptor], registry: Registry) -> list[ModuleDescriptor]:
         known = self._store.descriptors([d.id for d in modules if d.id in registry])
@@ -118,7 +120,7 @@ class RegistryService:
             check_length(descriptor.id)
             there = known.setdefault(descriptor.id, descriptor)
             if there.document != descriptor.document:
-                raise UserError(message(10203, descriptor.id))
+                raise UserError(okapi_messages.module_exists(descriptor.id))
             if there is descriptor:
                 new.append(descriptor)
         return new
@@ -132,15 +134,15 @@ class RegistryService:
         """
         users = self._store.users_of(module_id)
         if users:
-            raise UserError(message(10206, module_id, users[0]))
+            raise UserError(okapi_messages.module_in_use(module_id, users[0]))
         registry = self.current()
         if module_id not in registry:
-            raise NotFound(message(10207, module_id))
+            raise NotFound(okapi_messages.no_module_to_delete(module_id))
         problems = registry.check_removal(module_id)
         if problems:
-            raise UserError(message(10208, module_id, problems))
+            raise UserError(okapi_messages.module_is_required(module_id, problems))
         if not self._store.remove_module(module_id):
-            raise NotFound(message(10207, module_id))
+            raise NotFound(okapi_messages.no_module_to_delete(module_id))
         log.info("module removed", module=module_id)
 
     def cleanup(self, save_releases: int, save_snapshots: int, *, remove_dependencies: bool) -> None:
@@ -153,7 +155,7 @@ class RegistryService:
         used = self._store.enabled_anywhere() if old else {}
         for module_id in old:
             if module_id in used:
-                raise UserError(message(10206, module_id, used[module_id]))
+                raise UserError(okapi_messages.module_in_use(module_id, used[module_id]))
         for module_id in old:
             self._store.remove_module(module_id)
         log.info("old modules removed", count=len(old))

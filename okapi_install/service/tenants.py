@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import NotFound, UserError
 from okapi_install.domain.identifiers import LONGEST_TENANT_ID, check_legacy_tenant_id, check_tenant_id
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import Interface, ModuleDescriptor, ModuleSummary
 from okapi_install.domain.modules.internal_module import OKAPI_PRODUCT
 from okapi_install.domain.modules.query import ModuleQuery
@@ -40,9 +40,9 @@ class TenantService:
         try:
             enabled = [] if "\0" in tenant_id else self._store.enabled(tenant_id)
         except NotFound:
-            raise UserError(message(10106, tenant_id)) from None
+            raise UserError(okapi_messages.no_such_tenant(tenant_id)) from None
         if not any(ModuleId.parse(i).product == OKAPI_PRODUCT for i in enabled):
-            raise NotFound(message(10102))
+            raise NotFound(okapi_messages.no_such_path())
 
     def all(self) -> list[Tenant]:
         """All tenants, by id."""
@@ -71,7 +71,7 @@ class TenantService:
             UserError: another id was sent, or the id cannot be kept.
         """
         if sent_id != tenant_id:
-            raise UserError(message(11602, "null" if sent_id is None else sent_id, tenant_id))
+            raise UserError(okapi_messages.tenant_id_is_fixed("null" if sent_id is None else sent_id, tenant_id))
         check_legacy_tenant_id(tenant_id)
         self._store.put_tenant(tenant)
 
@@ -85,7 +85,7 @@ class TenantService:
             NotFound: there is no such tenant.
         """
         if tenant_id == SUPERTENANT:
-            raise UserError(message(11603, tenant_id))
+            raise UserError(okapi_messages.super_tenant_stays(tenant_id))
         self._store.tenant(tenant_id)
         self._before_removal(tenant_id)
         self._store.remove_tenant(tenant_id)

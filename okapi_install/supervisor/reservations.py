@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from okapi_install.domain import messages
 from okapi_install.domain.errors import InternalError
-from okapi_install.domain.messages import message
 
 _BACKLOG = 2048
 
@@ -32,7 +32,7 @@ def locked_folder(data: Path) -> Iterator[None]:
         data.mkdir(parents=True, exist_ok=True)
         handle = os.open(data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as why:
-        raise InternalError(message(20700, data, why.strerror)) from why
+        raise InternalError(messages.data_not_writable(data, why.strerror)) from why
     try:
         _lock(handle, data)
         yield
@@ -45,12 +45,12 @@ def _lock(handle: int, data: Path) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as why:
         owner = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "?"
-        raise InternalError(message(20701, data, owner)) from why
+        raise InternalError(messages.data_in_use(data, owner)) from why
     try:
         os.ftruncate(handle, 0)
         os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
     except OSError as why:
-        raise InternalError(message(20700, data, why.strerror)) from why
+        raise InternalError(messages.data_not_writable(data, why.strerror)) from why
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -65,13 +65,14 @@ def listening_socket(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = found[0]
         listening = socket.socket(family, kind, protocol)
     except OSError as why:
-        raise InternalError(message(20703, shown, why.strerror or why)) from why
+        raise InternalError(messages.cannot_listen(shown, why.strerror or why)) from why
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
         listening.listen(_BACKLOG)
     except OSError as why:
         listening.close()
-        number = 20702 if why.errno == errno.EADDRINUSE else 20703
-        raise InternalError(message(number, shown, why.strerror)) from why
+        if why.errno == errno.EADDRINUSE:
+            raise InternalError(messages.address_in_use(shown)) from why
+        raise InternalError(messages.cannot_listen(shown, why.strerror)) from why
     return listening

@@ -15,9 +15,9 @@ import structlog
 
 from okapi_install.adapters.store import migrate, open_store
 from okapi_install.config import Settings
+from okapi_install.domain import messages
 from okapi_install.domain.errors import InternalError, StoreUnavailable
 from okapi_install.domain.foreign_status import is_ok
-from okapi_install.domain.messages import message
 from okapi_install.supervisor.children import Broker, Child, api, valkey, worker
 from okapi_install.supervisor.reservations import listening_socket, locked_folder
 
@@ -87,7 +87,7 @@ class Supervisor:
             with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), "w") as out:
                 out.write(self._broker_url)
         except OSError as why:
-            raise InternalError(message(20700, self.settings.data, why.strerror)) from why
+            raise InternalError(messages.data_not_writable(self.settings.data, why.strerror)) from why
 
     def _listen_to_signals(self) -> None:
         """A closed terminal (SIGHUP) is a stop like others; what was ignored before (`nohup`) stays ignored."""
@@ -122,7 +122,7 @@ class Supervisor:
                 child.failures += 1
                 log.warning("child died and is started again", child=child.name, code=code)
                 if child.name == "valkey" and child.failures > _BROKER_FAILURES and not ready:
-                    raise InternalError(message(20704, child.last_words or f"exit code {code}"))
+                    raise InternalError(messages.broker_does_not_start(child.last_words or f"exit code {code}"))
                 child.start(self._environ)
 
     def _works(self) -> bool:

@@ -10,9 +10,9 @@ import hmac
 from flask import Flask, Response, request
 
 from okapi_install.config import Settings
+from okapi_install.domain import messages
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.identifiers import check_length
-from okapi_install.domain.messages import message
 from okapi_install.web.connections.arrivals import MOST_BODY
 from okapi_install.web.http.errors import refusal
 from okapi_install.web.http.responses import no_content
@@ -68,11 +68,11 @@ class Doors:
             return None
         host = request.headers.get("Host")
         if not self._visitors.knows_host(host):
-            return refusal(403, message(20562, host), "unknown_host")
+            return refusal(403, messages.unknown_host(host), "unknown_host")
         reads = request.method in ("GET", "HEAD", "OPTIONS") or not _is_shared()  # the page has a check of its own
         if reads or self._visitors.may_change(request.headers, request.host):
             return None
-        return refusal(403, message(20563), "foreign_origin")
+        return refusal(403, messages.foreign_origin(), "foreign_origin")
 
     def _preflight(self) -> Response | None:
         asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
@@ -84,7 +84,7 @@ class Doors:
             return None
         address = request.remote_addr or ""
         if self._brake.blocks(address) and self._sent_keys():
-            return refusal(429, message(20564), "too_many_wrong_keys")
+            return refusal(429, messages.too_many_wrong_keys(), "too_many_wrong_keys")
         matching = [n for n in ("HTTP_X_OKAPI_TOKEN", "HTTP_AUTHORIZATION") if self._is_key(request.environ.get(n))]
         for name in matching:
             del request.environ[name]

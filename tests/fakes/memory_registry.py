@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 
+from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import NotFound, UserError
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.service.ports import EnvEntry, Instance, RegistryChange, RegistryDelta, Tenant
 
@@ -38,7 +38,7 @@ class MemoryRegistry:
             for module in modules:
                 known = self._modules.get(module.id) or new.setdefault(module.id, module)
                 if known.document != module.document:
-                    raise UserError(message(10203, module.id))
+                    raise UserError(okapi_messages.module_exists(module.id))
             self._modules.update(new)
             self._log.extend(new)
 
@@ -46,7 +46,7 @@ class MemoryRegistry:
         with self._lock:
             users = self.users_of(module_id)
             if users:
-                raise UserError(message(10206, module_id, users[0]))
+                raise UserError(okapi_messages.module_in_use(module_id, users[0]))
             if self._modules.pop(module_id, None) is None:
                 return False
             self._log.append(module_id)
@@ -59,7 +59,7 @@ class MemoryRegistry:
     def add_tenant(self, tenant: Tenant, enabled: Sequence[str] = ()) -> None:
         with self._lock:
             if tenant.id in self._tenants:
-                raise UserError(message(10400, tenant.id))
+                raise UserError(okapi_messages.tenant_exists(tenant.id))
             self._tenants[tenant.id] = tenant
             self._enabled[tenant.id] = set(enabled)
 
@@ -100,7 +100,7 @@ class MemoryRegistry:
     def add_instance(self, instance: Instance) -> None:
         with self._lock:
             if instance.inst_id in self._instances:
-                raise UserError(message(10809, instance.inst_id))
+                raise UserError(okapi_messages.instance_exists(instance.inst_id))
             self._instances[instance.inst_id] = instance
 
     def instances(self, srvc_id: str | None = None) -> list[Instance]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from okapi_install.domain import messages
 from okapi_install.domain.errors import KeyReused, LostJob, NotFound, TooManyJobs
 from okapi_install.domain.jobs import ACTIVE, Job, JobKind, JobStatus, Step, StepStatus, check_retry, check_transition
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.service.ports import (
     ABORTED,
@@ -53,7 +53,7 @@ class MemoryStore(MemoryUpkeep):
             if known is not None:
                 return known
             if len(self._in_states(job.tenant, JobStatus.QUEUED)) >= most_waiting:
-                raise TooManyJobs(message(20500, job.tenant, most_waiting))
+                raise TooManyJobs(messages.tenant_queue_full(job.tenant, most_waiting))
             self._records[job.id] = new_record(job, next(self._seqs), self.now())
             return self._records[job.id].job
 
@@ -63,7 +63,7 @@ class MemoryStore(MemoryUpkeep):
                 if (one.job.tenant, one.key) != (tenant_id, key):
                     continue
                 if one.digest != request_digest:
-                    raise KeyReused(message(20501, key))
+                    raise KeyReused(messages.idempotency_key_reused(key))
                 return one.job
             return None
 
@@ -153,7 +153,9 @@ class MemoryStore(MemoryUpkeep):
         with self._lock:
             one = self._owned(claim, JobStatus.ABORTING)
             tenant, now = one.job.tenant, self.now()
-            self._leftovers.setdefault(tenant, {}).update({name: message(20505, name) for name in warning_modules})
+            self._leftovers.setdefault(tenant, {}).update(
+                {name: messages.unfinished_work(name) for name in warning_modules}
+            )
             if not one.job.keep_on_abort:
                 del self._records[one.job.id]
                 return self._next_job(tenant)

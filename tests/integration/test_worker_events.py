@@ -15,6 +15,7 @@ from gevent import monkey
 monkey.patch_all()
 import gevent
 from celery import Celery
+from okapi_install.domain import messages
 from okapi_install.adapters.broker_connection import PromptAMQP
 from worker.events import GatheringDispatcher, GatheringEvents
 

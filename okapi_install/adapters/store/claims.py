@@ -28,9 +28,9 @@ from okapi_install.adapters.store.rows import (
 )
 from okapi_install.adapters.store.tables import JOBS, LEFTOVERS, STEPS
 from okapi_install.adapters.store.tenants import disable, enable, enabled_of
+from okapi_install.domain import messages
 from okapi_install.domain.errors import LostJob
 from okapi_install.domain.jobs import Job, JobStatus, Step, StepStatus
-from okapi_install.domain.messages import message
 from okapi_install.service.ports import ABORTED, Claim, Ending, JobRef, Progress
 
 Finished: TypeAlias = tuple[JobRef | None, list[Timing]]
@@ -267,7 +267,12 @@ def clear_leftovers(connection: Connection, tenant: str, timings: Sequence[Timin
 def _note_leftovers(connection: Connection, tenant: str, modules: Sequence[str]) -> None:
     """Remembers the modules that may still be at work, and what to warn the next job with."""
     rows = [
-        {"tenant_id": tenant, "module_id": module, "product": product_of(module), "text": message(20505, module)}
+        {
+            "tenant_id": tenant,
+            "module_id": module,
+            "product": product_of(module),
+            "text": messages.unfinished_work(module),
+        }
         for module in modules
     ]
     _NOTE.run(connection, rows)

@@ -22,8 +22,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from okapi_install.domain import messages
 from okapi_install.domain.errors import InternalError, StoreUnavailable
-from okapi_install.domain.messages import message
 
 log = structlog.get_logger()
 
@@ -125,9 +125,9 @@ def check_file(engine: Engine) -> None:
         with path.open("rb") as file:
             found = file.read(len(_SQLITE_HEADER))
     except OSError as error:
-        raise StoreUnavailable(f"The store is not available: the database file {path}: {error.strerror}") from error
+        raise StoreUnavailable(messages.store_unavailable(f"the database file {path}: {error.strerror}")) from error
     if found != _SQLITE_HEADER:
-        raise StoreUnavailable(f"The store is not available: {path} is not a database any more")
+        raise StoreUnavailable(messages.store_unavailable(f"{path} is not a database any more"))
 
 
 def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -214,7 +214,7 @@ def _require_utf8(connection: psycopg.Connection[Any], _entry: ConnectionPoolEnt
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         connection.close()
-        raise InternalError(message(20508, encoding))
+        raise InternalError(messages.wrong_encoding(encoding))
 
 
 class _Poolers:
@@ -253,4 +253,4 @@ def _require_transactions(connection: psycopg.Connection[Any]) -> None:
         connection.execute("COMMIT")
     except psycopg.errors.ProtocolViolation:
         connection.close()
-        raise InternalError(message(20509)) from None
+        raise InternalError(messages.pooler_splits_transactions()) from None

@@ -21,9 +21,9 @@ from okapi_install.adapters.store.rows import (
     replace_steps,
 )
 from okapi_install.adapters.store.tables import JOBS, TENANTS
+from okapi_install.domain import messages
 from okapi_install.domain.errors import NotFound, TooManyJobs
 from okapi_install.domain.jobs import ACTIVE, Job, JobKind, JobStatus, Step, check_retry
-from okapi_install.domain.messages import message
 from okapi_install.service.ports import ABORTED, Aborted, Ending, JobRef, NewJob
 
 _j = JOBS.c
@@ -79,7 +79,7 @@ def add(connection: Connection, job: NewJob, most_waiting: int) -> Job:
     if known is not None:
         return known
     if connection.execute(WAITING, {"of_tenant": job.tenant}).scalar_one() >= most_waiting:
-        raise TooManyJobs(message(20500, job.tenant, most_waiting))
+        raise TooManyJobs(messages.tenant_queue_full(job.tenant, most_waiting))
     added = connection.execute(_INSERT, columns_of(job)).one()
     insert_steps(connection, added.seq, job.steps)
     return as_queued(job, added.created)

@@ -12,9 +12,9 @@ from okapi_install.adapters.store.expressions import VISIBLE, has_status
 from okapi_install.adapters.store.registry import HEAD
 from okapi_install.adapters.store.rows import JOB_COLUMNS, AnyRow, job_of, jobs_of_rows, steps_by_job
 from okapi_install.adapters.store.tables import ENABLED, JOBS, TENANTS
+from okapi_install.domain import messages
 from okapi_install.domain.errors import KeyReused, NotFound
 from okapi_install.domain.jobs import Job, JobKind, JobStatus, Step
-from okapi_install.domain.messages import message
 from okapi_install.service.ports import JobFilter, JobPage, TenantState
 
 _j = JOBS.c
@@ -99,7 +99,7 @@ def job_of_key(connection: Connection, tenant_id: str, key: str | None, request_
     if row is None:
         return None
     if row.request_digest != request_digest:
-        raise KeyReused(message(20501, key))
+        raise KeyReused(messages.idempotency_key_reused(key))
     return job_of(connection, row)
 
 

@@ -12,8 +12,8 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, func, inser
 from okapi_install.adapters.store.expressions import replacing
 from okapi_install.adapters.store.rows import AnyRow
 from okapi_install.adapters.store.tables import ENABLED, ENV, INSTANCES, MODULES, REGISTRY_LOG
+from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import UserError
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import ModuleDescriptor, ModuleSummary
 from okapi_install.service.ports import EnvEntry, Instance, RegistryChange, RegistryDelta
 
@@ -84,7 +84,7 @@ def remove_module(connection: Connection, module_id: str) -> bool:
     """Whether it was there. Raises UserError if a tenant has it enabled."""
     user = connection.scalar(_USER, {"module_id": module_id})
     if user is not None:
-        raise UserError(message(10206, module_id, user))
+        raise UserError(okapi_messages.module_in_use(module_id, user))
     if connection.execute(_REMOVE, {"module_id": module_id}).rowcount == 0:
         return False
     connection.execute(insert(REGISTRY_LOG), {"module_id": module_id})
@@ -164,7 +164,7 @@ def _not_there_yet(modules: Sequence[ModuleDescriptor], there: Mapping[str, obje
             known[module.id] = module.document
             new.append(module)
         elif known[module.id] != module.document:
-            raise UserError(message(10203, module.id))
+            raise UserError(okapi_messages.module_exists(module.id))
     return new
 
 

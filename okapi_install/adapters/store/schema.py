@@ -21,8 +21,8 @@ from tenacity import (
 
 from okapi_install.adapters.store.engine import make_engine
 from okapi_install.adapters.store.transactions import Database
+from okapi_install.domain import messages
 from okapi_install.domain.errors import DatabaseNotMigrated, InternalError, StoreUnavailable
-from okapi_install.domain.messages import message
 
 log = structlog.get_logger()
 
@@ -97,7 +97,7 @@ def _check(connection: Connection) -> None:
     revision = _revision(connection)
     _refuse_newer(script, revision)
     if revision != script.get_current_head():
-        raise DatabaseNotMigrated(message(20506))
+        raise DatabaseNotMigrated(messages.database_not_migrated())
 
 
 def _revision(connection: Connection) -> str | None:
@@ -106,4 +106,4 @@ def _revision(connection: Connection) -> str | None:
 
 def _refuse_newer(script: ScriptDirectory, revision: str | None) -> None:
     if revision is not None and revision not in {known.revision for known in script.walk_revisions()}:
-        raise InternalError(message(20507))
+        raise InternalError(messages.database_too_new())

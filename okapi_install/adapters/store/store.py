@@ -15,9 +15,9 @@ from okapi_install.adapters.store.engine import check_file
 from okapi_install.adapters.store.metrics import UnwrittenTimings
 from okapi_install.adapters.store.tables import TENANTS
 from okapi_install.adapters.store.transactions import Database, OnDatabase, glance, snapshot, write
+from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import LostJob, StoreUnavailable, UserError
 from okapi_install.domain.jobs import Job, JobStatus, check_transition
-from okapi_install.domain.messages import message
 from okapi_install.service.metrics import Meters
 from okapi_install.service.ports import (
     Beat,
@@ -115,14 +115,14 @@ class SqlStore(OnDatabase):
         try:
             self._add_instance(instance)
         except IntegrityError:
-            raise UserError(message(10809, instance.inst_id)) from None
+            raise UserError(okapi_messages.instance_exists(instance.inst_id)) from None
 
     def add_tenant(self, tenant: Tenant, enabled: Sequence[str] = ()) -> None:
         """Raises UserError if there is one of that id."""
         try:
             self._add_tenant(tenant, enabled)
         except IntegrityError:
-            raise UserError(message(10400, tenant.id)) from None
+            raise UserError(okapi_messages.tenant_exists(tenant.id)) from None
 
     def add_job(self, job: NewJob, *, most_waiting: int) -> Job:
         """Adds it as queued, or gives the one of its key. Raises as `jobs.add`."""

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, exc
 from sqlalchemy.pool import QueuePool
 
 from okapi_install.adapters.store.engine import BEGIN_OPTION, POOL_WAIT, connected
+from okapi_install.domain import messages
 from okapi_install.domain.errors import InternalError, StoreNotWritable, StoreUnavailable
 from okapi_install.service.metrics import STORE_ERRORS, Meters
 from okapi_install.service.worker.fair_limit import FairLimit
@@ -196,11 +197,11 @@ def fault(error: Exception) -> Exception:
     if isinstance(error, exc.IntegrityError):
         return error
     if isinstance(error, (exc.TimeoutError, TimeoutError)):
-        return StoreUnavailable("The store is not available: all connections are in use")
+        return StoreUnavailable(messages.store_unavailable("all connections are in use"))
     if isinstance(error, exc.DBAPIError) and _not_writable(error.orig):
-        return StoreNotWritable(f"The store takes no changes: {_cause(error)}")
+        return StoreNotWritable(messages.store_not_writable(_cause(error)))
     if isinstance(error, exc.DBAPIError) and (error.connection_invalidated or isinstance(error, _GONE)):
-        return StoreUnavailable(f"The store is not available: {_cause(error)}")
+        return StoreUnavailable(messages.store_unavailable(_cause(error)))
     return InternalError(f"The store failed: {_name(error)}")
 
 

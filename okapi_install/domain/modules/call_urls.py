@@ -11,8 +11,8 @@ import re
 from functools import lru_cache
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
+from okapi_install.domain import messages
 from okapi_install.domain.errors import OkapiInstallError
-from okapi_install.domain.messages import message
 
 MOST_CHARACTERS = 4000
 _ADDRESS = re.compile(r"https?://[!-~]+", re.IGNORECASE)
@@ -41,11 +41,11 @@ def call_url(address: str, path: str) -> str:
     """
     _parts(address)
     if not _is_path(path):
-        raise UnusableUrl(message(20541, _shown(path)))
+        raise UnusableUrl(messages.bad_path(_shown(path)))
     root = address.rstrip("/")
     own, joined = urlsplit(root), urlsplit(root + path)
     if joined[:2] != own[:2] or joined.path != own.path + path:
-        raise UnusableUrl(message(20541, _shown(path)))
+        raise UnusableUrl(messages.bad_path(_shown(path)))
     return root + path
 
 
@@ -59,11 +59,11 @@ def _parts(address: str) -> SplitResult:
         parts = urlsplit(address)
         usable = bool(parts.hostname) and parts.port != 0
     except ValueError:
-        raise UnusableUrl(message(20540, _shown(address))) from None
+        raise UnusableUrl(messages.bad_instance_address(_shown(address))) from None
     own_path = parts.path or "/"
     plain = _ADDRESS.fullmatch(address) is not None and not _NOT_IN_A_PATH.search(address)
     if not (usable and plain and _is_path(own_path)):
-        raise UnusableUrl(message(20540, _shown(address)))
+        raise UnusableUrl(messages.bad_instance_address(_shown(address)))
     return parts
 
 

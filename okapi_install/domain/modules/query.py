@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import UserError
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleSummary
 from okapi_install.domain.modules.interface_versions import InterfaceVersion
 from okapi_install.domain.modules.versions import ModuleId, VersionFilter
@@ -84,7 +84,7 @@ def _java_split(text: str, separator: str) -> list[str]:
 
 def _limit(text: str) -> int:
     if not _JAVA_INT.fullmatch(text) or not -(2**31) <= int(text) < 2**31:
-        raise UserError(message(11608, "latest", f'For input string: "{text}"'))
+        raise UserError(okapi_messages.bad_parameter("latest", f'For input string: "{text}"'))
     return int(text)
 
 
@@ -103,7 +103,7 @@ def _descending(query: ModuleQuery) -> bool:
     if query.order_by is None:
         return False
     if query.order_by != "id":
-        raise UserError(message(11604, query.order_by))
+        raise UserError(okapi_messages.unknown_order_field(query.order_by))
     if query.order not in (None, "asc", "desc"):
-        raise UserError(message(11605, query.order))
+        raise UserError(okapi_messages.unknown_order(query.order))
     return query.order != "asc"

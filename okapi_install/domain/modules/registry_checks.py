@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cmp_to_key
 
+from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import UserError
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleSummary
 from okapi_install.domain.modules.index import Entry, Index
 from okapi_install.domain.modules.interface_versions import InterfaceVersion, compatible
@@ -54,10 +54,10 @@ class _Check:
     def _sentence(self, module: ModuleSummary, required: InterfaceRef) -> str:
         have = self._versions(required.id)
         if not have:
-            return message(10200, module.id, required.id, required.version)
+            return okapi_messages.missing_dependency(module.id, required.id, required.version)
         entries = sorted(self._providers(required.id), key=self._order)
         listed = " ".join(_offer(version, entries) for version in _newest_first(have))
-        return message(10201, module.id, required.id, required.version, listed)
+        return okapi_messages.incompatible_version(module.id, required.id, required.version, listed)
 
 
 def _offer(version: str, entries: Sequence[Entry]) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import ErrorType, ModuleCallFailed
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import Interface, ModuleDescriptor, RoutingEntry
 
 
@@ -80,7 +80,7 @@ def tenant_calls(
     if interface.version == "1.2":
         _add_parameters(body, tenant_parameters)
     elif interface.version not in ("1.0", "1.1"):
-        raise ModuleCallFailed(message(10401, interface.version))
+        raise ModuleCallFailed(okapi_messages.tenant_interface_unsupported(interface.version))
     return _version_1(interface, module, module_to, body, purge)
 
 
@@ -126,7 +126,7 @@ def _version_2(interface: Interface, module: ModuleDescriptor, body: dict[str, o
         return TenantCalls(post=post, body=body)
     delete = _version_2_call(interface, module, "DELETE", "{id}")
     if delete is None:
-        raise ModuleCallFailed(message(10407, module.id), error_type=ErrorType.INTERNAL)
+        raise ModuleCallFailed(okapi_messages.no_delete_method(module.id), error_type=ErrorType.INTERNAL)
     return TenantCalls(post=post, body=body, get=get, delete=delete)
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import Provider, Reason, ReasonKind, Unresolvable
 from okapi_install.domain.jobs import Action, Change
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleSummary
 from okapi_install.domain.modules.index import Entry, Index
 from okapi_install.domain.modules.versions import VersionFilter
@@ -141,24 +141,29 @@ class Repair:
         offers = tuple(Provider(module=e.module.id, version=e.interface.version) for e in providers)
         self._faults.append(
             Reason(
-                kind=ReasonKind.PROVIDED_TWICE, message=message(10213, names, ident), interface=ident, providers=offers
+                kind=ReasonKind.PROVIDED_TWICE,
+                message=okapi_messages.provided_twice(names, ident),
+                interface=ident,
+                providers=offers,
             )
         )
 
     def _fault_missing(self, ident: str, requirer: Entry) -> None:
-        text = message(10211, ident, requirer.module.id)
+        text = okapi_messages.no_provider(ident, requirer.module.id)
         self._faults.append(self._of(ReasonKind.MISSING_INTERFACE, text, requirer, self._known(ident)))
 
     def _fault_ambiguous(self, requirer: Entry, found: tuple[ModuleSummary, ...]) -> None:
         ident = requirer.interface.id
-        text = message(10210, ident, requirer.module.id, ", ".join(m.product for m in found))
+        text = okapi_messages.several_providers(ident, requirer.module.id, ", ".join(m.product for m in found))
         offers = tuple(o for m in found for o in _offers(m, ident))
         self._faults.append(self._of(ReasonKind.AMBIGUOUS_PROVIDER, text, requirer, offers))
 
     def _fault_clash(self, provider: Entry, wanting: Entry) -> None:
         have = Provider(module=provider.module.id, version=provider.interface.version)
         interface = wanting.interface
-        text = message(10201, wanting.module.id, interface.id, interface.version, f"{have.version}/{have.module}")
+        text = okapi_messages.incompatible_version(
+            wanting.module.id, interface.id, interface.version, f"{have.version}/{have.module}"
+        )
         self._faults.append(self._of(ReasonKind.INCOMPATIBLE_INTERFACE, text, wanting, (have,), module=have.module))
 
     def _of(

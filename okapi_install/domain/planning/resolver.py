@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
+from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import Reason, ReasonKind, Unresolvable
 from okapi_install.domain.jobs import Action, Change, InstallOptions
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.index import Index
 from okapi_install.domain.modules.java_order import sized_capacity
 from okapi_install.domain.modules.registry import Registry
@@ -54,7 +54,13 @@ def resolve(
     misplaced = out_of_order(plan, before, index.modules.get, _named_twice(plan))
     if misplaced:
         _refuse(
-            [Reason(kind=ReasonKind.OUT_OF_ORDER, message=message(10212, ", ".join(misplaced)), module=misplaced[0])]
+            [
+                Reason(
+                    kind=ReasonKind.OUT_OF_ORDER,
+                    message=okapi_messages.no_order(", ".join(misplaced)),
+                    module=misplaced[0],
+                )
+            ]
         )
     return plan
 
@@ -118,7 +124,9 @@ def _enabled(repair: Repair, change: Change, faults: list[Reason], *, reinstall:
     old = draft.of_product(module.product)
     if old is not None:
         if old in repair.sticky and old != ident:
-            faults.append(Reason(kind=ReasonKind.STICKY_MODULE, message=message(10209, old), module=old))
+            faults.append(
+                Reason(kind=ReasonKind.STICKY_MODULE, message=okapi_messages.module_is_sticky(old), module=old)
+            )
         draft.disable(old)
     draft.enable(module)
     return Change(id=ident, from_id=old or change.from_id)
@@ -140,7 +148,7 @@ def _named_twice(changes: Collection[Change]) -> frozenset[str]:
 
 
 def _unknown(module_id: str) -> Reason:
-    return Reason(kind=ReasonKind.UNKNOWN_MODULE, message=message(10801, module_id), module=module_id)
+    return Reason(kind=ReasonKind.UNKNOWN_MODULE, message=okapi_messages.unknown_module(module_id), module=module_id)
 
 
 def _refuse(faults: Sequence[Reason]) -> None:

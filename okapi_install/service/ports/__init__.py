@@ -9,6 +9,7 @@ from okapi_install.service.ports.stores import (
 )
 from okapi_install.service.ports.values import (
     ABORTED,
+    REVOKED,
     Aborted,
     Beat,
     Census,
@@ -45,6 +46,7 @@ from okapi_install.service.ports.world import (
 
 __all__ = [
     "ABORTED",
+    "REVOKED",
     "Aborted",
     "Answer",
     "Beat",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from okapi_install.domain import messages
 from okapi_install.domain.errors import ErrorType
 from okapi_install.domain.jobs import Change, EndReason, InstallOptions, Job, JobKind, JobStatus, Step
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.descriptors import ModuleSummary
 
 
@@ -131,8 +131,18 @@ class Ending:
     reason: EndReason | None = None
 
 
-ABORTED = Ending(status=JobStatus.ERROR, message=message(20503), error_type=ErrorType.USER, reason=EndReason.ABORTED)
+ABORTED = Ending(
+    status=JobStatus.ERROR, message=messages.job_aborted(), error_type=ErrorType.USER, reason=EndReason.ABORTED
+)
 """How a job ends that was aborted and whose info is kept."""
+
+REVOKED = Ending(
+    status=JobStatus.ERROR,
+    message=messages.job_revoked(),
+    error_type=ErrorType.INTERNAL,
+    reason=EndReason.REVOKED,
+)
+"""How a job ends whose task was revoked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import structlog
 
+from okapi_install.domain import messages
 from okapi_install.domain.errors import ErrorType, LostJob, NotFound
 from okapi_install.domain.jobs import EndReason, JobStatus, StepStatus
-from okapi_install.domain.messages import message
-from okapi_install.service.ports import Crew, Ending, JobRef, Tasks
+from okapi_install.service.ports import REVOKED, Crew, Ending, JobRef, Tasks
 from okapi_install.service.worker.context import WorkerContext
 from okapi_install.service.worker.job_steps import JobSteps, progress_of
 from okapi_install.service.worker.lease import Lease
@@ -15,7 +15,6 @@ from okapi_install.service.worker.step import StepRun
 
 log = structlog.get_logger()
 
-REVOKED = "The job's task was revoked from outside, with Flower or Celery's remote control"
 
 _LOOK = 0.02
 """Seconds between two looks for responses that are still to come."""
@@ -56,9 +55,7 @@ class Cleanup:
         try:
             if standing is JobStatus.ABORTING:
                 return self._end_abort(lease, steps)
-            ending = Ending(
-                status=JobStatus.ERROR, message=REVOKED, error_type=ErrorType.INTERNAL, reason=EndReason.REVOKED
-            )
+            ending = REVOKED
             return self._finish(lease, steps, ending)
         except LostJob:
             return None
@@ -81,7 +78,7 @@ class Cleanup:
         try:
             if claim.aborting:
                 return self._end_abort(lease, steps)
-            text = message(20705, claim.takeovers - 1)
+            text = messages.outlived_workers(claim.takeovers - 1)
             ending = Ending(
                 status=JobStatus.ERROR, message=text, error_type=ErrorType.INTERNAL, reason=EndReason.FAILED
             )

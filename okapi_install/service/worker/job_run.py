@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from okapi_install.domain import messages
 from okapi_install.domain.errors import ErrorType, ModuleCallFailed, NotFound, UserError
 from okapi_install.domain.jobs import Action, EndReason, JobStatus, Problem, ProblemCode, Step
 from okapi_install.domain.modules.versions import ModuleId
@@ -199,9 +200,9 @@ class JobRun:
         failure, failed = self._failure, self._steps.failed()
         if failure is None and not failed:
             return Ending(status=JobStatus.DONE)
-        failure = failure or Failure(message="a step of an earlier run failed", error_type=ErrorType.INTERNAL)
+        failure = failure or Failure(message=messages.earlier_step_failed(), error_type=ErrorType.INTERNAL)
         if failed and failure.reason is EndReason.FAILED and self._lease.job.options.ignore_errors:
-            text = f"{len(failed)} of {len(self._steps)} modules failed; the others went on, as ignoreErrors asks for"
+            text = messages.some_modules_failed(len(failed), len(self._steps))
             return Ending(status=JobStatus.ERROR, message=text, reason=failure.reason)
         return Ending(
             status=JobStatus.ERROR, message=failure.message, error_type=failure.error_type, reason=failure.reason

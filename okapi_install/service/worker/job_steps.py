@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from okapi_install.domain import messages
 from okapi_install.domain.errors import ModuleCallFailed
 from okapi_install.domain.jobs import Action, Problem, ProblemCode, Stage, Step, StepStatus, TenantJob
 from okapi_install.domain.modules.versions import ModuleId
@@ -19,9 +20,7 @@ from okapi_install.service.worker.unusual_steps import WHILE_IT_RUNS
 NOTHING_TO_DO = frozenset((Action.UPTODATE, Action.SUGGEST, Action.CONFLICT))
 """The actions of steps that are done when they start."""
 
-_CALLED_AGAIN = Problem.warning(
-    "the module was called again, because a worker was lost while it was being called", ProblemCode.CALLED_AGAIN
-)
+_CALLED_AGAIN = Problem.warning(messages.module_called_again(), ProblemCode.CALLED_AGAIN)
 
 
 class JobSteps:
@@ -118,7 +117,7 @@ class JobSteps:
 
     def skipped(self, pos: int, failed: str) -> Step:
         """The step cannot run, because what it requires has failed."""
-        text = f"Not begun: it needs {failed}, which failed"
+        text = messages.required_module_failed(failed)
         problem = Problem.error(text, ProblemCode.NEEDS_FAILED_MODULE)
         return self._put(
             replace(

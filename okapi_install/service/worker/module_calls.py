@@ -16,10 +16,10 @@ from urllib.parse import quote, urlsplit
 import structlog
 from opentelemetry.trace import NoOpTracer, SpanKind, StatusCode, Tracer
 
+from okapi_install.domain import messages, okapi_messages
 from okapi_install.domain.errors import ModuleCallFailed
 from okapi_install.domain.foreign_status import is_error, succeeded
 from okapi_install.domain.foreign_text import bounded
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.call_urls import UnusableUrl, call_url
 from okapi_install.domain.modules.descriptors import ModuleDescriptor, RoutingEntry
 from okapi_install.domain.modules.tenant_interface import ModuleCall
@@ -133,12 +133,12 @@ class ModuleCalls:
         if not retries or not isinstance(problem, ConnectionRefused):
             return problem.message
         seconds = self._clock.monotonic() - began
-        return f"{problem.message}; " + message(20530, retries + 1, f"{seconds:.0f}")
+        return f"{problem.message}; " + messages.tried_for(retries + 1, seconds)
 
     def _instance(self, module_id: str, path: str, *, fresh: bool = False) -> str:
         url = self._catalog.instance_url(module_id, fresh=fresh)
         if url is None:
-            raise ModuleCallFailed(message(11100, module_id, path))
+            raise ModuleCallFailed(okapi_messages.no_instance(module_id, path))
         return url
 
     def _url(self, call: ModuleCall, instance: str) -> str:
@@ -175,7 +175,7 @@ class ModuleCalls:
             found["X-Okapi-Permissions"] = answer.headers["x-okapi-permissions"]
         for name, value in found.items():
             if value and not can_be_sent(value):
-                raise self._failed(asked, f"a value for {name} that no header can carry")
+                raise self._failed(asked, messages.unsendable_header(name))
         return {name: value for name, value in found.items() if value}
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: str, timeout: float | None) -> Answer:
@@ -196,7 +196,9 @@ class ModuleCalls:
         raise self._failed(call, f"{answer.status}: {answer.body or 'null'}", answer)
 
     def _failed(self, call: ModuleCall, cause: str, answer: Answer | None = None) -> ModuleCallFailed:
-        text = message(11101, call.method, call.module.id, bounded(call.path, _MOST_OF_A_PATH), bounded(cause))
+        text = okapi_messages.call_failed(
+            call.method, call.module.id, bounded(call.path, _MOST_OF_A_PATH), bounded(cause)
+        )
         return ModuleCallFailed(text, status=answer.status if answer else None, body=answer.body if answer else "")
 
 

@@ -13,11 +13,11 @@ from dataclasses import replace
 import structlog
 from opentelemetry.trace import StatusCode
 
+from okapi_install.domain import messages, okapi_messages
 from okapi_install.domain.errors import ErrorType, ModuleCallFailed, UserError
 from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.invocation import DecidedRule
 from okapi_install.domain.jobs import Action, Problem, ProblemCode, ProblemType, TenantJob, TenantJobPhase
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.call_urls import is_segment
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.domain.modules.permissions import permission_list
@@ -191,7 +191,7 @@ class StepRun:
             return
         entries = [e for e in interface.handlers if e.match("POST")]
         if not entries:
-            raise ModuleCallFailed(f"Bad _tenantPermissions interface in module {to.id}. No path to POST to")
+            raise ModuleCallFailed(okapi_messages.no_permissions_path(to.id))
         call = ModuleCall(module=to, method="POST", path=entries[-1].static_path or "", entry=entries[-1])
         self._context.calls.call(self._caller, call, json.dumps(body), timeout=self._context.policy.call_timeout)
 
@@ -272,7 +272,7 @@ class StepRun:
             self._remember(replace(job, phase=TenantJobPhase.OVER))
         trouble = jobs.forget(self._caller, calls, job)
         if trouble is not None:
-            text = f"the finished tenant job could not be deleted: {trouble}"
+            text = messages.tenant_job_not_deleted(trouble)
             self._found(warnings=[Problem.warning(text, ProblemCode.TENANT_JOB_NOT_DELETED)])
         if failure is not None:
             raise failure
@@ -296,10 +296,10 @@ class StepRun:
         if error is None and document.get("status") != "error":
             self._found(reported, [Problem(message=t, type=ProblemType.MESSAGE) for t in texts])
             return None
-        words = bounded("\n".join([bounded("the module reports an error" if error is None else error), *texts]))
+        words = bounded("\n".join([bounded(messages.module_reports_error() if error is None else error), *texts]))
         own = [Problem.error(bounded(error), ProblemCode.TENANT_JOB_FAILED)] if error is not None else []
         self._found(merge(own, reported, [Problem(message=t, type=ProblemType.MESSAGE) for t in texts]))
-        return ModuleCallFailed(message(10410, module_id, words), error_type=ErrorType.INTERNAL)
+        return ModuleCallFailed(okapi_messages.tenant_operation_failed(module_id, words), error_type=ErrorType.INTERNAL)
 
     def _found(self, errors: Iterable[Problem] = (), warnings: Iterable[Problem] = ()) -> None:
         if not self._ignoring:
@@ -312,19 +312,23 @@ def _named_job(
 ) -> tuple[TenantJob, Mapping[str, object]]:
     post = calls.post
     if calls.get is None or calls.delete is None:
-        raise ModuleCallFailed(message(10409, post.module.id, post.method, post.path), error_type=ErrorType.INTERNAL)
+        raise ModuleCallFailed(
+            okapi_messages.unexpected_location(post.module.id, post.method, post.path), error_type=ErrorType.INTERNAL
+        )
     document = parse_object(answer.body)
     if document is None:
         raise ModuleCallFailed(
-            message(11101, post.method, post.module.id, post.path, "a Location, but a body that is no JSON object")
+            okapi_messages.call_failed(post.method, post.module.id, post.path, messages.location_without_object())
         )
     ident = document.get("id")
     if ident is None:
-        raise ModuleCallFailed(message(10408, post.module.id, post.method, post.path), error_type=ErrorType.INTERNAL)
+        raise ModuleCallFailed(
+            okapi_messages.no_job_id(post.module.id, post.method, post.path), error_type=ErrorType.INTERNAL
+        )
     ident = ident if isinstance(ident, str) else json.dumps(ident)
     if len(ident) > MOST_JOB_ID or not is_segment(ident):
-        cause = message(20542, MOST_JOB_ID)
-        raise ModuleCallFailed(message(11101, post.method, post.module.id, post.path, cause))
+        cause = messages.bad_tenant_job_id(MOST_JOB_ID)
+        raise ModuleCallFailed(okapi_messages.call_failed(post.method, post.module.id, post.path, cause))
     return TenantJob(id=ident, base_url=url, phase=phase), document
 
 

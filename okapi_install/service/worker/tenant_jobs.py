@@ -11,11 +11,11 @@ from typing import NoReturn
 import structlog
 from cachetools import LRUCache
 
+from okapi_install.domain import messages, okapi_messages
 from okapi_install.domain.errors import ErrorType, ModuleCallFailed
 from okapi_install.domain.foreign_status import is_not_found, is_server_error
 from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.jobs import TenantJob
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.tenant_interface import ModuleCall, TenantCalls
 from okapi_install.domain.problems import parse_object
 from okapi_install.service.metrics import POLLS, UNUSUAL_STEPS, Meters
@@ -73,8 +73,8 @@ class _Trail:
     def known(self, now: float) -> str:
         """A sentence about when the job was seen last."""
         if self.seen is None:
-            return message(20536, f"{now - self.began:.0f}")
-        return message(20535, f"{now - self.seen:.0f}")
+            return messages.tenant_job_never_seen(now - self.began)
+        return messages.tenant_job_last_seen(now - self.seen)
 
 
 class TenantJobs:
@@ -95,7 +95,8 @@ class TenantJobs:
         """
         if calls.get is None:
             raise ModuleCallFailed(
-                message(10409, calls.post.module.id, calls.post.method, calls.post.path), error_type=ErrorType.INTERNAL
+                okapi_messages.unexpected_location(calls.post.module.id, calls.post.method, calls.post.path),
+                error_type=ErrorType.INTERNAL,
             )
         get = replace(calls.get.at(job.id), retry=False)
         trail = _Trail(began=self._clock.monotonic())
@@ -106,7 +107,7 @@ class TenantJobs:
             if document is not None and document.get("complete") is True:
                 return document
             if caller.deadline.passed(now):
-                text = f"the tenant job did not end within {self._policy.step_timeout:g} s"
+                text = messages.tenant_job_too_long(self._policy.step_timeout or 0)
                 self._give_up(caller, calls, job, text)
             if failure is not None:
                 self._trouble(trail, failure, now)
@@ -114,7 +115,7 @@ class TenantJobs:
                 trail.answered(document, now)
                 self._doubt(trail, lookout, now)
             if trail.suspected is not None and now - trail.suspected > (self._policy.lost_job_timeout or math.inf):
-                self._give_up(caller, calls, job, message(20534, f"{now - (trail.quiet_since or now):.0f}"))
+                self._give_up(caller, calls, job, messages.lost_tenant_job_ended(now - (trail.quiet_since or now)))
             if failure is not None or now - asked < self._policy.poll_wait_ms / 1250:
                 self._clock.sleep(self._pause(now - (trail.trouble_since or trail.began)))
 
@@ -137,7 +138,7 @@ class TenantJobs:
         if quiet > trail.limit:
             trail.suspected = now
             self._meters.count(UNUSUAL_STEPS, kind="lost")
-            lookout.lost(message(20533, f"{quiet:.0f}"))
+            lookout.lost(messages.tenant_job_probably_lost(quiet))
 
     def _pause(self, elapsed: float) -> float:
         return min(self._policy.poll_first_pause + elapsed / 20, self._policy.poll_longest_pause)
@@ -172,8 +173,8 @@ class TenantJobs:
         document = parse_object(answer.body)
         if document is None or not isinstance(document.get("complete", False), bool):
             raise ModuleCallFailed(
-                message(
-                    11101, "GET", get.module.id, get.path, "a body that is no tenant job: " + bounded(answer.body, 200)
+                okapi_messages.call_failed(
+                    "GET", get.module.id, get.path, messages.not_a_tenant_job(bounded(answer.body, 200))
                 )
             )
         return document, None
@@ -182,7 +183,9 @@ class TenantJobs:
         """Tells the module to stop. Raises ModuleCallFailed."""
         if calls.delete is not None:
             self.cancel(caller, calls.delete, job)
-        raise ModuleCallFailed(message(10410, calls.post.module.id, text), error_type=ErrorType.INTERNAL)
+        raise ModuleCallFailed(
+            okapi_messages.tenant_operation_failed(calls.post.module.id, text), error_type=ErrorType.INTERNAL
+        )
 
     def forget(self, caller: Caller, calls: TenantCalls, job: TenantJob) -> str | None:
         """Deletes a job that is complete; what went wrong with that, if anything."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from okapi_install.domain import messages
 from okapi_install.domain.jobs import Problem, ProblemCode, Step, StepStatus
-from okapi_install.domain.messages import message
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.service.ports import Durations
 
@@ -43,7 +43,7 @@ def suspects(steps: Iterable[Step], now: float, least: float) -> list[Step]:
 def slow_warning(seconds: float, seen: Durations | None) -> Problem:
     """The warning for a step that has run for so long."""
     if seen is None:
-        words = message(20532, f"{seconds:.0f}")
+        words = messages.long_without_comparison(seconds)
     else:
-        words = message(20531, f"{seconds:.0f}", f"{seen.longest:.0f}", seen.count)
+        words = messages.longer_than_ever(seconds, seen.longest, seen.count)
     return Problem.warning(words, ProblemCode.LONGER_THAN_EVER)

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from okapi_install.domain import messages
 from okapi_install.domain.errors import ErrorType, LostJob, OkapiInstallError, StoreNotWritable, StoreUnavailable
 from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.jobs import EndReason, JobStatus
 from okapi_install.domain.passed_headers import passed_on
-from okapi_install.service.ports import Beat, Claim, Crew, Ending, JobRef, Queue, Tasks
+from okapi_install.service.ports import REVOKED, Beat, Claim, Crew, Ending, JobRef, Queue, Tasks
 from okapi_install.service.trace_context import headers_under, parent_of
-from okapi_install.service.worker.cleanup import REVOKED, Cleanup
+from okapi_install.service.worker.cleanup import Cleanup
 from okapi_install.service.worker.context import WorkerContext
 from okapi_install.service.worker.fair_limit import FairLimit
 from okapi_install.service.worker.job_run import JobRun
@@ -135,7 +136,7 @@ class Worker:
             self._fail(lease, steps, crew, problem.message)
         except Exception as problem:
             log.exception("job failed unexpectedly")
-            self._fail(lease, steps, crew, f"Internal error: {type(problem).__name__}: {bounded(str(problem))}")
+            self._fail(lease, steps, crew, messages.internal_error(type(problem).__name__, bounded(str(problem))))
         except BaseException:
             self._tasks.background(lambda: self._settle(lease, steps, crew))
             raise
@@ -173,9 +174,7 @@ class Worker:
 
         If its worker is lost, it is ended here: no worker that got the revoke takes a message about it any more.
         """
-        ending = Ending(
-            status=JobStatus.ERROR, message=REVOKED, error_type=ErrorType.INTERNAL, reason=EndReason.REVOKED
-        )
+        ending = REVOKED
         if self._context.retries.without_end(lambda: self._context.store.end_queued(job_id, ending)):
             self._context.observer.queued_job_revoked(job_id, ending)
             return

@@ -17,6 +17,7 @@ from flask import Flask, Response, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import (
     ErrorType,
     InvalidTransition,
@@ -27,7 +28,6 @@ from okapi_install.domain.errors import (
     TooManyJobs,
     Unresolvable,
 )
-from okapi_install.domain.messages import message
 from okapi_install.service.installs import StillRunning
 from okapi_install.web.connections.timed_reading import TooSlow
 from okapi_install.web.http.responses import text_answer
@@ -97,7 +97,7 @@ def _http(error: HTTPException) -> Response:
         return error.response
     status = error.code or 500
     if status in (404, 405):
-        return refusal(404, message(10102), "no_such_path")
+        return refusal(404, okapi_messages.no_such_path(), "no_such_path")
     if isinstance(error, RequestEntityTooLarge):
         return refusal(413, "The body is larger than this server takes", "body_too_large")
     return refusal(status, error.description or HTTPStatus(status).phrase, "http_error")

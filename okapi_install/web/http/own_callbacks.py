@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask import request
 
+from okapi_install.domain import messages
 from okapi_install.domain.errors import UserError
-from okapi_install.domain.messages import message
 from okapi_install.service.callbacks import DELIVERY
 
 
 def refuse_own_callback() -> None:
     """Raises UserError for a request that is a callback: it would change jobs in the name of nobody."""
     if DELIVERY in request.headers:
-        raise UserError(message(20124))
+        raise UserError(messages.own_callback())

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import UserError
-from okapi_install.domain.messages import message
 from okapi_install.web.http.java_base64 import IllegalBase64Error, decode_url
 
 COOKIE = "folioAccessToken"
@@ -29,7 +29,7 @@ def token_of(headers: Mapping[str, str]) -> str | None:
         if t is not None
     ]
     if len(set(found)) > 1 or len(_cookies(headers)) > 1:
-        raise UserError(message(10104))
+        raise UserError(okapi_messages.different_tokens())
     return found[0] if found else None
 
 
@@ -65,16 +65,16 @@ class Claims:
             return cls({})
         parts = token.split(".")
         if len(parts) < 3:
-            raise UserError(message(10105, "Missing . separator for token"))
+            raise UserError(okapi_messages.invalid_token("Missing . separator for token"))
         try:
             payload = decode_url(parts[1]).decode("utf-8", "replace")
             values = orjson.loads(payload)
         except IllegalBase64Error as why:
-            raise UserError(message(10105, why)) from None
+            raise UserError(okapi_messages.invalid_token(str(why))) from None
         except ValueError:
-            raise UserError(message(10105, "Failed to decode: the payload is not JSON")) from None
+            raise UserError(okapi_messages.invalid_token("Failed to decode: the payload is not JSON")) from None
         if not isinstance(values, dict):
-            raise UserError(message(10105, "Failed to decode: the payload is not a JSON object"))
+            raise UserError(okapi_messages.invalid_token("Failed to decode: the payload is not a JSON object"))
         return cls(values)
 
     def text(self, name: str) -> str | None:

@@ -15,7 +15,7 @@ from typing import cast
 from flask import Flask, Response, current_app, request
 
 from okapi_install.config import Settings
-from okapi_install.domain.messages import message
+from okapi_install.domain import messages
 from okapi_install.web.connections.arrivals import MOST_BODY
 from okapi_install.web.http.errors import TooManyWaiting, error_answer
 
@@ -41,8 +41,8 @@ class Place:
 class Places:
     """So many places, and no queue for them."""
 
-    def __init__(self, most: int, words: int) -> None:
-        self._refusal = message(words, most)
+    def __init__(self, most: int, refusal: str) -> None:
+        self._refusal = refusal
         self._free = BoundedSemaphore(most)
 
     def take(self) -> Place:
@@ -61,7 +61,11 @@ class _Limits:
 def install(app: Flask, settings: Settings) -> None:
     """Gives the app its limits: half of what waiting requests leave is for large bodies, the rest for all others."""
     waiting = settings.most_waiting_requests
-    limits = _Limits(jobs=Places(waiting, 20560), bodies=Places(max(1, (settings.api_threads - waiting) // 2), 20561))
+    bodies = max(1, (settings.api_threads - waiting) // 2)
+    limits = _Limits(
+        jobs=Places(waiting, messages.too_many_waiting(waiting)),
+        bodies=Places(bodies, messages.too_many_large_bodies(bodies)),
+    )
     app.extensions[_EXTENSION] = limits
     app.after_request(_while_it_is_sent)
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from flask import Blueprint, Response
 
+from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import InternalError, NotFound, UserError
 from okapi_install.domain.jobs import Action, Change, InstallOptions, Job, JobKind, JobStatus
-from okapi_install.domain.messages import message
 from okapi_install.service.installs import InstallService, Order
 from okapi_install.service.tenants import TenantService
 from okapi_install.web.http.conditional import with_etag
@@ -142,7 +142,7 @@ class InstallHandlers:
         """DELETE …/install/{id}"""
         found = self._job(tenant, job_id)
         if self._strict_delete and not found.complete:
-            raise UserError(message(10406, job_id))
+            raise UserError(okapi_messages.job_not_complete(job_id))
         self._installs.abort(job_id, keep=False, tenant=tenant)
         return no_content()
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from okapi_install import __version__
+from okapi_install.domain import messages, okapi_messages
 from okapi_install.domain.errors import NotFound, UserError
-from okapi_install.domain.messages import message
 from okapi_install.service.discovery import DiscoveryService, Node
 from okapi_install.web.http import bodies
 from okapi_install.web.http.requests import json_body
@@ -53,17 +53,17 @@ def _deployments() -> Response:
 
 
 def _deployment(ident: str) -> Response:
-    raise NotFound(message(10705, ident))
+    raise NotFound(okapi_messages.no_deployment(ident))
 
 
 def _deploy() -> Response:
     """Okapi's checks of what is sent; but starting modules is not this server's business."""
     sent = bodies.deployment(json_body())
     if "srvcId" not in sent:
-        raise UserError(message(10701))
+        raise UserError(okapi_messages.no_srvc_id())
     if "descriptor" not in sent:
-        raise UserError(message(10703))
-    raise UserError(message(20100, sent["srvcId"]))
+        raise UserError(okapi_messages.no_descriptor_to_launch())
+    raise UserError(messages.starts_no_modules(str(sent["srvcId"])))
 
 
 def _node_document(node: Node) -> dict[str, object]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from okapi_install.domain import messages
 from okapi_install.domain.errors import UserError
-from okapi_install.domain.messages import message
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.tenants import TenantService
 from okapi_install.web.http import bodies
@@ -101,4 +101,4 @@ def _add_timers(routes: Blueprint, tenants: TenantService) -> None:
 def _unchangeable(tenants: TenantService, tenant: str, timer: str) -> Response:
     """Okapi's answer where there is no such timer; else the truth, which is that no timers are run here."""
     tenants.timer(tenant, timer)
-    raise UserError(message(20102, timer))
+    raise UserError(messages.runs_no_timers(timer))

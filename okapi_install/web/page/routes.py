@@ -10,9 +10,9 @@ import time
 from flask import Blueprint, Response, current_app, redirect, request
 from werkzeug.wrappers import Response as BareResponse
 
+from okapi_install.domain import messages, okapi_messages
 from okapi_install.domain.errors import OkapiInstallError, UserError
 from okapi_install.domain.jobs import Job, JobStatus
-from okapi_install.domain.messages import message
 from okapi_install.service.installs import InstallService
 from okapi_install.service.ports import JobFilter
 from okapi_install.service.snapshots import SnapshotService
@@ -85,7 +85,7 @@ class Page:
         """403 for a request that would change something and does not come from this page."""
         if request.method in ("GET", "HEAD") or is_same_origin(request.headers, request.host):
             return None
-        return self._html("problem.html", 403, title="Not from this page", text=message(20520))
+        return self._html("problem.html", 403, title="Not from this page", text=messages.not_from_this_page())
 
     def jobs(self) -> Response:
         """GET /"""
@@ -169,7 +169,7 @@ class Page:
         brake: KeyBrake = current_app.extensions[BRAKE]
         address, sent = request.remote_addr or "", request.form.get("key", "")
         if brake.blocks(address):
-            return self._html("problem.html", 429, title="Too many wrong keys", text=message(20564))
+            return self._html("problem.html", 429, title="Too many wrong keys", text=messages.too_many_wrong_keys())
         if not self._login.is_key(sent):
             brake.wrong(address, sent)
             return self._html("login.html", 403, needed=self._login.needed, refused=True, target=target)
@@ -198,10 +198,10 @@ class Page:
         wants_html = any(kind == "text/html" for kind, _ in request.accept_mimetypes)
         if wants_html and not request.path.startswith("/_/"):
             return self._missing()
-        return refusal(404, message(10102), "no_such_path")
+        return refusal(404, okapi_messages.no_such_path(), "no_such_path")
 
     def _missing(self) -> Response:
-        return self._html("problem.html", 404, title="Not found", text=message(20521))
+        return self._html("problem.html", 404, title="Not found", text=messages.no_such_page())
 
     def _view(self, job_id: str) -> JobPageView:
         return JobPageView.of(self._snapshots.of(self._installs.job(job_id)))
