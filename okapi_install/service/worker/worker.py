@@ -189,7 +189,7 @@ class Worker:
         try:
             beats = {beat.job_id: beat for beat in self._context.store.beat(self._identity, self._rhythm.lease)}
         except StoreUnavailable as problem:
-            log.warning("no heartbeat: the store is away", cause=problem.message)
+            log.warning("no heartbeat: the store is unavailable", cause=problem.message)
             self._trust_no_lease()
             return
         self._renewed = asked
@@ -229,7 +229,7 @@ class Worker:
         try:
             jobs = self._context.store.sweep(self._rhythm.lease, self._rhythm.republish_after)
         except StoreUnavailable as problem:
-            log.warning("nothing swept: the store is away", cause=problem.message)
+            log.warning("nothing swept: the store is unavailable", cause=problem.message)
             self._trust_no_lease()
             return
         for job in jobs:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import gevent
 import pytest
 from gevent.event import Event
@@ -19,9 +21,14 @@ PATIENCE = 30
 
 
 class YieldingClock(FakeClock):
-    """Time passes for who waits, and meanwhile others run."""
+    """Time passes for who waits, and meanwhile others run. `on_sleep` is called first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_sleep: Callable[[], object] = lambda: None
 
     def sleep(self, seconds: float) -> None:
+        self.on_sleep()
         super().sleep(seconds)
         gevent.sleep(0)
 
@@ -30,9 +37,10 @@ class Interrupted:
     """A worker whose module is in its POST, in greenlets; `respond` lets it return what `response` says."""
 
     def __init__(self, response: Answer, *documents: dict[str, object]) -> None:
-        self.house = House(*documents, clock=YieldingClock())
+        self.clock = YieldingClock()
+        self.house = House(*documents, clock=self.clock)
         self.tasks = GreenletTasks()
-        self.called, self.respond = Event(), Event()
+        self.called, self.respond, self.polled = Event(), Event(), Event()
         self.house.script("d-1.0.0", self._play)
         self._response = response
         self.worker = Worker(self.house.context, self.tasks, self.house.queue, identity="w9", rhythm=Rhythm())
@@ -40,8 +48,11 @@ class Interrupted:
         self._task = gevent.spawn(self.worker.run, self.job.id, "t1")
 
     def _play(self, call: Call) -> Answer:
+        if call.method == "GET":
+            self.polled.set()
+            Event().wait()
         if call.method != "POST":
-            return answer(200, {"id": "j1", "complete": False}) if call.method == "GET" else answer(204)
+            return answer(204)
         self.called.set()
         self.respond.wait()
         return self._response
@@ -49,6 +60,10 @@ class Interrupted:
     def interrupt(self) -> None:
         """What Celery does to a task that is revoked."""
         self._task.kill()
+
+    def respond_while_waited_for(self) -> None:
+        """The response comes when the clean-up waits for it, and not before."""
+        self.clock.on_sleep = self.respond.set
 
     def wait(self) -> None:
         """Until the task has ended and the clean-up is over."""
@@ -61,10 +76,10 @@ STARTED = answer(201, {"id": "j1"}, Location="/_/tenant/j1")
 
 def test_a_tenant_job_that_is_returned_just_after_an_abort_is_cancelled() -> None:
     running = Interrupted(STARTED)
+    running.respond_while_waited_for()
     assert running.called.wait(PATIENCE)
     running.house.installs.abort(running.job.id, keep=False)
     running.interrupt()
-    running.respond.set()
     running.wait()
     assert running.house.modules.seen() == CANCELLED
     assert running.house.store.revision(running.job.id) is None
@@ -72,9 +87,9 @@ def test_a_tenant_job_that_is_returned_just_after_an_abort_is_cancelled() -> Non
 
 def test_a_tenant_job_that_is_returned_just_after_a_stop_is_waited_for_by_the_next_worker() -> None:
     running = Interrupted(STARTED)
+    running.respond_while_waited_for()
     assert running.called.wait(PATIENCE)
     running.worker.stop()
-    running.respond.set()
     running.wait()
     given_back = running.house.store.job(running.job.id).steps[0]
     assert given_back.tenant_job is not None
@@ -86,12 +101,24 @@ def test_a_module_that_does_not_respond_holds_up_a_clean_up_for_a_moment_only() 
     running = Interrupted(STARTED)
     assert running.called.wait(PATIENCE)
     running.house.installs.abort(running.job.id, keep=False)
-    before = running.house.clock.time
+    before = running.clock.time
     running.interrupt()
     running.wait()
     assert running.house.store.revision(running.job.id) is None
-    assert running.house.clock.time - before == pytest.approx(running.house.context.policy.interrupt_grace, abs=0.1)
+    assert running.clock.time - before == pytest.approx(running.house.context.policy.interrupt_grace, abs=0.1)
     assert running.house.modules.seen() == CANCELLED[:1]
+
+
+def test_an_abort_of_a_step_that_waits_for_its_tenant_job_is_cleaned_up_at_once() -> None:
+    running = Interrupted(STARTED)
+    running.respond.set()
+    assert running.polled.wait(PATIENCE)
+    before = running.clock.time
+    running.house.installs.abort(running.job.id, keep=False)
+    running.interrupt()
+    running.wait()
+    assert running.clock.time == before
+    assert [seen for seen in running.house.modules.seen() if not seen.startswith("GET")] == CANCELLED
 
 
 def test_an_interrupted_job_calls_no_other_module_while_it_waits_for_a_response() -> None:
@@ -105,10 +132,10 @@ def test_an_interrupted_job_calls_no_other_module_while_it_waits_for_a_response(
     keeper["provides"] = [*keeper["provides"], permissions]  # type: ignore[misc]
     keeper["permissionSets"] = [{"permissionName": "all"}]
     running = Interrupted(answer(204), keeper)
+    running.respond_while_waited_for()
     assert running.called.wait(PATIENCE)
     running.house.installs.abort(running.job.id, keep=False)
     running.interrupt()
-    running.respond.set()
     running.wait()
     assert running.house.modules.seen() == CANCELLED[:1]
 

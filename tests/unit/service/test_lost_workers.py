@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from okapi_install.domain.errors import ErrorType
 from okapi_install.domain.jobs import EndReason, Job, JobStatus, Step, StepStatus
-from okapi_install.service.ports import Answer, ConnectionRefused, ModuleUnreachable, Progress
+from okapi_install.service.ports import Answer, Claim, ConnectionRefused, ModuleUnreachable, Progress
 from okapi_install.service.worker.worker import Rhythm
 from tests.fakes.fake_modules import Call, answer
 from tests.unit.service.house import House, enable
@@ -197,6 +197,18 @@ def test_a_worker_that_was_silent_for_long_but_has_lost_nothing_goes_on() -> Non
     house = House()
     house.script("a-1.0.0", lambda _: slept(house))
     assert house.carried_out(*enable("b-1.0.0")).status is JobStatus.DONE
+
+
+def test_a_worker_whose_lease_holds_calls_modules_without_asking_the_store_first() -> None:
+    house, asked = House(), list[Claim]()
+
+    def standing(claim: Claim) -> JobStatus:
+        asked.append(claim)
+        return JobStatus.RUNNING
+
+    house.store.standing = standing  # type: ignore[method-assign]
+    house.carried_out(*enable("b-1.0.0"))
+    assert (len(house.modules.calls), asked) == (2, [])
 
 
 def slept(house: House) -> Answer:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from okapi_install.domain.errors import StoreUnavailable
 from okapi_install.domain.jobs import Job, JobKind
 from okapi_install.service.metrics import JOBS_ENDED
@@ -132,6 +134,20 @@ def test_heartbeats_keep_a_worker_sure_that_nobody_else_had_its_job() -> None:
     job_during_which(house, work_for_long)
     house.work()
     assert house.modules.seen() == CANCELLED
+
+
+@pytest.mark.parametrize(("silence", "told"), [(LEASE, True), (LEASE + 0.1, False)])
+def test_a_worker_is_sure_that_nobody_else_had_its_job_until_its_lease_has_run_out(silence: float, told: bool) -> None:
+    house = House()
+
+    def replace() -> None:
+        house.clock.time += silence
+        remove(house)
+        house.store.add_tenant(Tenant(id="diku"))
+
+    job_during_which(house, replace)
+    house.work()
+    assert house.modules.seen() == (CANCELLED if told else CANCELLED[:1])
 
 
 def test_a_heartbeat_without_an_answer_makes_a_worker_no_surer() -> None:

@@ -214,6 +214,20 @@ def test_a_revoked_job_that_has_not_begun_keeps_its_info_as_an_error() -> None:
     assert house.modules.calls == []
 
 
+def test_what_a_purge_reports_that_goes_before_an_enable_is_ignored() -> None:
+    house = House()
+    reported = {"complete": True, "error": "no such schema", "warnings": [{"message": "empty"}]}
+    responses = [answer(201, {"id": "j1", **reported}, Location="/_/tenant/j1"), answer(204), answer(204)]
+    house.script("d-1.0.0", lambda _: responses.pop(0))
+    [step] = house.carried_out(*enable("d-1.0.0"), purge=True).steps
+    assert house.modules.seen() == [
+        "POST d-1.0.0 /_/tenant",
+        "DELETE d-1.0.0 /_/tenant/j1",
+        "POST d-1.0.0 /_/tenant",
+    ]
+    assert (step.status, step.errors, step.warnings, step.tenant_job) == (StepStatus.DONE, (), (), None)
+
+
 def test_an_upgrade_sends_both_versions() -> None:
     newer = descriptor("d-1.1.0", ["id 1.1"])
     house = House(descriptor("d-1.0.0", ["id 1.0"]), newer)

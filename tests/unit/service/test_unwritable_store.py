@@ -9,7 +9,7 @@ import pytest
 
 from okapi_install.domain.errors import StoreNotWritable
 from okapi_install.domain.jobs import Job, JobStatus, Stage, StepStatus
-from okapi_install.service.ports import Answer
+from okapi_install.service.ports import Answer, Claim, Progress
 from okapi_install.service.worker.job_steps import JobSteps
 from okapi_install.service.worker.worker import Rhythm
 from tests.fakes.fake_modules import Call, answer
@@ -113,6 +113,23 @@ def test_a_step_whose_tenant_job_could_not_be_committed_is_cut_short_and_its_mod
     assert [problem.code for problem in step.errors] == ["cut_short"]
     assert step.ended is not None
     assert house.modules.seen() == ["POST d-1.0.0 /_/tenant", "DELETE d-1.0.0 /_/tenant/j1"]
+
+
+def test_a_step_that_returned_beside_one_that_could_not_be_committed_is_done_and_its_module_enabled() -> None:
+    house = House()
+    save = house.store.save
+
+    def takes_no_tenant_job(claim: Claim, progress: Progress) -> int:
+        if any(step.tenant_job is not None for step in progress.steps):
+            raise StoreNotWritable(FULL)
+        return save(claim, progress)
+
+    house.store.save = takes_no_tenant_job  # type: ignore[method-assign]
+    house.script("a-1.0.0", lambda _: answer(201, {"id": "j1"}, Location="/_/tenant/j1"))
+    ended = house.carried_out(*enable("a-1.0.0", "d-1.0.0"), parallel=2)
+    assert (ended.status, ended.message) == (JobStatus.ERROR, FULL)
+    assert statuses(ended) == {"a-1.0.0": StepStatus.ERROR, "d-1.0.0": StepStatus.DONE}
+    assert house.store.enabled("diku") == ["d-1.0.0"]
 
 
 def test_jobs_are_not_taken_over_before_their_workers_could_renew_the_leases() -> None:
