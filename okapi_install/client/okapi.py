@@ -103,14 +103,14 @@ class OkapiClient:
             raise NotOffered("a plain Okapi cannot explain why it refuses")
         given = {"keep": ",".join(keep), "prefer": ",".join(prefer)}
         constraints = {name: value for name, value in given.items() if value}
-        asked = Ask(
+        question = Ask(
             method="POST",
             path="/_/install/explain",
             query=request.options.query() | {"tenant": request.tenant, "solutions": str(solutions)} | constraints,
             body=None if request.modules is None else list(request.modules),
             timeout=_PLAN_TIMEOUT,
         )
-        document = self._send(asked).document()
+        document = self._send(question).document()
         if not isinstance(document, dict):
             raise BadAnswer("the server's response is not an explanation")
         return document

@@ -1,1 +1,1 @@
-"""What FOLIO modules are: versions, descriptors, the registry, and the tenant interface. Knows no plans and no jobs."""
+"""What FOLIO modules are: versions, descriptors, the registry, and the tenant interface. No plans, no jobs."""

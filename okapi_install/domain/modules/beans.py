@@ -1,8 +1,8 @@
-"""What each part of a module descriptor may hold, and how it is read: the beans of Okapi 7.0.0 as tables.
+"""The members of each part of a module descriptor and how they are read: the beans of Okapi 7.0.0 as tables.
 
-Reading gives the part as Okapi would write it again: scalars where a text is wanted become their text, members
-that are null are left out. What does not fit is a MisfitError, which knows where it was found. This room does not
-know what a descriptor means.
+Reading normalises a part as Okapi does when it writes it: where a string is expected, other scalars become strings,
+and null members are left out. A value that does not fit raises a MisfitError, which says where it is. This module
+does not know what a descriptor means.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from okapi_install.domain.modules.versions import ModuleId
 
 Document = dict[str, object]
 Reader = Callable[[object], object]
-"""Takes what was sent for a member, null too; None leaves the member out. Raises MisfitError."""
+"""Returns the value of a member for what was sent, which may be null; None omits the member. Raises MisfitError."""
 
 
 class MisfitError(UserError):
-    """What was sent does not fit. `path` leads to it and is completed on the way up."""
+    """A value does not fit. `path` says where it is; each enclosing level adds its part."""
 
     code = "misfit"
 
@@ -32,21 +32,21 @@ class MisfitError(UserError):
         self.path = ""
 
     def inside(self, step: str) -> MisfitError:
-        """The same, seen from one level further out."""
+        """The same error, with the enclosing level added to `path`."""
         self.path = step + (self.path if self.path.startswith("[") or not self.path else "." + self.path)
         return self
 
 
 @dataclass(frozen=True, slots=True)
 class Bean:
-    """The members of one kind of object. `ignored` are taken without complaint, and dropped (Okapi)."""
+    """The members of one kind of object. Those in `ignored` are accepted and dropped (Okapi)."""
 
     name: str
     members: Mapping[str, Reader]
     ignored: frozenset[str] = field(default_factory=frozenset)
 
     def read(self, value: object) -> Document:
-        """Reads an object. Raises MisfitError."""
+        """The object, normalised. Raises MisfitError."""
         if not isinstance(value, dict):
             raise MisfitError(f"{self.name} must be an object")
         result: Document = {}
@@ -70,27 +70,27 @@ class Bean:
 
 
 def text(value: object) -> str | None:
-    """A text; a number or boolean becomes its text."""
+    """A string; numbers and booleans are converted."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    raise MisfitError("a text is wanted here")
+    raise MisfitError("expected a string")
 
 
 def texts(value: object) -> list[str | None] | None:
-    """A list of texts."""
+    """A list of strings; numbers and booleans in it are converted."""
     if value is None:
         return None
     if not isinstance(value, list):
-        raise MisfitError("a list of texts is wanted here")
+        raise MisfitError("expected a list of strings")
     return [v if isinstance(v, str) else text(v) for v in value]
 
 
 def flag(value: object) -> bool | None:
-    """A boolean, also as text or number."""
+    """A boolean; also accepts a string or a number."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -98,43 +98,43 @@ def flag(value: object) -> bool | None:
     known = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False, "": None}
     if isinstance(value, str) and value.strip() in known:
         return known[value.strip()]
-    raise MisfitError("true or false is wanted here")
+    raise MisfitError("expected true or false")
 
 
 def integer(value: object) -> int | None:
-    """A whole number of 32 bits, also as text; a fraction is cut off."""
+    """A 32-bit integer; also accepts a string. A fraction is cut off."""
     if value is None or value == "":
         return None
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         try:
             number = int(value)
         except (ValueError, OverflowError):
-            raise MisfitError("a whole number is wanted here") from None
+            raise MisfitError("expected a whole number") from None
         if -(2**31) <= number < 2**31:
             return number
-    raise MisfitError("a whole number is wanted here")
+    raise MisfitError("expected a whole number")
 
 
 def anything(value: object) -> Document | None:
-    """An object with whatever members; they are kept as they are."""
+    """An object with any members, unchanged."""
     if value is None or isinstance(value, dict):
         return value
-    raise MisfitError("an object is wanted here")
+    raise MisfitError("expected an object")
 
 
 def one(bean: Bean) -> Reader:
-    """A reader of one such object."""
+    """A reader for one object of that kind."""
     return lambda value: None if value is None else bean.read(value)
 
 
 def many(bean: Bean) -> Reader:
-    """A reader of a list of such objects."""
+    """A reader for a list of objects of that kind."""
 
     def read(value: object) -> list[Document] | None:
         if value is None:
             return None
         if not isinstance(value, list):
-            raise MisfitError("a list is wanted here")
+            raise MisfitError("expected a list")
         result = []
         for index, item in enumerate(value):
             try:
@@ -147,7 +147,7 @@ def many(bean: Bean) -> Reader:
 
 
 def module_id(value: object) -> str:
-    """The id of a module, with a version."""
+    """A module id, which must include a version."""
     ident = _wanted(value, "id")
     if _parsed(ident).version is None:
         raise MisfitError(f"Missing semantic version for: {ident}")
@@ -155,7 +155,7 @@ def module_id(value: object) -> str:
 
 
 def products(value: object) -> list[str] | None:
-    """Product names, without versions; an empty list is as good as none (Okapi)."""
+    """Product names without versions. An empty list is treated as absent (Okapi)."""
     names = texts(value)
     for name in names or ():
         if _parsed(_wanted(name, "replaces")).version is not None:
@@ -164,7 +164,7 @@ def products(value: object) -> list[str] | None:
 
 
 def interface_version(value: object) -> str:
-    """See InterfaceVersion."""
+    """The version of an interface, unchanged; it must be one that InterfaceVersion can parse."""
     version = _wanted(value, "version")
     try:
         InterfaceVersion.parse(version)
@@ -210,7 +210,7 @@ _INVALID_IN_NAME = re.compile(r"[\\%+{()\[\].;:=?@#^$\"' /]")
 
 
 def path_pattern(value: object) -> str:
-    """A path in which `{name}` stands for one segment, and `*` for anything."""
+    """A path pattern: `{name}` matches one segment, `*` matches anything."""
     pattern = _wanted(value, "pathPattern")
     offset = 0
     while offset < len(pattern):
@@ -234,7 +234,7 @@ def _after_name(pattern: str, offset: int) -> int:
 
 
 def choice(words: str, *allowed: str, optional: bool) -> Reader:
-    """A reader of one of those texts; `words` go before another one in the complaint."""
+    """A reader that accepts one of these strings. For another one the error is `words` followed by the value."""
 
     def read(value: object) -> str | None:
         given = text(value)
@@ -246,12 +246,12 @@ def choice(words: str, *allowed: str, optional: bool) -> Reader:
 
 
 def permission_name(value: object) -> str:
-    """The name of a permission, which must be there."""
+    """The name of a permission, which is mandatory."""
     return _wanted(value, "permissionName")
 
 
 def zone(value: object) -> str:
-    """The name of a time zone that exists, or an offset."""
+    """The name of an existing time zone, or an offset."""
     name = _wanted(value, "zone")
     if not is_zone(name):
         raise MisfitError(f"Unknown time zone: {name}")
@@ -267,7 +267,7 @@ def _cron(value: object) -> str:
 
 
 def _cors(value: object) -> bool | None:
-    return flag(value) or None  # false is the default, and is not written (Okapi)
+    return flag(value) or None  # false is the default, and Okapi does not write it
 
 
 def _provides(value: object) -> list[Document]:

@@ -1,7 +1,7 @@
-"""The URL of a call: the address of an instance and a path of its descriptor, joined so that the call stays there.
+"""The URL of a call, joined from an instance's address and a path of its descriptor, so that it stays at the instance.
 
-Okapi joins the two as texts. Then a path `@host/` leads to another host, and `/../` to another module behind the same
-host. What is refused here could only do that, or could not be sent at all.
+Okapi concatenates the two strings. A path `@host/` then leads to another host, and `/../` to another module behind the
+same host. Only URLs that would do this, or that cannot be sent at all, are refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SEPARATOR = re.compile(r"[/\\]")
 
 
 class UnusableUrl(OkapiInstallError):
-    """An instance's address, or a path of a descriptor, that no call can be made with."""
+    """An instance's address or a descriptor's path cannot be used for a call."""
 
     code = "unusable_url"
 
@@ -34,10 +34,10 @@ def check_address(address: str) -> None:
 
 @lru_cache(4096)
 def call_url(address: str, path: str) -> str:
-    """The URL of that path at the instance of that address. Slashes at the address's end do not count.
+    """The URL of that path at the instance of that address. Trailing slashes of the address are ignored.
 
     Raises:
-        UnusableUrl: with it the call would leave the instance; which of both is wrong, and what it must be.
+        UnusableUrl: the call would leave the instance. The message says whether the address or the path is wrong.
     """
     _parts(address)
     if not _is_path(path):
@@ -50,7 +50,7 @@ def call_url(address: str, path: str) -> str:
 
 
 def is_segment(text: str) -> bool:
-    """Whether a text can be one segment of a path when it is quoted, such as the id of a tenant job."""
+    """Whether a text, such as the id of a tenant job, can be a single segment of a path once it is quoted."""
     return text.isprintable() and bool(text) and _is_path("/" + quote(text, safe="", errors="replace"))
 
 
@@ -68,7 +68,7 @@ def _parts(address: str) -> SplitResult:
 
 
 def _is_path(path: str) -> bool:
-    """Whether a path is sent as it is, and no server finds a step upwards in it."""
+    """Whether a path can be sent unchanged, and no server can read a `..` in it, however often it decodes it."""
     if len(path) > MOST_CHARACTERS or _PATH.fullmatch(path) is None or _NOT_IN_A_PATH.search(path):
         return False
     decoded = (path, unquote(path), unquote(unquote(path)))
@@ -77,5 +77,5 @@ def _is_path(path: str) -> bool:
 
 
 def _shown(text: str) -> str:
-    """As JSON: nothing in it obeys a terminal or breaks a line."""
+    """The text as JSON, so that control characters and line breaks are escaped."""
     return json.dumps(text[:200])

@@ -1,4 +1,4 @@
-"""What a module descriptor of the right form must have to be complete (the `validate` of Okapi's beans)."""
+"""The checks of a well-formed module descriptor for completeness (`validate` of Okapi's beans)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from okapi_install.domain.errors import UserError
 
 
 def check(document: Mapping[str, Any]) -> None:
-    """Checks what has the right form for being complete. Raises UserError in Okapi's words."""
+    """Checks that a well-formed descriptor is complete. Raises UserError with Okapi's message."""
     module = _module_id(document)
-    for section in ("provides", "requires"):  # what is optional is not checked (Okapi)
+    for section in ("provides", "requires"):  # Okapi does not check `optional`
         for interface in document.get(section, ()):
             _check_interface(interface, section, module)
     for entry in document.get("filters", ()):
@@ -19,7 +19,7 @@ def check(document: Mapping[str, Any]) -> None:
 
 
 def check_identified(document: Mapping[str, Any]) -> None:
-    """Checks only that planning can use it: module and interfaces have ids and versions. Raises UserError."""
+    """Checks only what planning needs: the module and its interfaces have ids and versions. Raises UserError."""
     module = _module_id(document)
     for section in ("provides", "requires"):
         for interface in document.get(section, ()):

@@ -1,4 +1,4 @@
-"""The five-field cron expressions (UNIX) of timers in module descriptors: whether one can be read."""
+"""Validates the five-field cron expressions (UNIX) of timers in module descriptors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Field:
     names: tuple[str, ...] = ()
 
     def value(self, text: str) -> int | None:
-        """The number that the text stands for, None if it stands for none."""
+        """The number that the text stands for; None if it is not valid in this field."""
         if text.upper() in self.names:
             return self.least + self.names.index(text.upper())
         if not (text.isascii() and text.isdigit() and len(text) <= 4):
@@ -41,7 +41,7 @@ def cron_problem(expression: str) -> str | None:
     for rule, text in zip(_FIELDS, given, strict=True):
         for item in text.split(","):
             if not _fits(rule, item):
-                return f"'{item}' is no {rule.name} of a cron expression ({rule.least} to {rule.most})"
+                return f"'{item}' is not a {rule.name} of a cron expression ({rule.least} to {rule.most})"
     return None
 
 

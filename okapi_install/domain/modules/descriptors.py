@@ -1,7 +1,7 @@
-"""Module descriptors and their parts, frozen; and the small summary of one that planning needs.
+"""Module descriptors and their parts as immutable values, and the short summary that planning uses.
 
-A descriptor is kept whole as `document`; the rest are views of it. The rules for what is refused are Okapi's
-(its beans and their `validate`). This room does not know where descriptors are kept.
+A descriptor keeps the whole `document`; its other attributes are views of it. What is refused follows Okapi (its beans
+and their `validate`). This module does not know where descriptors are stored.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from okapi_install.domain.modules.versions import ModuleId
 
 @dataclass(frozen=True, slots=True)
 class RoutingEntry:
-    """One path that a module handles or filters (Okapi: RoutingEntry)."""
+    """A path that a module handles or filters (Okapi: RoutingEntry)."""
 
     methods: tuple[str, ...] | None
     path_pattern: str | None
@@ -29,7 +29,7 @@ class RoutingEntry:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> RoutingEntry:
-        """From a document that has been read and checked."""
+        """The entry of a document that was already checked."""
         return cls(
             _optional_tuple(document.get("methods")),
             document.get("pathPattern"),
@@ -40,22 +40,22 @@ class RoutingEntry:
 
     @property
     def static_path(self) -> str | None:
-        """The path, or the pattern if there is no path."""
+        """The `path`, or the `pathPattern` if there is no `path`."""
         return self.path or self.path_pattern
 
     def match(self, method: str) -> bool:
-        """Whether it handles that method."""
+        """Whether it handles that HTTP method."""
         return any(m in ("*", method) for m in self.methods or ())
 
     def system_id(self, module_id: str) -> str:
-        """The name of the permission that stands for the permissions of the module itself on that path."""
+        """The name of the generated permission that holds the module's own permissions on that path."""
         listed = "null" if self.methods is None else f"[{', '.join(self.methods)}]"
         path = "null" if self.static_path is None else self.static_path
         return f"SYS#{module_id}#{path}#{listed}"
 
 
 class InterfaceRef(NamedTuple):
-    """An interface as planning sees it; equal ones are one object. `type` is as in Interface."""
+    """The part of an interface that planning needs. Equal ones are the same object. `type` is as in Interface."""
 
     id: str
     version: str
@@ -64,13 +64,13 @@ class InterfaceRef(NamedTuple):
 
     @property
     def regular(self) -> bool:
-        """Whether it is one that only one enabled module may provide, and that requirements look for."""
+        """Whether it can satisfy requirements; only one enabled module may then provide it."""
         return self.type == "proxy"
 
 
 @lru_cache(maxsize=32768)
 def interface_ref(ident: str, version: str, kind: str = "proxy", scope: tuple[str, ...] = ()) -> InterfaceRef:
-    """The one InterfaceRef of those values."""
+    """The InterfaceRef of those values; always the same object for the same values."""
     return InterfaceRef(ident, version, kind, scope)
 
 
@@ -86,7 +86,7 @@ class Interface:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Interface:
-        """From a document that has been read and checked."""
+        """The interface of a document that was already checked."""
         return cls(
             document["id"],
             document["version"],
@@ -101,13 +101,13 @@ class Interface:
         return "system" if self.id.startswith("_") else self.declared_type or "proxy"
 
     def ref(self) -> InterfaceRef:
-        """What planning needs of it."""
+        """The part that planning needs."""
         return interface_ref(self.id, self.version, self.type, self.scope)
 
 
 @dataclass(frozen=True, slots=True)
 class ModuleSummary:
-    """What planning needs of a module descriptor."""
+    """The part of a module descriptor that planning needs."""
 
     id: str
     product: str
@@ -119,7 +119,7 @@ class ModuleSummary:
     name: str | None = None
     tags: tuple[str, ...] | None = None
     needs_gateway: bool = False
-    """Whether it may call other modules when it is initialised."""
+    """Whether it may call other modules while it is initialised."""
 
     @property
     def module_id(self) -> ModuleId:
@@ -127,13 +127,13 @@ class ModuleSummary:
         return ModuleId.parse(self.id)
 
     def to_json(self) -> list[object]:
-        """A compact JSON value that from_json reads."""
+        """The summary as a compact JSON value for from_json."""
         interfaces = [_refs_json(refs) for refs in (self.provides, self.requires, self.optional)]
         return [self.id, *interfaces, list(self.replaces), self.exclusive, self.name, self.tags, self.needs_gateway]
 
     @classmethod
     def from_json(cls, value: object) -> ModuleSummary:
-        """Reads what to_json gave."""
+        """The summary that to_json wrote."""
         ident, provides, requires, optional, replaces, exclusive, name, tags, *later = cast(list[Any], value)
         return cls(
             ident,
@@ -163,7 +163,7 @@ def _refs(values: list[list[Any]]) -> tuple[InterfaceRef, ...]:
 
 @dataclass(frozen=True)
 class ModuleDescriptor:
-    """A module descriptor. `document` is all of it, as Okapi would write it again: without nulls; do not change it."""
+    """A module descriptor. `document` is all of it, without nulls, as Okapi would write it. Do not modify it."""
 
     document: Mapping[str, Any] = field(repr=False)
     id: str = field(compare=False)
@@ -173,10 +173,10 @@ class ModuleDescriptor:
 
     @classmethod
     def parse(cls, document: object) -> ModuleDescriptor:
-        """Reads and checks a descriptor.
+        """The descriptor of a document that a client sent, fully checked.
 
         Raises:
-            UserError: it is not one; in Okapi's words where they are its own, and telling where it is wrong.
+            UserError: it is not valid. The message is Okapi's where Okapi has its own, and says what is wrong where.
         """
         whole = _read(document)
         check(whole)
@@ -184,10 +184,10 @@ class ModuleDescriptor:
 
     @classmethod
     def from_registry(cls, document: object) -> ModuleDescriptor:
-        """Reads a descriptor that another registry has taken: its form counts, not whether it is complete (Okapi).
+        """The descriptor of a document from another registry. It must be well-formed, but need not be complete (Okapi).
 
         Raises:
-            UserError: see `parse`; also where an interface lacks what planning needs.
+            UserError: it is not well-formed, or an interface lacks what planning needs.
         """
         whole = _read(document)
         check_identified(whole)
@@ -195,7 +195,7 @@ class ModuleDescriptor:
 
     @classmethod
     def stored(cls, document: Mapping[str, Any]) -> ModuleDescriptor:
-        """From a document that was checked when it was added; later rules do not count for it."""
+        """The descriptor of a stored document. It was checked when it was added, so newer rules do not apply."""
         provides, requires, optional = (_interfaces(document, s) for s in ("provides", "requires", "optional"))
         return cls(document, cast(str, document["id"]), provides, requires, optional)
 
@@ -211,27 +211,27 @@ class ModuleDescriptor:
 
     @property
     def name(self) -> str | None:
-        """What people call it."""
+        """The display name."""
         return self.document.get("name")
 
     @property
     def tags(self) -> tuple[str, ...] | None:
-        """Free words, None if there is no such member."""
+        """The tags; None if there is no such member."""
         return _optional_tuple(self.document.get("tags"))
 
     @property
     def replaces(self) -> tuple[str, ...]:
-        """Products in whose place it comes."""
+        """The products that this module replaces."""
         return tuple(self.document.get("replaces", ()))
 
     @property
     def permission_sets(self) -> tuple[Mapping[str, Any], ...] | None:
-        """The declared permissions as they are; None if there is no such member."""
+        """The declared permissions, unchanged; None if there is no such member."""
         return _optional_tuple(self.document.get("permissionSets"))
 
     @cached_property
     def filters(self) -> tuple[RoutingEntry, ...]:
-        """What it does to requests on their way to other modules."""
+        """Its filters for requests to other modules."""
         return tuple(map(RoutingEntry.of, self.document.get("filters", ())))
 
     @property
@@ -240,21 +240,21 @@ class ModuleDescriptor:
         return next((f for f in self.filters if f.phase == "auth"), None)
 
     def system_interface(self, ident: str) -> Interface | None:
-        """The provided interface of that id, if it is declared to be a system interface."""
+        """The provided interface of that id, if it is declared as a system interface; else None."""
         return next((i for i in self.provides if i.declared_type == "system" and i.id == ident), None)
 
     @property
     def exclusive(self) -> bool:
-        """Whether nothing may run beside it while it is enabled or disabled (Okapi)."""
+        """Whether no other step may run while it is enabled or disabled (Okapi)."""
         return self.system_interface("_tenantPermissions") is not None or self.auth_filter is not None
 
     @property
     def needs_gateway(self) -> bool:
-        """Whether its tenant interface declares module permissions: it calls other modules when it is initialised."""
+        """Whether its tenant interface declares module permissions, which means that it calls other modules."""
         return any(i.id == "_tenant" and any(h.module_permissions for h in i.handlers) for i in self.provides)
 
     def summary(self) -> ModuleSummary:
-        """What planning needs of it."""
+        """The part that planning needs."""
         return ModuleSummary(
             self.id,
             self.product,
@@ -278,6 +278,6 @@ def _read(document: object) -> Mapping[str, Any]:
 
 def _interfaces(document: Mapping[str, Any], section: str) -> tuple[Interface, ...]:
     listed = document.get(section, ())
-    if section == "optional":  # an entry without id or version is kept, and asks for nothing (Okapi)
+    if section == "optional":  # Okapi keeps entries without id or version, and ignores them
         listed = [d for d in listed if "id" in d and "version" in d]
     return tuple([Interface.of(d) for d in listed])

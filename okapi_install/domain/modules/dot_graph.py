@@ -1,4 +1,4 @@
-"""A drawing of modules and what they require, in the language of Graphviz (Okapi: GraphDot)."""
+"""The dependency graph of modules in Graphviz's DOT language (Okapi: GraphDot)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from okapi_install.domain.modules.interface_versions import compatible
 
 
 def dot_graph(modules: Sequence[ModuleSummary]) -> str:
-    """A node for each module, an arrow to each that provides what it requires; what is missing is red."""
+    """The graph as DOT: a node for each module, an arrow to each provider, and red nodes for missing interfaces."""
     offers: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for module in modules:
         for interface in module.provides:

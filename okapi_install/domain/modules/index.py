@@ -1,4 +1,4 @@
-"""One consistent state of the registry, indexed. It never changes; a change gives a new one."""
+"""An immutable index of the registry at one moment. A change produces a new index."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ class Entry(NamedTuple):
 
 
 Table = dict[str, tuple[Entry, ...]]
-"""By interface id, in no particular order."""
+"""Entries by interface id, in no particular order."""
 Question = tuple[VersionFilter, bool, str, str]
 
 
 class Index:
-    """The modules, by id, by product, by interface."""
+    """All modules, indexed by id, by product and by interface."""
 
     def __init__(self) -> None:
         self.modules: dict[str, ModuleSummary] = {}
         self.products: dict[str, tuple[ModuleSummary, ...]] = {}
-        """Of each product, oldest first."""
+        """The modules of each product, oldest first."""
         self.providers: Table = {}
         self.requirers: Table = {}
-        """Those that require it, also those to which it is optional."""
+        """The modules that require an interface or list it as optional."""
         self._answers: dict[Question, tuple[ModuleSummary, ...]] = {}
         self._sizes: dict[VersionFilter, int] = {}
 
     def changed(self, changes: Mapping[str, ModuleSummary | None]) -> Index:
-        """The index after those modules were added, replaced, or (None) removed."""
+        """A new index in which those modules are added, replaced, or (None) removed."""
         new = Index()
         gone = {i: self.modules[i] for i in changes if i in self.modules}
         come = [m for m in changes.values() if m is not None]
@@ -50,12 +50,12 @@ class Index:
         return new
 
     def latest(self, product: str, versions: VersionFilter) -> ModuleSummary | None:
-        """The newest module of a product among those that the filter lets through."""
+        """The newest module of a product that passes the filter; None if there is none."""
         newest_first = reversed(self.products.get(product, ()))
         return next((m for m in newest_first if versions.matches(m.module_id)), None)
 
     def size(self, versions: VersionFilter) -> int:
-        """How many modules the filter lets through."""
+        """How many modules pass the filter."""
         known = self._sizes.get(versions)
         if known is None:
             known = sum(versions.matches(m.module_id) for m in self.modules.values())
@@ -63,14 +63,14 @@ class Index:
         return known
 
     def providers_for(self, required: InterfaceRef, versions: VersionFilter) -> tuple[ModuleSummary, ...]:
-        """Of each product the newest module that provides what is required, less products that one of them replaces.
+        """The newest provider of a required interface of each product, except products that another one replaces.
 
         Source: Okapi (DepResolution.findModulesForRequiredInterface), in its order.
         """
         return self._answer((versions, True, required.id, required.version))
 
     def requirers_of(self, provided: InterfaceRef, versions: VersionFilter) -> tuple[ModuleSummary, ...]:
-        """Of each product the newest module that works with what is provided, less products that one replaces.
+        """The newest module of each product that works with a provided interface, except products that one replaces.
 
         Source: Okapi (DepResolution.findModuleWithProvidedInterface), in its order.
         """
@@ -80,7 +80,7 @@ class Index:
         known = self._answers.get(question)
         if known is None:
             known = self._find(question)
-            self._answers[question] = known  # two threads may find the same at once; either is right
+            self._answers[question] = known  # two threads may compute it at once, with the same result
         return known
 
     def _find(self, question: Question) -> tuple[ModuleSummary, ...]:

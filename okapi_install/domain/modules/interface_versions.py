@@ -1,4 +1,4 @@
-"""Versions of interfaces, and whether what is provided satisfies what is required (Okapi: InterfaceDescriptor)."""
+"""Interface versions, and whether a provided version satisfies a required one (Okapi: InterfaceDescriptor)."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ VersionParts = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class InterfaceVersion:
-    """The version of an interface. Where it is required, alternatives may be listed: `1.0 2.3`."""
+    """The version of an interface. A required version may list alternatives: `1.0 2.3`."""
 
     text: str
     parts: tuple[VersionParts, ...]
-    """At least one; alternatives after one that cannot be read are not considered (Okapi)."""
+    """At least one. Alternatives after an unreadable one are ignored (Okapi)."""
 
     @classmethod
     def parse(cls, text: str) -> InterfaceVersion:
-        """Reads `1.2`, `1.2.3`, or several. Raises UserError in Okapi's words."""
+        """The version for `1.2`, `1.2.3`, or several separated by spaces. Raises UserError with Okapi's message."""
         check_length(text)
         parsed = _parse_interface_version(text)
         if parsed is None:
@@ -35,10 +35,10 @@ class InterfaceVersion:
         return parsed
 
     def compare(self, required: Self) -> int:
-        """How what is provided (the first version) stands to what is required.
+        """The difference between this provided version (its first alternative) and a required one.
 
-        ±3 for another major version, ±2 minor, ±1 patch, 0 if equal. Of the required versions the first one
-        with the same major version decides.
+        ±3 for another major version, ±2 minor, ±1 patch, 0 if equal. The first required alternative with the same major
+        version is compared.
         """
         level = 0
         mine = self.parts[0]
@@ -49,7 +49,7 @@ class InterfaceVersion:
         return level
 
     def satisfies(self, required: Self) -> bool:
-        """Whether a module that requires that version can work with this one: same major, not older."""
+        """Whether this version satisfies the required one: the same major version, and not older."""
         return 0 <= self.compare(required) <= 2
 
 
@@ -79,5 +79,5 @@ def _version_parts(text: str) -> VersionParts | None:
 
 @lru_cache(maxsize=32768)
 def compatible(provided: str, required: str) -> bool:
-    """Whether an interface of that version satisfies a requirement of that version; both are valid versions."""
+    """Whether the provided version satisfies the required one. Both must be valid."""
     return InterfaceVersion.parse(provided).satisfies(InterfaceVersion.parse(required))

@@ -1,4 +1,4 @@
-"""The built-in module `okapi-7.0.0`: it says which Okapi's API this is. Its paths and permissions are Okapi's."""
+"""The built-in module `okapi-7.0.0`, which declares the version of Okapi's API. Paths and permissions are Okapi's."""
 
 from __future__ import annotations
 
@@ -66,25 +66,25 @@ GET    /_/env/{id}                                      okapi.env.get
 DELETE /_/env/{id}                                      okapi.env.delete
 GET    /_/version                                       okapi.version.get tenant
 """
-"""Method, path, the permission that it takes, and what the tenant's own users need for it: `tenant` is nothing."""
+"""Method, path, required permission, and the permission that the tenant's own users need (`tenant`: none)."""
 
 _SINGLE = """
 okapi.deployment.get | see what runs on this node | Shows the modules that this node has started
 okapi.deployment.post | start a module on this node | Starts a module on this node
 okapi.deployment.delete | stop a module on this node | Stops a module that this node has started
 okapi.discovery.get | see where modules run | Shows the addresses of modules
-okapi.discovery.post | add an address of a module | Starts a module on a node, or tells where one runs
-okapi.discovery.put | change an address of a module | Changes what is known of an instance of a module
-okapi.discovery.delete | remove an address of a module | Stops an instance of a module, or forgets its address
-okapi.discovery.health.get | see whether modules answer | Shows the health of instances
+okapi.discovery.post | add an address of a module | Starts a module on a node, or registers where one runs
+okapi.discovery.put | change an address of a module | Changes the data of an instance of a module
+okapi.discovery.delete | remove an address of a module | Stops an instance of a module, or removes its address
+okapi.discovery.health.get | see whether modules respond | Shows the health of instances
 okapi.discovery.nodes.get | see nodes | Shows the nodes of the cluster
-okapi.discovery.nodes.put | change a node | Changes what is known of a node, such as its name
+okapi.discovery.nodes.put | change a node | Changes the data of a node, such as its name
 okapi.proxy.modules.list | see all modules | Lists module descriptors
 okapi.proxy.modules.get | see a module | Shows one module descriptor
 okapi.proxy.modules.post | add modules | Adds module descriptors to the registry
 okapi.proxy.modules.put | change a module | Changes a module descriptor
 okapi.proxy.modules.delete | remove a module | Removes a module descriptor from the registry
-okapi.proxy.pull.modules.post | pull modules | Takes over module descriptors from another registry
+okapi.proxy.pull.modules.post | pull modules | Copies module descriptors from another registry
 okapi.proxy.cleanup.modules | remove old modules | Removes obsolete snapshots from the registry
 okapi.proxy.tenants.list | see all tenants | Lists tenants
 okapi.proxy.tenants.get | see a tenant | Shows one tenant
@@ -92,10 +92,10 @@ okapi.proxy.tenants.post | add a tenant | Adds a tenant
 okapi.proxy.tenants.put | change a tenant | Changes name and description of a tenant
 okapi.proxy.tenants.delete | remove a tenant | Removes a tenant
 okapi.proxy.tenants.install.list | see all install jobs | Lists the install jobs of a tenant
-okapi.proxy.tenants.upgrade.post | upgrade modules | Upgrades what a tenant has enabled to the newest versions
+okapi.proxy.tenants.upgrade.post | upgrade modules | Upgrades a tenant's modules to the newest versions
 okapi.proxy.tenants.install.get | see an install job | Shows one install job of a tenant
 okapi.proxy.tenants.install.delete | remove install jobs | Removes install jobs of a tenant
-okapi.proxy.tenants.install.post | install modules | Enables and disables modules for a tenant, with all that they need
+okapi.proxy.tenants.install.post | install modules | Enables and disables modules for a tenant, with their dependencies
 okapi.proxy.tenants.modules.list | see enabled modules | Lists the modules that a tenant has enabled
 okapi.proxy.tenants.modules.enabled.get | see an enabled module | Shows one module that a tenant has enabled
 okapi.proxy.tenants.modules.post | enable a module | Enables one module for a tenant
@@ -113,10 +113,10 @@ okapi.env.get | see an environment variable | Shows one variable for started mod
 okapi.env.delete | remove an environment variable | Removes a variable for started modules
 okapi.version.get | see the version | Shows which version this is
 """
-"""Each permission with what it lets somebody do, in short and in a sentence."""
+"""Each permission with its display name and description."""
 
 _SETS = {
-    "okapi.deploy | deploy modules | Start and stop modules, and tell where they run": """
+    "okapi.deploy | deploy modules | Start and stop modules, and register where they run": """
         okapi.deployment.post okapi.deployment.get okapi.deployment.delete okapi.discovery.post okapi.discovery.get
         okapi.discovery.put okapi.discovery.delete okapi.discovery.nodes.put okapi.discovery.health.get
         okapi.discovery.nodes.get""",
@@ -138,7 +138,7 @@ _SETS = {
         okapi.proxy.tenants.interfaces.list okapi.proxy.tenants.interfaces.get""",
     "okapi.env | manage environment variables | See and change the variables for started modules": """
         okapi.env.post okapi.env.delete okapi.env.list okapi.env.get""",
-    "okapi.readonly | look only | See modules, tenants and what tenants have, and change nothing": """
+    "okapi.readonly | read only | See modules, tenants and their enabled modules, without changes": """
         okapi.proxy.modules.list okapi.proxy.modules.get okapi.proxy.tenants.list okapi.proxy.tenants.get
         okapi.proxy.tenants.modules.list okapi.proxy.tenants.modules.enabled.get okapi.interfaces okapi.version.get""",
     "okapi.all | everything | All permissions of Okapi": """
@@ -150,7 +150,7 @@ _SETS = {
 def internal_module() -> ModuleDescriptor:
     """The descriptor, with the interfaces `okapi` and `okapi-proxy` 1.9.
 
-    It is made without the checks that others pass: its interface type `internal` is Okapi's own (Okapi).
+    It bypasses the usual checks, which refuse Okapi's own interface type `internal`.
     """
     provides: list[dict[str, Any]] = [
         {"id": "okapi-proxy", "version": _INTERFACE_VERSION, "interfaceType": "internal", "handlers": []},

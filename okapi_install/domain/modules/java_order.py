@@ -1,8 +1,8 @@
-"""The order in which a Java HashMap gives its keys.
+"""The iteration order of a Java HashMap.
 
-Okapi keeps modules and interfaces in such maps and makes the first repair that it meets, so the order decides
-which plan is made and which error is told. It follows from the keys, the size, and the order of insertion among
-keys that share a bucket.
+Okapi iterates over such maps of modules and interfaces and makes the first repair that it finds. So this order decides
+which plan is made and which error is reported. It depends on the keys, the size of the map, and for keys in the same
+bucket on the order of insertion.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DEFAULT_CAPACITY = 16
 
 @lru_cache(maxsize=32768)
 def spread(key: str) -> int:
-    """String.hashCode as HashMap spreads it, as an unsigned number of 32 bits."""
+    """Java's String.hashCode after HashMap's spreading, as an unsigned 32-bit number."""
     units = key.encode("utf-16-be", "surrogatepass")
     code = 0
     for high, low in zip(units[::2], units[1::2], strict=True):
@@ -27,25 +27,25 @@ def spread(key: str) -> int:
 
 
 def capacity(size: int, initial: int = DEFAULT_CAPACITY) -> int:
-    """Buckets of a map that has held `size` keys and began with that many buckets."""
+    """The number of buckets of a map that started with `initial` buckets and has held `size` keys."""
     while size > initial * 3 // 4:
         initial *= 2
     return initial
 
 
 def sized_capacity(size: int) -> int:
-    """Buckets of a map that was made for `size` keys (`new HashMap(size)`) and holds them."""
+    """The number of buckets of a map that was created with `new HashMap(size)` and holds `size` keys."""
     return capacity(size, 1 << max(size - 1, 0).bit_length())
 
 
 def key_order(keys: Iterable[str], buckets: int) -> list[str]:
-    """Keys, given in order of insertion, in the order of a map of that many buckets."""
+    """The keys, given in insertion order, in the iteration order of a map with that many buckets."""
     mask = buckets - 1
     return sorted(keys, key=lambda key: spread(key) & mask)
 
 
 class JavaMap(Generic[Value]):
-    """A map that gives its keys in Java's order. It grows as Java's does, and never shrinks."""
+    """A map with Java's iteration order. It grows as Java's does, and never shrinks."""
 
     def __init__(self, buckets: int = DEFAULT_CAPACITY) -> None:
         self._items: dict[str, tuple[int, Value]] = {}
@@ -53,19 +53,19 @@ class JavaMap(Generic[Value]):
         self._mask = buckets - 1
 
     def put(self, key: str, value: Value) -> None:
-        """Adds or replaces; what is replaced keeps its place."""
+        """Sets the value of a key. An existing key keeps its place."""
         known = self._items.get(key)
         self._counter += 1
         self._items[key] = (known[0] if known else self._counter, value)
         self._mask = capacity(len(self._items), self._mask + 1) - 1
 
     def remove(self, key: str) -> Value | None:
-        """Removes a key and gives what it had."""
+        """Removes a key; returns its value, or None."""
         known = self._items.pop(key, None)
         return known[1] if known else None
 
     def place(self, key: str) -> tuple[int, int]:
-        """Where the key stands: smaller comes first. Raises KeyError."""
+        """The sort key of a key's place in the order. Raises KeyError."""
         return spread(key) & self._mask, self._items[key][0]
 
     def __iter__(self) -> Iterator[str]:

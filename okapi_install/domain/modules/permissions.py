@@ -1,7 +1,7 @@
-"""The announcement of a module's permissions to the module that keeps them: bodies for `_tenantPermissions`.
+"""The bodies of calls to `_tenantPermissions`, which announce a module's permissions to the permissions module.
 
-The rules are those of Okapi 7.0.0 (TenantManager, PermissionList). What is sent is made here, who is called when
-is not known here.
+The rules are those of Okapi 7.0.0 (TenantManager, PermissionList). This module only builds the bodies; it does not know
+who is called when.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ def permission_list(
 ) -> dict[str, Any] | None:
     """The body that announces `module_to`, or withdraws `module_from` if there is no `module_to`.
 
-    None if that version of the interface announces nothing. A module without permission sets is announced
-    without `perms` (Okapi).
+    None if nothing is announced with that version of the interface. The body for a module without permission sets has
+    no `perms` (Okapi).
 
     Raises:
-        UserError: the version of the interface that `perm_module` provides is not known.
+        UserError: `perm_module` provides an unknown version of the interface.
     """
     interface = perm_module.system_interface(INTERFACE)
     version = interface.version if interface else None
@@ -64,9 +64,9 @@ def _without_replaces(permissions: tuple[Permission, ...] | None) -> tuple[Permi
 
 
 def expanded_permission_sets(module: ModuleDescriptor) -> tuple[Permission, ...] | None:
-    """The declared permission sets, and one for each path on which the module itself has permissions.
+    """The declared permission sets, and a generated one for each path on which the module itself has permissions.
 
-    None if there are none and none are declared.
+    None if nothing is generated and the descriptor has no permission sets.
     """
     generated = tuple(_generated(module))
     if not generated:

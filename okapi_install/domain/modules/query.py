@@ -1,4 +1,4 @@
-"""The query parameters that choose modules from a list, as Okapi reads them (ModuleUtil.filter)."""
+"""The query parameters that filter a list of modules, with Okapi's rules (ModuleUtil.filter)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _JAVA_INT = re.compile(r"[+-]?\d{1,10}")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModuleQuery:
-    """The parameters as they were sent; None where there is none."""
+    """The parameters as sent; None for one that is absent."""
 
     filter: str | None = None
     latest: str | None = None
@@ -31,10 +31,10 @@ class ModuleQuery:
 
 
 def select(modules: Iterable[ModuleSummary], query: ModuleQuery) -> list[ModuleSummary]:
-    """The modules that the query asks for, in its order: oldest first, unless `order_by` is given.
+    """The modules that match the query, oldest first unless `order_by` is given.
 
     Raises:
-        UserError: a parameter cannot be read, in Okapi's words.
+        UserError: a parameter is not valid. The message is Okapi's.
     """
     prefix = None if query.filter is None else ModuleId.parse(query.filter)
     versions = VersionFilter.parse(query.pre_release, query.npm_snapshot)
@@ -58,7 +58,7 @@ def _fits(module: ModuleSummary, query: ModuleQuery) -> bool:
 
 
 def _named(interfaces: Sequence[InterfaceRef], wanted: str | None, scope: str | None) -> bool:
-    """Whether one of the interfaces is among `id,id=version,…`."""
+    """Whether one of the interfaces is in a list `id,id=version,…`."""
     if wanted is None:
         return True
     pairs = [_java_split(item, "=") for item in _java_split(wanted, ",")]
@@ -75,7 +75,7 @@ def _is(interface: InterfaceRef, pair: Sequence[str]) -> bool:
 
 
 def _java_split(text: str, separator: str) -> list[str]:
-    """As String.split: empty parts at the end are left out."""
+    """The result of Java's String.split, which drops empty parts at the end."""
     parts = text.split(separator)
     while parts and not parts[-1] and len(text) > 0:
         parts.pop()
@@ -89,7 +89,7 @@ def _limit(text: str) -> int:
 
 
 def _latest(modules: Sequence[ModuleSummary], limit: int) -> list[ModuleSummary]:
-    """The newest of each product, at least one of them; both lists are oldest first."""
+    """The `limit` newest modules of each product, but at least one. Input and result are oldest first."""
     seen: dict[str, int] = {}
     kept = []
     for module in reversed(modules):

@@ -1,7 +1,7 @@
-"""The registry of modules as this process knows it: an index in memory that changes are applied to.
+"""The registry of modules in this process: an index in memory, to which changes are applied.
 
-Readers never wait: every state is an `Index` that does not change any more, and a change puts a new one in its
-place. A reader that needs several answers from one and the same state takes `index` once. Writers take turns.
+Readers never wait: each state is an immutable `Index`, and a change replaces it with a new one. A reader that needs
+several answers from the same state takes `index` once. Writers take turns.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from okapi_install.domain.modules.versions import ModuleId, VersionFilter
 
 
 class Registry:
-    """All modules. Any thread may read while another applies changes."""
+    """All modules. Threads may read while another one applies changes."""
 
     def __init__(self, modules: Iterable[ModuleSummary] = ()) -> None:
         self._index = Index()
@@ -26,11 +26,11 @@ class Registry:
 
     @property
     def index(self) -> Index:
-        """The state of now, which will not change."""
+        """The current state, which is immutable."""
         return self._index
 
     def apply(self, changes: Iterable[tuple[str, ModuleSummary | None]]) -> None:
-        """Adds or replaces modules, or (None) removes them; of several changes of one module the last counts."""
+        """Adds, replaces or (None) removes modules. If a module occurs several times, its last change counts."""
         with self._writing:
             last = dict(changes)
             if last:
@@ -43,15 +43,15 @@ class Registry:
         return len(self._index.modules)
 
     def get(self, module_id: str) -> ModuleSummary | None:
-        """The module of that id."""
+        """The module of that id, if there is one."""
         return self._index.modules.get(module_id)
 
     def ids(self) -> list[str]:
-        """The ids of all modules, sorted as texts."""
+        """The ids of all modules, sorted as strings."""
         return sorted(self._index.modules)
 
     def latest(self, product: str, versions: VersionFilter | None = None) -> str | None:
-        """The id of the newest module of a product that the filter lets through."""
+        """The id of the newest module of a product that passes the filter; None if there is none."""
         found = self._index.latest(product, versions or VersionFilter())
         return found.id if found else None
 
@@ -60,27 +60,30 @@ class Registry:
         return self._index.products.get(product, ())
 
     def providers(self, interface_id: str) -> list[Entry]:
-        """Modules that provide an interface of that id, of whatever type, by module id."""
+        """The providers of an interface, of any type, sorted by module id."""
         return _by_module(self._index.providers.get(interface_id, ()))
 
     def requirers(self, interface_id: str) -> list[Entry]:
-        """Modules that require an interface of that id, or to which it is optional, by module id."""
+        """The modules that require an interface or list it as optional, sorted by module id."""
         return _by_module(self._index.requirers.get(interface_id, ()))
 
     def check_dependencies(self, new: Sequence[ModuleSummary], versions: VersionFilter | None = None) -> str:
-        """What the new modules lack among themselves and the modules that the filter lets through; "" if nothing."""
+        """The unmet dependencies of new modules, as sentences; "" if there are none.
+
+        Dependencies may be met by the new modules themselves, and by registered ones that pass the filter.
+        """
         return check_dependencies(self._index, new, versions or VersionFilter())
 
     def check_removal(self, module_id: str) -> str:
-        """What any module would lack without that one; "" if nothing. Okapi looks at all that remain."""
+        """The unmet dependencies of all other modules if that one is removed; "" if there are none (Okapi)."""
         return check_removal(self._index, module_id)
 
     def obsolete(self, save_releases: int, save_snapshots: int, *, remove_dependencies: bool = False) -> list[str]:
-        """Ids of old snapshots that may go; see registry_checks.obsolete. Raises UserError."""
+        """The ids of old snapshots that can be removed, by the rules of registry_checks.obsolete. Raises UserError."""
         return obsolete(self._index, save_releases, save_snapshots, remove_dependencies=remove_dependencies)
 
     def select(self, query: ModuleQuery, among: Iterable[str] | None = None) -> list[ModuleSummary]:
-        """The modules that a query asks for, of all or of those ids. Raises UserError in Okapi's words."""
+        """The modules that match a query, of all or of those ids. Raises UserError with Okapi's message."""
         modules = self._index.modules
         given = modules.values() if among is None else (modules[i] for i in among if i in modules)
         return select(given, query)

@@ -1,6 +1,6 @@
-"""Whether modules find what they depend on in the registry, and which modules are too old to keep.
+"""Checks of the registry: unmet dependencies of modules, and modules that are obsolete.
 
-The sentences and rules are those of Okapi 7.0.0 (DepResolution.checkAvailable, ModuleManager, ModuleUtil).
+Messages and rules are those of Okapi 7.0.0 (DepResolution.checkAvailable, ModuleManager, ModuleUtil).
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _Providers = Callable[[str], Iterable[Entry]]
 
 
 class _Check:
-    """Looks requirements up among providers; the same question is answered once.
+    """Checks requirements against providers, with cached results.
 
-    `providers` gives the modules that provide an interface; `order` sorts them for the sentences.
+    `providers` returns the providers of an interface; `order` sorts them for the messages.
     """
 
     def __init__(self, providers: _Providers, order: Callable[[Entry], tuple[int, str]]) -> None:
@@ -32,7 +32,7 @@ class _Check:
         self._met: dict[tuple[str, str], bool] = {}
 
     def problems(self, module: ModuleSummary) -> list[str]:
-        """A sentence for each dependency that is not met; an optional one is met if nothing provides it."""
+        """A sentence for each unmet dependency. An optional interface without any provider counts as met."""
         optional = [o for o in module.optional if self._versions(o.id)]
         return [self._sentence(module, r) for r in (*module.requires, *optional) if not self._is_met(r)]
 
@@ -61,7 +61,7 @@ class _Check:
 
 
 def _offer(version: str, entries: Sequence[Entry]) -> str:
-    """The version, and every module whose own version it would satisfy (Okapi)."""
+    """The version, and every module with a compatible version of its own (Okapi)."""
     return "/".join([version, *(e.module.id for e in entries if compatible(version, e.interface.version))])
 
 
@@ -73,9 +73,10 @@ def _newest_first(versions: Iterable[str]) -> list[str]:
 
 
 def check_dependencies(index: Index, new: Sequence[ModuleSummary], versions: VersionFilter) -> str:
-    """What the new modules lack among the modules that the filter lets through and themselves.
+    """The unmet dependencies of new modules, one sentence a line; "" if there are none.
 
-    Sentences joined by line ends, "" if nothing is lacking. Source: Okapi (ModuleManager.createList).
+    Dependencies may be met by the new modules themselves, and by registered ones that pass the filter. Source: Okapi
+    (ModuleManager.createList).
     """
     added: dict[str, list[Entry]] = {}
     come = {m.id: m for m in new if not (m.id in index.modules and versions.matches(m.module_id))}
@@ -93,7 +94,7 @@ def check_dependencies(index: Index, new: Sequence[ModuleSummary], versions: Ver
 
 
 def check_removal(index: Index, module_id: str) -> str:
-    """What the modules that remain would lack, any of them, also what they lack already (Okapi)."""
+    """The unmet dependencies of all remaining modules, including those that are unmet already (Okapi)."""
     remaining = {i: m for i, m in index.modules.items() if i != module_id}
     return "\n".join(line for lines in _problems(index, remaining).values() for line in lines)
 
@@ -108,12 +109,12 @@ def _problems(index: Index, modules: Mapping[str, ModuleSummary]) -> dict[str, l
 
 
 def obsolete(index: Index, save_releases: int, save_snapshots: int, *, remove_dependencies: bool) -> list[str]:
-    """Ids of snapshots that are older than so many releases and so many snapshots of their product.
+    """The ids of snapshots older than `save_releases` releases and `save_snapshots` snapshots of their product.
 
-    With `remove_dependencies` the modules that lack something without them follow.
+    With `remove_dependencies` the modules that depend on them follow.
 
     Raises:
-        UserError: modules would lack something, and are not to be removed as well.
+        UserError: modules depend on them, and `remove_dependencies` is not set.
     """
     old = _too_old(index, save_releases, save_snapshots)
     remaining = {i: m for i, m in index.modules.items() if i not in set(old)}

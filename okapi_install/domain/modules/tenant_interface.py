@@ -1,6 +1,6 @@
-"""Which calls a module's `_tenant` interface wants, in all its versions, and what they carry.
+"""The calls that a module's `_tenant` interface needs, in each of its versions, and their contents.
 
-The rules are Okapi's (TenantManager.getTenantInstanceForModule and what it calls). Nothing is called here.
+The rules are Okapi's (TenantManager.getTenantInstanceForModule and what it calls). Nothing is sent here.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from okapi_install.domain.modules.descriptors import Interface, ModuleDescriptor
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModuleCall:
-    """One call of a module: `entry` is the routing entry that names it, None where Okapi falls back.
+    """A call of a module. `entry` is the routing entry that declares it, or None if Okapi uses a default.
 
-    `retry` tells that a refused or closed connection is tried again (Okapi: withRetry).
+    If `retry` is true, the call is retried after a refused or closed connection (Okapi: withRetry).
     """
 
     module: ModuleDescriptor
@@ -28,7 +28,7 @@ class ModuleCall:
     retry: bool = False
 
     def at(self, job_id: str) -> ModuleCall:
-        """The same call for a tenant job's id, which is quoted: it is one segment of the path, whatever is in it."""
+        """The same call with the id of a tenant job, quoted so that it is a single segment of the path."""
         return ModuleCall(
             module=self.module,
             method=self.method,
@@ -40,7 +40,7 @@ class ModuleCall:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TenantCalls:
-    """The calls of one tenant operation. `get` and `delete` are there when it may answer with a tenant job."""
+    """The calls of one tenant operation. `get` and `delete` are set if the module may start a tenant job."""
 
     post: ModuleCall
     body: Mapping[str, object] | None
@@ -55,12 +55,12 @@ def tenant_calls(
     tenant_parameters: str | None,
     purge: bool,
 ) -> TenantCalls | None:
-    """The calls for an enable, upgrade, disable or purge; None if the module has no support for it.
+    """The calls for an enable, upgrade, disable or purge; None if the module does not support it.
 
-    `purge` counts for a disable only. Source: Okapi.
+    `purge` applies to a disable only. Source: Okapi.
 
     Raises:
-        ModuleCallFailed: the interface's version or handlers cannot be used (Okapi 10401, 10407).
+        ModuleCallFailed: the interface's version or handlers are not usable (Okapi 10401, 10407).
     """
     module = module_to or module_from
     if module is None:
@@ -146,7 +146,7 @@ def _add_parameters(body: dict[str, object], text: str | None) -> None:
 
 
 def parse_tenant_parameters(text: str) -> list[dict[str, str]]:
-    """`a=1,b` as the tenant interface wants it: a list of key and value. Source: Okapi (and Java's split)."""
+    """Tenant parameters such as `a=1,b` as a list of objects with key and value. Source: Okapi (and Java's split)."""
     found = []
     for item in _java_split(text, ","):
         parts = _java_split(item, "=")
@@ -156,7 +156,7 @@ def parse_tenant_parameters(text: str) -> list[dict[str, str]]:
 
 
 def _java_split(text: str, separator: str) -> list[str]:
-    """Java's String.split: empty strings at the end are dropped, but an empty text is one empty string."""
+    """The result of Java's String.split: empty strings at the end are dropped, but "" gives one empty string."""
     parts = text.split(separator)
     if len(parts) == 1:
         return parts

@@ -1,4 +1,4 @@
-"""The time zones of timers in module descriptors: whether there is one of that name (Java: ZoneId.of)."""
+"""Validates the time zones of timers in module descriptors (Java: ZoneId.of)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LONGEST_OFFSET = 18 * 3600
 _PREFIXES = ("UTC", "GMT", "UT")
 _REGION = re.compile(r"[A-Za-z][A-Za-z0-9~/._+-]+")
 _NOT_IN_JAVA = re.compile(r"EST|HST|MST|ROC|Factory|localtime|posixrules|(posix|right)/.*")
-"""Names that the time zone database has, or Debian's copy of it, and Java has not."""
+"""Names in the time zone database, or in Debian's copy of it, that Java does not know."""
 
 
 def is_zone(name: str) -> bool:

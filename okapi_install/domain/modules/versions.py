@@ -1,6 +1,6 @@
-"""Versions of modules: semantic versions, module ids, and the filter on kinds of versions.
+"""Versions of modules: semantic versions, module ids, and the filter for pre-releases and snapshots.
 
-The rules are those of Okapi 7.0.0 (ModuleId, SemVer, ModuleVersionFilter). This room knows nothing of descriptors
+The rules are those of Okapi 7.0.0 (ModuleId, SemVer, ModuleVersionFilter). This module knows nothing of descriptors
 or registries.
 """
 
@@ -15,7 +15,7 @@ from okapi_install.domain.errors import UserError
 from okapi_install.domain.identifiers import LONGEST_KEPT, check_length
 
 _MOST_DIGITS = 18
-"""More may not fit in 64 bits (Okapi)."""
+"""Numbers with more digits may not fit in 64 bits (Okapi)."""
 _NUMBERS = re.compile(r"\d+")
 _PRE_RELEASE_PART = re.compile(r"[^+.]+")
 
@@ -27,7 +27,7 @@ SemVerKey = tuple[tuple[int, ...], int, tuple[PreReleasePart, ...], bool, str]
 @total_ordering
 @dataclass(frozen=True, slots=True, eq=False)
 class SemVer:
-    """A semantic version, liberal as Okapi's: one numeric part is enough, and more than three are allowed.
+    """A semantic version by Okapi's lenient rules: one numeric part is enough, and more than three are allowed.
 
     Equality and order are by value, so `1.0` equals `01.0`.
     """
@@ -37,12 +37,12 @@ class SemVer:
     pre_release: tuple[PreReleasePart, ...]
     metadata: str | None
     has_npm_snapshot: bool
-    """Three numeric parts of which the last has five digits or more, as FOLIO's NPM snapshots have."""
+    """Whether there are three numeric parts and the last has five digits or more, as in FOLIO's NPM snapshots."""
     key: SemVerKey = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> SemVer:
-        """Reads a version. Raises UserError in Okapi's words."""
+        """The version for a text. Raises UserError with Okapi's message."""
         parts, offset = _numbers(text)
         pre_release, offset = _pre_release(text, offset)
         if offset == len(text):
@@ -58,11 +58,11 @@ class SemVer:
 
     @property
     def has_pre_release(self) -> bool:
-        """Whether there is a pre-release part, as in `1.0.0-SNAPSHOT.3`."""
+        """Whether it has a pre-release part, as in `1.0.0-SNAPSHOT.3`."""
         return bool(self.pre_release)
 
     def compare(self, other: SemVer) -> int:
-        """±4 for a difference of major, ±3 minor, ±2 patch or later numbers, ±1 the rest, 0 if equal."""
+        """±4 if the major version differs, ±3 minor, ±2 patch or later numbers, ±1 the rest; 0 if equal."""
         sign = (self.key > other.key) - (self.key < other.key)
         if self.numbers == other.numbers:
             return sign
@@ -71,7 +71,7 @@ class SemVer:
         return sign * max(2, 4 - same)
 
     def has_prefix(self, other: SemVer) -> bool:
-        """Whether this version begins with the parts of the other, as `1.2.3` does with `1.2`."""
+        """Whether this version starts with the parts of the other, as `1.2.3` does with `1.2`."""
         if self.numbers != other.numbers:
             return _longer(self.numbers, other.numbers)
         if self.pre_release != other.pre_release:
@@ -113,7 +113,7 @@ def _pre_release(text: str, offset: int) -> tuple[tuple[PreReleasePart, ...], in
         if found is None:
             raise UserError("missing pre-release version component")
         part = found.group()
-        number = part.isdecimal() and len(part) <= _MOST_DIGITS  # beyond that Okapi cannot compare them at all
+        number = part.isdecimal() and len(part) <= _MOST_DIGITS  # Okapi cannot compare longer numbers at all
         parts.append((0, int(part), "") if number else (1, 0, part))
         offset = found.end()
         if not text.startswith(".", offset):
@@ -127,7 +127,7 @@ def _longer(mine: tuple[object, ...], prefix: tuple[object, ...]) -> bool:
 @total_ordering
 @dataclass(frozen=True, slots=True, eq=False)
 class ModuleId:
-    """A module id such as `mod-users-1.2.3`, or a product name alone; `version` is None then."""
+    """A module id such as `mod-users-1.2.3`, or a product name alone, with `version` None."""
 
     text: str
     product: str
@@ -136,7 +136,7 @@ class ModuleId:
 
     @classmethod
     def parse(cls, text: str) -> ModuleId:
-        """Splits at the first `-` that a digit follows. Raises UserError in Okapi's words, or if it is too long."""
+        """The id for a text, split at the first `-` before a digit. Raises UserError, also if too long."""
         if len(text) <= LONGEST_KEPT:
             return _kept_module_id(text)
         check_length(text)
@@ -144,21 +144,21 @@ class ModuleId:
 
     @property
     def has_sem_ver(self) -> bool:
-        """Whether there is a version."""
+        """Whether it has a version."""
         return self.version is not None
 
     @property
     def has_npm_snapshot(self) -> bool:
-        """See SemVer."""
+        """Whether its version is an NPM snapshot, as in SemVer."""
         return self.version is not None and self.version.has_npm_snapshot
 
     @property
     def has_pre_release(self) -> bool:
-        """See SemVer."""
+        """Whether its version has a pre-release part."""
         return self.version is not None and self.version.has_pre_release
 
     def compare(self, other: ModuleId) -> int:
-        """±5 for a difference of product, else as SemVer.compare; without a version sorts before with."""
+        """±5 if the product differs, else as SemVer.compare. An id without a version sorts before one with it."""
         if self.product != other.product:
             return 5 if self.product > other.product else -5
         if self.version is None or other.version is None:
@@ -166,13 +166,13 @@ class ModuleId:
         return self.version.compare(other.version)
 
     def has_prefix(self, other: ModuleId) -> bool:
-        """Whether this is the other's product, in a version that begins with the other's."""
+        """Whether the product is the same, and this version starts with the other's."""
         if self.product != other.product or self.version is None:
             return False
         return other.version is None or self.version.has_prefix(other.version)
 
     def latest(self, ids: Iterable[str]) -> str:
-        """The newest of the same product among the ids and this one."""
+        """The newest id of this product among the ids and this one."""
         newest = self
         for text in ids:
             candidate = ModuleId.parse(text)
@@ -209,23 +209,23 @@ def _parse_module_id(text: str) -> ModuleId:
 
 @dataclass(frozen=True, slots=True)
 class VersionFilter:
-    """Which kinds of module versions count: for each of pre-releases and NPM snapshots None, "false" or "only"."""
+    """A filter for pre-releases and NPM snapshots: None includes them, "false" excludes them, "only" all others."""
 
     pre_release: str | None = None
     npm_snapshot: str | None = None
 
     @classmethod
     def parse(cls, pre_release: str | None, npm_snapshot: str | None) -> VersionFilter:
-        """From the query parameters as sent; "true" is the same as none.
+        """The filter for query parameters as sent. "true" is the same as no parameter.
 
         Raises:
-            UserError: one is something else, in Okapi's words.
+            UserError: a value is not valid. The message is Okapi's.
         """
         npm = _filter_value("npmSnapshot", npm_snapshot)
         return cls(_filter_value("preRelease", pre_release), npm)
 
     def matches(self, module_id: ModuleId) -> bool:
-        """Whether a module of that id counts."""
+        """Whether a module of that id passes the filter."""
         if module_id.has_pre_release:
             return self.pre_release != "false"
         if module_id.has_npm_snapshot:

@@ -1,7 +1,7 @@
-"""The set of modules that a tenant would have, with what is provided and required in it, kept current change by
-change; and its three kinds of faults, in the order in which Okapi meets them.
+"""A draft of the modules that a tenant would have, and its faults in the order in which Okapi finds them.
 
-It finds what is wrong; what is done about it is decided elsewhere.
+The provided and required interfaces are updated with each change. This module only finds faults; `repair` decides what
+to do about them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from okapi_install.domain.modules.java_order import DEFAULT_CAPACITY, JavaMap, c
 
 
 class _Table:
-    """Entries by interface id, as Okapi's maps of lists would have them if they were made anew now."""
+    """Entries by interface id, in the order that Okapi's maps of lists would have if they were built now."""
 
     def __init__(self, modules: JavaMap[ModuleSummary], listed: Callable[[ModuleSummary], tuple[InterfaceRef, ...]]):
         self._modules = modules
@@ -23,12 +23,12 @@ class _Table:
         self._entries: dict[str, list[Entry]] = {}
 
     def add(self, module: ModuleSummary) -> None:
-        """Puts in what the module lists."""
+        """Adds the interfaces that the module lists."""
         for interface in self._listed(module):
             self._entries.setdefault(interface.id, []).append(Entry(module, interface))
 
     def remove(self, module: ModuleSummary) -> None:
-        """Takes out what the module lists."""
+        """Removes the interfaces that the module lists."""
         for ident in {interface.id for interface in self._listed(module)}:
             left = [e for e in self._entries[ident] if e.module.id != module.id]
             self._entries[ident] = left
@@ -39,17 +39,17 @@ class _Table:
         return ident in self._entries
 
     def unordered(self, ident: str) -> list[Entry]:
-        """The entries of an interface, in whatever order."""
+        """The entries of an interface, in any order."""
         return self._entries.get(ident, [])
 
     def entries(self, ident: str) -> list[Entry]:
-        """In the order of the modules."""
+        """The entries of an interface, in the order of their modules."""
         return sorted(self.unordered(ident), key=lambda e: self._modules.place(e.module.id))
 
     def in_order(self, idents: Collection[str]) -> list[str]:
-        """Some of the interface ids, in the order of the map.
+        """The given interface ids in the order of Okapi's map.
 
-        Okapi fills it with `computeIfAbsent`, which puts a new key before the others of its bucket.
+        Okapi fills the map with `computeIfAbsent`, which puts a new key first in its bucket.
         """
         if len(idents) < 2:
             return list(idents)
@@ -58,12 +58,12 @@ class _Table:
         return sorted(latest_first, key=lambda ident: spread(ident) & mask)
 
     def _first(self, ident: str) -> tuple[tuple[int, int], int]:
-        """When the key was first put in."""
+        """The sort key for when the interface was first added."""
         module = min((e.module for e in self._entries[ident]), key=lambda m: self._modules.place(m.id))
         return self._modules.place(module.id), [i.id for i in self._listed(module)].index(ident)
 
     def _buckets(self) -> int:
-        """`computeIfAbsent` lets the map grow at the next call only: not yet if the last call made it too full."""
+        """The map's number of buckets. `computeIfAbsent` grows it only at the next call after it became too full."""
         size = len(self._entries)
         before = capacity(size - 1)
         if before == capacity(size):
@@ -73,7 +73,7 @@ class _Table:
 
 
 class Draft:
-    """The modules, and what is wrong with them together."""
+    """A set of modules, and the faults of their combination."""
 
     def __init__(self, modules: Iterable[ModuleSummary] = (), buckets: int = DEFAULT_CAPACITY) -> None:
         self.modules: JavaMap[ModuleSummary] = JavaMap(buckets)
@@ -89,7 +89,7 @@ class Draft:
             self.enable(module)
 
     def enable(self, module: ModuleSummary) -> None:
-        """Adds a module; one that is there already stays as it is."""
+        """Adds a module, unless it is already in the draft."""
         if module.id in self.modules:
             return
         self.modules.put(module.id, module)
@@ -99,7 +99,7 @@ class Draft:
         self._touch(module)
 
     def disable(self, module_id: str) -> None:
-        """Removes a module if it is there."""
+        """Removes a module, if it is in the draft."""
         module = self.modules.remove(module_id)
         if module is None:
             return
@@ -109,21 +109,21 @@ class Draft:
         self._touch(module)
 
     def of_product(self, product: str) -> str | None:
-        """The id of the first module of that product."""
+        """The id of the first module of that product; None if there is none."""
         return min(self._products.get(product, ()), key=self.modules.place, default=None)
 
     def provided_twice(self) -> list[tuple[str, list[Entry]]]:
-        """Interfaces that more than one module provides, with their providers."""
+        """The interfaces that more than one module provides, with their providers."""
         self._judge()
         return [(i, self._provided.entries(i)) for i in self._provided.in_order(self._twice)]
 
     def missing(self) -> list[tuple[str, list[Entry]]]:
-        """Interfaces that are required and not provided at all, with those that require them."""
+        """The required interfaces that no module provides, with the modules that require them."""
         self._judge()
         return [(i, self._required.entries(i)) for i in self._required.in_order(self._missing)]
 
     def clashing(self) -> list[tuple[Entry, list[Entry]]]:
-        """Providers whose interface does not suit all who want it, and those whom it does not suit."""
+        """The providers whose version is not compatible with all requirements, with the incompatible entries."""
         self._judge()
         result = []
         for ident in self._wanted.in_order(self._clashing):

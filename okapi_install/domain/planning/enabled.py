@@ -1,6 +1,6 @@
-"""What a set of enabled modules offers and needs: may a module be enabled now, may one be disabled?
+"""What a set of enabled modules provides and requires, and so which module can be enabled or disabled now.
 
-The questions are those that Okapi asks before each step (DepResolution.moduleDepProvided, moduleDepRequired).
+These are the checks that Okapi makes before each step (DepResolution.moduleDepProvided, moduleDepRequired).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _NONE: dict[str, int] = {}
 
 
 class EnabledModules:
-    """A bag of modules; one that was added twice has to be removed twice."""
+    """A multiset of modules: one that was added twice must be removed twice."""
 
     def __init__(self, modules: Iterable[ModuleSummary] = ()) -> None:
         self._modules: dict[str, ModuleSummary] = {}
@@ -27,7 +27,7 @@ class EnabledModules:
             self.add(module)
 
     def copy(self) -> Self:
-        """An independent bag of the same modules."""
+        """An independent copy."""
         return type(self)(m for i, m in self._modules.items() for _ in range(self._count[i]))
 
     def __contains__(self, module_id: object) -> bool:
@@ -40,7 +40,7 @@ class EnabledModules:
         self._adjust(module, 1)
 
     def remove(self, module_id: str) -> ModuleSummary | None:
-        """Removes a module once, and gives it; None if it was not there."""
+        """Removes a module once and returns it; None if it was not there."""
         module = self._modules.get(module_id)
         if module is None:
             return None
@@ -60,7 +60,7 @@ class EnabledModules:
             _add(self._replaced, product, by)
 
     def offers(self, required: InterfaceRef, leaving: ModuleSummary | None = None) -> bool:
-        """Whether some module provides it, not counting one (once) that is about to leave."""
+        """Whether a module provides the interface, without counting `leaving` (once)."""
         for version, count in self._provided.get(required.id, _NONE).items():
             going = 0 if leaving is None else _offers(leaving, required.id, version)
             if count > going and compatible(version, required.version):
@@ -68,21 +68,21 @@ class EnabledModules:
         return False
 
     def first_unmet(self, module: ModuleSummary, leaving: ModuleSummary | None = None) -> InterfaceRef | None:
-        """The first requirement that the module would lack if it were enabled now, in the place of another.
+        """The first unmet requirement if the module were enabled now, replacing `leaving`.
 
-        None if it may be enabled.
+        None if it can be enabled.
         """
         missing = (r for r in module.requires if not self.offers(r, leaving))
         return next((r for r in missing if not provides(module, r)), None)
 
     def first_not_offered(self, module: ModuleSummary) -> InterfaceRef | None:
-        """As first_unmet, but as Okapi asks: what leaves counts still, what comes does not count yet."""
+        """The first unmet requirement by Okapi's check: a replaced module still counts, the new one does not yet."""
         return next((r for r in module.requires if not self.offers(r)), None)
 
     def first_needed(self, module: ModuleSummary) -> InterfaceRef | None:
-        """The first interface of the module that a module requires; None if it may be disabled.
+        """The first interface of the module that an enabled module requires; None if it can be disabled.
 
-        A module that another one replaces may always be disabled.
+        A module that another enabled one replaces can always be disabled.
         """
         if self._replaced.get(module.product):
             return None
@@ -93,7 +93,7 @@ class EnabledModules:
 
 
 def provides(module: ModuleSummary, required: InterfaceRef) -> bool:
-    """Whether the module provides what is required."""
+    """Whether the module provides the interface in a compatible version."""
     return any(p.id == required.id and p.regular and compatible(p.version, required.version) for p in module.provides)
 
 

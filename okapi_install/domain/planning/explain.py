@@ -1,7 +1,7 @@
-"""Why a request is refused, told so that a person can do something about it.
+"""Explains to a person why a request is refused, and what would help.
 
-Each reason becomes a short chain: what was asked for, what that needs, why it cannot be, what would make it
-possible. The facts come from the reasons and the registry; nothing is decided here.
+Each reason becomes a short chain: what was requested, what that requires, why it is not possible, and what would make
+it possible. The facts come from the reasons and the registry; nothing is decided here.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ _ALL = VersionFilter()
 def explain(
     error: Unresolvable, registry: Registry, request: Sequence[Change] | None, enabled: Collection[str]
 ) -> tuple[str, ...]:
-    """The lines of the explanation; a line that begins with two spaces belongs to the one above.
+    """The lines of the explanation. A line that starts with two spaces belongs to the one above.
 
-    `request` and `enabled` are what the refused plan was asked for with; None is an upgrade.
+    `request` (None for an upgrade) and `enabled` are those of the refused plan.
     """
     index = registry.index
-    asked = _asked(index, request, enabled)
+    requested = _requested(index, request, enabled)
     lines: list[str] = []
     for reason in error.reasons:
         lines.append(f"{reason.message}.")
-        lines += [f"  {line}" for line in _chain(index, asked, request is None, reason)]
+        lines += [f"  {line}" for line in _chain(index, requested, request is None, reason)]
         lines += [f"  {line}" for line in _why(reason)]
         lines += [f"  Possible: {line}." for line in dict.fromkeys(_ways_out(index, reason))]
     return tuple(lines) if lines else (error.message,)
 
 
-def _asked(index: Index, request: Sequence[Change] | None, enabled: Collection[str]) -> list[ModuleSummary]:
-    """The modules that were asked for, in their versions; for an upgrade the newest of all that is enabled."""
+def _requested(index: Index, request: Sequence[Change] | None, enabled: Collection[str]) -> list[ModuleSummary]:
+    """The requested modules with their versions; for an upgrade the newest versions of all enabled products."""
     ids = [c.id for c in request if c.action is Action.ENABLE] if request is not None else []
     if request is None:
         ids = sorted({ModuleId.parse(i).product for i in enabled})
@@ -51,24 +51,24 @@ def _asked(index: Index, request: Sequence[Change] | None, enabled: Collection[s
     return [m for m in found if m is not None]
 
 
-def _chain(index: Index, asked: Sequence[ModuleSummary], upgrade: bool, reason: Reason) -> Iterator[str]:
+def _chain(index: Index, requested: Sequence[ModuleSummary], upgrade: bool, reason: Reason) -> Iterator[str]:
     target = reason.required_by or reason.module
     if target is None or target not in index.modules:
         return
-    path = _path(index, asked, target)
+    path = _path(index, requested, target)
     if path is None:
-        yield f"{target} is enabled already, or comes with an upgrade of what is."
+        yield f"{target} is already enabled, or comes with the upgrade of an enabled module."
         return
-    yield f"{path[0].id} was asked for." if not upgrade else f"{path[0].id} is the newest version, and an upgrade."
+    yield f"{path[0].id} was requested." if not upgrade else f"{path[0].id} is the newest version, for the upgrade."
     for user, provider in pairwise(path):
         interface = next(r for r in user.requires if provides(provider, r))
         yield f"{user.id} requires {interface.id} {interface.version}, which {provider.id} provides."
 
 
-def _path(index: Index, asked: Sequence[ModuleSummary], target: str) -> list[ModuleSummary] | None:
-    """The shortest way from something asked for to the target, from what requires to what provides."""
-    paths = deque([m] for m in asked)
-    seen = {m.id for m in asked}
+def _path(index: Index, requested: Sequence[ModuleSummary], target: str) -> list[ModuleSummary] | None:
+    """The shortest path from a requested module to the target, each step from a module to a provider that it needs."""
+    paths = deque([m] for m in requested)
+    seen = {m.id for m in requested}
     while paths and len(seen) < _MOST_STEPS:
         path = paths.popleft()
         if path[-1].id == target:
@@ -91,24 +91,22 @@ def _why(reason: Reason) -> Iterator[str]:
     if reason.kind is ReasonKind.MISSING_INTERFACE:
         yield f"{need}, and no module provides that" + (f"; there is {known}." if known else " in any version.")
     elif reason.kind is ReasonKind.INCOMPATIBLE_INTERFACE:
-        yield f"{need}, but the plan has {known}, which was asked for or is needed by something else."
+        yield f"{need}, but the plan has {known}, which was requested or is required by another module."
     elif reason.kind is ReasonKind.AMBIGUOUS_PROVIDER:
-        yield f"{need}, and more than one product has it: {known}."
+        yield f"{need}, and more than one product provides it: {known}."
     elif reason.kind is ReasonKind.PROVIDED_TWICE:
-        yield f"{reason.interface} may be provided by one enabled module only, and here it is {known}."
+        yield f"{reason.interface} may be provided by one enabled module only, but the plan has {known}."
 
 
 def _ways_out(index: Index, reason: Reason) -> Iterator[str]:
     if reason.kind is ReasonKind.UNKNOWN_MODULE and reason.module:
         yield from _other_modules(index, ModuleId.parse(reason.module).product)
     elif reason.kind is ReasonKind.STICKY_MODULE:
-        yield f"ask for one version only instead of {reason.module} and another one"
+        yield f"request one version only, instead of {reason.module} and another one"
     elif reason.kind is ReasonKind.AMBIGUOUS_PROVIDER:
         yield "name one of these in the request as well: " + ", ".join(p.module for p in reason.providers)
     elif reason.kind is ReasonKind.PROVIDED_TWICE:
-        yield "ask for one of these only, or ask to disable the others: " + ", ".join(
-            p.module for p in reason.providers
-        )
+        yield "request only one of these, or disable the others: " + ", ".join(p.module for p in reason.providers)
     elif reason.interface and reason.needed:
         yield from _other_providers(index, reason)
         yield from _other_requirers(index, reason)
@@ -117,32 +115,32 @@ def _ways_out(index: Index, reason: Reason) -> Iterator[str]:
 def _other_modules(index: Index, product: str) -> Iterator[str]:
     known = index.products.get(product)
     if known:
-        yield f"ask for a version that there is; the newest are {', '.join(m.id for m in known[:-4:-1])}"
+        yield f"request an existing version; the newest are {', '.join(m.id for m in known[:-4:-1])}"
         return
     similar = get_close_matches(product, index.products, n=3)
     if similar:
-        yield f"ask for a product that there is, such as {', '.join(similar)}"
+        yield f"request an existing product, such as {', '.join(similar)}"
     yield f"import the descriptor of {product} first"
 
 
 def _other_providers(index: Index, reason: Reason) -> Iterator[str]:
-    """Modules that provide what is needed, and are not among those that stand in the way."""
+    """Modules that provide the required interface in a suitable version, or the hint to import one."""
     needed = InterfaceRef(reason.interface or "", reason.needed or "")
     fitting = index.providers_for(needed, _ALL)
     for module in fitting:
-        yield f"ask for {module.id}, which provides {needed.id} in a version that suits {needed.version}"
+        yield f"request {module.id}, which provides {needed.id} in a version that satisfies {needed.version}"
     if not fitting:
         yield f"import a module that provides {needed.id} {needed.version}"
 
 
 def _other_requirers(index: Index, reason: Reason) -> Iterator[str]:
-    """The newest version of the requiring product that works with what there is."""
+    """The newest version of the requiring product that works with the available providers."""
     requirer = index.modules.get(reason.required_by or "")
     if requirer is None:
         return
     for module in reversed(index.products[requirer.product]):
         if module.id != requirer.id and _works(module, reason):
-            yield f"ask for {module.id} instead of {requirer.id}; {_how(module, reason)}"
+            yield f"request {module.id} instead of {requirer.id}; {_how(module, reason)}"
             return
 
 
@@ -154,5 +152,5 @@ def _works(module: ModuleSummary, reason: Reason) -> bool:
 def _how(module: ModuleSummary, reason: Reason) -> str:
     wanted = next((r for r in module.requires + module.optional if r.id == reason.interface), None)
     if wanted is None:
-        return f"it does not need {reason.interface}"
-    return f"it requires {wanted.id} {wanted.version}, which is there"
+        return f"it does not require {reason.interface}"
+    return f"it requires {wanted.id} {wanted.version}, which is available"

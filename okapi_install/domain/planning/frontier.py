@@ -1,8 +1,8 @@
-"""Which changes may be made next: an enable when what the module requires is enabled, a disable when nothing
-enabled needs the module.
+"""The changes that may be made next: an enable once the module's requirements are enabled, a disable once no enabled
+module needs the module.
 
-A change that may not be made yet is looked at again only when what it waits for has come, so that a long plan
-costs little. Whether changes are made one after another or side by side is decided elsewhere.
+A blocked change is checked again only when what it waits for has happened, so that a long plan costs little. Whether
+changes are made one after another or in parallel is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -21,12 +21,11 @@ _Awaited = tuple[str, str | int]
 
 
 class Frontier:
-    """The changes that are left, by position, against the modules that are enabled now.
+    """Tracks which of the remaining changes, named by position, are possible with the modules enabled now.
 
-    A change waits for the earlier ones that name the same module; `turns` tells the order for that, if it is not
-    that of the positions. With `okapi` it does not, and what an upgrade
-    replaces counts as if it stayed: that is how Okapi sorts a plan. Without `check` every change may be made at any
-    time.
+    A change waits for the earlier ones that name the same module; `turns` gives the order for that, if it is not the
+    order of positions. With `okapi` a change does not wait for them, and a module that an upgrade replaces still counts
+    as enabled: this is how Okapi sorts a plan. Without `check` every change may be made at any time.
     """
 
     def __init__(
@@ -53,7 +52,7 @@ class Frontier:
         self._fresh = sorted(left)
 
     def first(self) -> int | None:
-        """The first change that may be made now, None if there is none."""
+        """The first change that may be made now; None if there is none."""
         while self._fresh:
             pos = self._fresh[0]
             if pos in self._left and self.may(pos):
@@ -62,28 +61,28 @@ class Frontier:
         return None
 
     def ready(self) -> list[int]:
-        """All that may be made now, by position."""
+        """All changes that may be made now, by position."""
         fresh = sorted({pos for pos in self._fresh if pos in self._left and self.may(pos)})
         self._fresh = fresh
         return list(fresh)
 
     def may(self, pos: int) -> bool:
-        """Whether a change may be made now; if not, it is looked at again when that may have changed."""
+        """Whether a change may be made now. If not, it is checked again when that may have changed."""
         awaited = self._blocked(pos)
         for event in awaited:
             self._waiting[event].append(pos)
         return not awaited
 
     def waits_for(self, pos: int) -> int | None:
-        """An earlier change that names the same module and is not over; None if it is the change's turn."""
+        """An earlier unfinished change of the same module; None if there is none."""
         return next((e for e in self._earlier.get(pos, ()) if e not in self._over), None)
 
     def take(self, pos: int) -> None:
-        """The change is begun, or given up: it is not asked for again."""
+        """Removes a change that was started or given up from the remaining ones."""
         self._left.discard(pos)
 
     def made(self, pos: int) -> None:
-        """The change has been made, and counts from now on."""
+        """Applies a finished change to the enabled modules."""
         self.take(pos)
         change, module = self._changes[pos], self._modules[pos]
         if change.action is Action.ENABLE:
@@ -96,7 +95,7 @@ class Frontier:
         self.over(pos)
 
     def over(self, pos: int) -> None:
-        """The change is over, made or not: later ones of the same module need not wait for it."""
+        """Ends a change, whether it was made or not. Later ones of the same module no longer wait for it."""
         self.take(pos)
         self._over.add(pos)
         self._wake(("made", pos))
@@ -122,7 +121,7 @@ class Frontier:
                 heapq.heappush(self._fresh, pos)
 
     def _blocked(self, pos: int) -> list[_Awaited]:
-        """What has to happen before the change may be made; nothing if it may be made now."""
+        """What must happen before the change may be made; empty if it may be made now."""
         earlier = self.waits_for(pos)
         if earlier is not None:
             return [("made", earlier)]
@@ -146,7 +145,7 @@ class Frontier:
 
 
 def _earlier(changes: Sequence[Change], in_turn: Iterable[int]) -> dict[int, set[int]]:
-    """For each position the last ones before it that name the same modules."""
+    """For each position, the latest earlier positions that name the same modules."""
     last: dict[str, int] = {}
     result: dict[int, set[int]] = {}
     for pos in in_turn:

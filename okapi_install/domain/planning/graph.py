@@ -1,4 +1,4 @@
-"""Which step of a plan waits for which, as a graph over their positions."""
+"""The dependencies between the steps of a plan, as a graph over their positions."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Edge = tuple[int, int]
 
 
 class PlanGraph:
-    """The steps of a plan and what each waits for, seen from what is enabled before the plan begins.
+    """The dependencies between the steps of a plan, given the modules enabled before it starts.
 
-    What a plan cannot keep (requirements that go in a circle) is no edge: all edges lead forward.
+    All edges lead forward. Dependencies that a plan cannot respect (circular requirements) are left out.
     """
 
     def __init__(self, changes: Sequence[Change], lookup: Lookup, enabled: Collection[str]) -> None:
@@ -31,11 +31,11 @@ class PlanGraph:
             self._note(pos, change)
 
     def needs(self) -> set[Edge]:
-        """For each step those before it without which it may not begin."""
+        """The edges from each step to those that must wait for it."""
         return {(b, a) for a, change in enumerate(self._changes) for b in self._before(a, change) if b < a}
 
     def wishes(self) -> list[Edge]:
-        """Steps that provide what is optional to another; those that lead forward first."""
+        """The edges from steps that provide an optional interface to those that use it; forward edges first."""
         edges = {
             (b, a)
             for a, module in self._steps(Action.ENABLE)
@@ -81,7 +81,7 @@ class PlanGraph:
                 yield from (p for p, module in coming if p != pos and provides(module, interface))
 
     def _releasing(self, module: ModuleSummary) -> Iterator[int]:
-        """Steps that take away what requires the module, or bring what replaces it."""
+        """The steps that disable a module that requires this one, or enable one that replaces it."""
         for user in self._known:
             if user.id in self._going and any(provides(module, r) for r in user.requires):
                 yield self._going[user.id]
@@ -91,7 +91,7 @@ class PlanGraph:
 
 
 def ancestors(count: int, edges: Iterable[Edge]) -> list[int]:
-    """For each position a set of bits: all positions before it. The edges lead forward."""
+    """For each position a bit set of all positions that it depends on. The edges must lead forward."""
     before: list[list[int]] = [[] for _ in range(count)]
     for b, a in edges:
         before[a].append(b)
@@ -103,7 +103,7 @@ def ancestors(count: int, edges: Iterable[Edge]) -> list[int]:
 
 
 def reduced(count: int, edges: Collection[Edge]) -> tuple[Edge, ...]:
-    """The edges that do not follow from others. They lead forward."""
+    """The edges without those that follow from others (transitive reduction). The edges must lead forward."""
     bits = ancestors(count, edges)
     kept = []
     covered = [0] * count
@@ -115,7 +115,7 @@ def reduced(count: int, edges: Collection[Edge]) -> tuple[Edge, ...]:
 
 
 def with_wishes(count: int, needs: Collection[Edge], wishes: Iterable[Edge]) -> tuple[list[Edge], list[int]]:
-    """The wishes that can be granted without a circle, and with them an order of all positions."""
+    """The optional edges that can be added without a cycle, and an order of all positions that respects them."""
     bits = ancestors(count, needs)
     granted = []
     for b, a in wishes:
@@ -128,7 +128,7 @@ def with_wishes(count: int, needs: Collection[Edge], wishes: Iterable[Edge]) -> 
 
 
 def longest_chains(order: Sequence[int], edges: Iterable[Edge], seconds: Mapping[int, float]) -> dict[int, float]:
-    """For each position the seconds of the longest chain that begins with it. `order` has each before what waits."""
+    """The length in seconds of the longest chain that starts at each position. `order` is a topological order."""
     after: defaultdict[int, list[int]] = defaultdict(list)
     for b, a in edges:
         after[b].append(a)

@@ -1,7 +1,7 @@
-"""Puts the changes of a plan in an order in which they may be carried out, one after another.
+"""Sorts the changes of a plan so that they can be made one after another.
 
-Okapi's order (DepResolution.sortTenantModules) is kept wherever it is right. It is not where Okapi puts disables
-first that could not be placed, counts on what an upgrade takes away, or finds no order at all.
+Okapi's order (DepResolution.sortTenantModules) is kept wherever it is valid. It is not valid where Okapi moves disables
+that it could not place to the front, relies on a module that an upgrade removes, or finds no order at all.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from okapi_install.domain.planning.frontier import Frontier, Lookup
 
 
 def ordered(changes: Sequence[Change], enabled: Iterable[ModuleSummary], lookup: Lookup) -> tuple[Change, ...]:
-    """The same changes, each after those that it needs; where requirements go in a circle, with the least harm."""
+    """The same changes, each after those that it needs. Circular requirements are broken with the least harm."""
     before = EnabledModules(enabled)
     listed, left = _listed(changes, before.copy(), lookup)
     if not left and (_only_adds(changes) or _right(changes, listed, before.copy(), lookup)):
@@ -27,7 +27,7 @@ def ordered(changes: Sequence[Change], enabled: Iterable[ModuleSummary], lookup:
 def out_of_order(
     plan: Sequence[Change], enabled: Iterable[ModuleSummary], lookup: Lookup, named: Collection[str]
 ) -> list[str]:
-    """Those of the named modules that the plan changes at a time when they may not be."""
+    """The given modules that the plan changes at a point where that is not allowed."""
     if not named:
         return []
     frontier = Frontier(plan, lookup, EnabledModules(enabled), left=range(len(plan)))
@@ -40,7 +40,7 @@ def out_of_order(
 
 
 def _listed(changes: Sequence[Change], enabled: EnabledModules, lookup: Lookup) -> tuple[list[int], list[int]]:
-    """Okapi's way: again and again the first change that may be made; and those that never may be."""
+    """Okapi's algorithm: the changes in the order in which each first becomes possible, and those that never do."""
     frontier = Frontier(changes, lookup, enabled, left=range(len(changes)), okapi=True)
     listed = []
     while (pos := frontier.first()) is not None:
@@ -50,12 +50,12 @@ def _listed(changes: Sequence[Change], enabled: EnabledModules, lookup: Lookup) 
 
 
 def _only_adds(changes: Sequence[Change]) -> bool:
-    """Then Okapi's order is right: nothing is taken away, so what may be made once may be made later."""
+    """Whether no module is removed. Okapi's order is then valid: a change that is possible once stays possible."""
     return all(c.action is Action.ENABLE and c.from_id is None for c in changes)
 
 
 def _right(changes: Sequence[Change], order: Sequence[int], enabled: EnabledModules, lookup: Lookup) -> bool:
-    """Whether each change may be made when its turn comes."""
+    """Whether each change is possible when its turn comes."""
     frontier = Frontier(changes, lookup, enabled, left=order)
     for pos in order:
         if not frontier.may(pos):
@@ -67,9 +67,9 @@ def _right(changes: Sequence[Change], order: Sequence[int], enabled: EnabledModu
 def _played(
     changes: Sequence[Change], order: Sequence[int], enabled: EnabledModules, lookup: Lookup
 ) -> list[int] | None:
-    """The order in which such a list would be carried out; disables that can never be, are when nothing else can.
+    """The order in which a worker would make these changes. Impossible disables are made when nothing else is possible.
 
-    None if then there are enables that could not be made.
+    None if that leaves enables that are not possible.
     """
     listed = [changes[pos] for pos in order]
     frontier = Frontier(listed, lookup, enabled, left=range(len(order)), turns=order)
@@ -88,7 +88,7 @@ def _played(
 
 
 def _careful(changes: Sequence[Change], enabled: EnabledModules, lookup: Lookup) -> list[int]:
-    """An order that takes away nothing that is still needed while something else can be done."""
+    """An order that removes a module that is still needed only when no other change is possible."""
     frontier = Frontier(changes, lookup, enabled, left=range(len(changes)))
     left = list(range(len(changes)))
     result = []
@@ -106,7 +106,7 @@ def _careful(changes: Sequence[Change], enabled: EnabledModules, lookup: Lookup)
 def _least_harm(
     changes: Sequence[Change], ready: Sequence[int], left: Sequence[int], enabled: EnabledModules, lookup: Lookup
 ) -> int | None:
-    """Of what may be made, that which takes least away from what is still to be enabled."""
+    """The possible change that removes the fewest providers of what is still to enable; None if none is possible."""
     wanted = [r for p in left for r in _requirements(changes[p], lookup) if enabled.offers(r)]
     best, least = None, 0
     for pos in ready:
@@ -129,9 +129,10 @@ def _harm(change: Change, wanted: Sequence[InterfaceRef], lookup: Lookup) -> int
 
 
 def _least_lack(changes: Sequence[Change], left: Sequence[int], enabled: EnabledModules, lookup: Lookup) -> int:
-    """Of changes none of which may be made, the one to make.
+    """The change to make when none is possible.
 
-    It is the first disable; else, of the circle that the others wait for, the enable that lacks least.
+    It is the first disable. Without one it is, in the cycle that the others wait for, the enable with the fewest unmet
+    requirements.
     """
     disables = [p for p in left if changes[p].action is Action.DISABLE]
     if disables:
@@ -146,7 +147,7 @@ def _least_lack(changes: Sequence[Change], left: Sequence[int], enabled: Enabled
 
 
 def _reach(awaited: Mapping[int, Iterable[int]], start: int) -> set[int]:
-    """It and all that has to come before it, directly or not."""
+    """The position and all that must come before it, directly or indirectly."""
     reached = {start}
     todo = [start]
     while todo:

@@ -1,7 +1,7 @@
-"""Repairs a draft: looks for the first thing that is wrong, changes one or two modules, and looks again.
+"""Repairs a draft: finds the first fault, changes one or two modules, and looks again.
 
-What was asked for is sticky: it is not taken away again, and neither is what a repair has brought. So the
-repairs come to an end: each brings a sticky module, or takes away one that is not.
+Requested modules are sticky: they are not removed again. So are modules that a repair has added. Repairs therefore
+terminate: each adds a sticky module, or removes one that is not sticky.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from okapi_install.domain.planning.draft import Draft
 
 
 class Repair:
-    """The draft, what may be brought in, and what may not be taken away."""
+    """Repairs one draft. `sticky` are the modules that must not be removed."""
 
     def __init__(self, index: Index, versions: VersionFilter, draft: Draft) -> None:
         self.index = index
@@ -29,12 +29,12 @@ class Repair:
         self._faults: list[Reason] = []
 
     def available(self, module_id: str) -> ModuleSummary | None:
-        """The module of that id, if there is one and the version filter lets it through."""
+        """The module of that id, if it exists and passes the version filter."""
         module = self.index.modules.get(module_id)
         return module if module and self.versions.matches(module.module_id) else None
 
     def run(self, changes: Iterable[Change]) -> list[Change]:
-        """The changes asked for, and after them the repairs. Raises Unresolvable."""
+        """The requested changes, followed by the repairs. Raises Unresolvable."""
         self._changes = list(changes)
         while self._step():
             pass
@@ -43,7 +43,7 @@ class Repair:
         return self._changes
 
     def faults(self) -> list[Reason]:
-        """What is wrong with the draft as it is. Nothing is repaired."""
+        """The faults of the draft as it is. Nothing is repaired."""
         self._faults = []
         for ident, providers in self.draft.provided_twice():
             self._fault_twice(ident, providers)
@@ -56,7 +56,7 @@ class Repair:
         return self._faults
 
     def _step(self) -> bool:
-        """One repair; whether one was made. If none was, the faults that are left are known."""
+        """Makes one repair. False if none was made; the remaining faults are then known."""
         self._faults = []
         return self._repair_twice() or self._repair_missing() or self._repair_clash()
 
@@ -99,7 +99,7 @@ class Repair:
         return False
 
     def _repair_one_clash(self, provider: Entry, wanting: Entry) -> bool | None:
-        """Whether it was repaired; False if no clash may be repaired any more, None if the next one may."""
+        """True if the conflict was repaired, False if no conflict can be any more, None if the next one may be."""
         if provider.module.id not in self.sticky:
             found = self.index.providers_for(wanting.interface, self.versions)
             if len(found) > 1:
@@ -115,7 +115,7 @@ class Repair:
         return None
 
     def _adapt(self, wanting: ModuleSummary, provided: InterfaceRef) -> None:
-        """Exchanges a module for one of its product that works with what is provided, or takes it away."""
+        """Replaces a module with a version of its product that works with the provided interface, or removes it."""
         found = self.index.requirers_of(provided, self.versions)
         suited = next((m for m in found if m.product == wanting.product), None)
         if suited is None:
@@ -180,7 +180,7 @@ class Repair:
         )
 
     def _known(self, ident: str) -> tuple[Provider, ...]:
-        """The newest module of each product that provides the interface, in whatever version."""
+        """The newest module of each product that provides the interface in any version."""
         newest: dict[str, ModuleSummary] = {}
         for module, interface in self.index.providers.get(ident, ()):
             known = newest.get(module.product)

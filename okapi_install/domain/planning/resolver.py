@@ -1,12 +1,12 @@
-"""Makes a plan of what a client asks for: (registry, enabled modules, request, options) -> module changes.
+"""Turns a request into a plan: (registry, enabled modules, request, options) -> module changes.
 
-    request ──> as asked for ──> repairs, one at a time, until nothing is wrong ──> order
+    request ──> as requested ──> repairs, one at a time, until nothing is wrong ──> order
                      │                            │
                      └── Unresolvable             └── Unresolvable
 
 The rules are those of Okapi 7.0.0 (DepResolution, TenantManager), plan for plan and error for error, with two
-differences: repairs go on for as long as they help (Okapi gives up after 100), and the order is right where a
-right order exists. It asks the registry only, and tells nobody what it does.
+differences: repairs continue as long as they help (Okapi gives up after 100), and the order is valid where a
+valid order exists. It reads only the registry, and logs nothing.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from okapi_install.domain.planning.repair import Repair
 def resolve(
     registry: Registry, enabled: Collection[str], request: Sequence[Change] | None, options: InstallOptions
 ) -> tuple[Change, ...]:
-    """The plan, in an order in which it may be carried out.
+    """The plan, in an order in which its changes can be made.
 
     Args:
         registry: all modules.
         enabled: ids of what the tenant has enabled.
-        request: what is asked for; None for an upgrade of all that is enabled.
-        options: `dep_check`, `reinstall`, `pre_release`, `npm_snapshot` and `simulate` count.
+        request: the requested changes; None for an upgrade of all enabled modules.
+        options: of them `dep_check`, `reinstall`, `pre_release`, `npm_snapshot` and `simulate` are used.
 
     Raises:
-        Unresolvable: in Okapi's words, with the reasons as data.
+        Unresolvable: there is no plan. The message is Okapi's; the reasons are also given as data.
         UserError: a module id cannot be read.
     """
     index = registry.index
@@ -49,8 +49,8 @@ def resolve(
         return _as_given(index, versions, changes, simulate=options.simulate)
     before = draft.modules.values()
     repair = Repair(index, versions, draft)
-    asked = _applied(repair, changes, reinstall=options.reinstall)
-    plan = ordered(repair.run(asked), before, index.modules.get)
+    requested = _applied(repair, changes, reinstall=options.reinstall)
+    plan = ordered(repair.run(requested), before, index.modules.get)
     misplaced = out_of_order(plan, before, index.modules.get, _named_twice(plan))
     if misplaced:
         _refuse(
@@ -66,7 +66,7 @@ def resolve(
 
 
 def check_enabled(registry: Registry, module_ids: Collection[str]) -> tuple[str, ...]:
-    """What is wrong with those modules together, in Okapi's sentences (DepResolution.checkEnabled)."""
+    """The faults of a combination of modules, as Okapi's messages (DepResolution.checkEnabled)."""
     index = registry.index
     modules = [m for i in sorted(module_ids) if (m := index.modules.get(i)) is not None]
     repair = Repair(index, VersionFilter(), Draft(modules, sized_capacity(len(modules))))
@@ -83,7 +83,7 @@ def _upgrades(index: Index, versions: VersionFilter, draft: Draft) -> Iterable[C
 def _as_given(
     index: Index, versions: VersionFilter, changes: Sequence[Change], *, simulate: bool
 ) -> tuple[Change, ...]:
-    """Without dependency checks a request is carried out as it is; a product name alone names no module (Okapi)."""
+    """The request unchanged, for use without dependency checks. A product name without version is unknown (Okapi)."""
     unknown = [
         _unknown(c.id)
         for c in changes
@@ -95,7 +95,7 @@ def _as_given(
 
 
 def _applied(repair: Repair, changes: Sequence[Change], *, reinstall: bool) -> list[Change]:
-    """The request made precise, and the draft changed by it. Raises Unresolvable."""
+    """The request with exact versions, applied to the draft. Raises Unresolvable."""
     faults: list[Reason] = []
     result = []
     for change in changes:
@@ -111,8 +111,8 @@ def _applied(repair: Repair, changes: Sequence[Change], *, reinstall: bool) -> l
 
 
 def _enabled(repair: Repair, change: Change, faults: list[Reason], *, reinstall: bool) -> Change:
-    asked, draft = ModuleId.parse(change.id), repair.draft
-    newest = None if asked.has_sem_ver else repair.index.latest(asked.product, repair.versions)
+    requested, draft = ModuleId.parse(change.id), repair.draft
+    newest = None if requested.has_sem_ver else repair.index.latest(requested.product, repair.versions)
     ident = newest.id if newest else change.id
     repair.sticky.add(ident)
     module = repair.available(ident)
@@ -133,8 +133,8 @@ def _enabled(repair: Repair, change: Change, faults: list[Reason], *, reinstall:
 
 
 def _disabled(repair: Repair, change: Change, faults: list[Reason]) -> Change:
-    asked, draft = ModuleId.parse(change.id), repair.draft
-    ident = change.id if asked.has_sem_ver else asked.latest(draft.modules)
+    requested, draft = ModuleId.parse(change.id), repair.draft
+    ident = change.id if requested.has_sem_ver else requested.latest(draft.modules)
     if ident not in draft.modules:
         faults.append(_unknown(ident))
     draft.disable(ident)
@@ -142,7 +142,7 @@ def _disabled(repair: Repair, change: Change, faults: list[Reason]) -> Change:
 
 
 def _named_twice(changes: Collection[Change]) -> frozenset[str]:
-    """The modules that are both enabled and disabled: what they are at the end says nothing of the time between."""
+    """The modules that are both enabled and disabled, whose final state does not show what happens in between."""
     enabled, disabled = ({c.id for c in changes if c.action is action} for action in (Action.ENABLE, Action.DISABLE))
     return frozenset(enabled & disabled)
 

@@ -1,6 +1,6 @@
-"""A plan being carried out: what is enabled after it, why a step waits for another, and what may run when.
+"""The execution of a plan: which steps may start when, why a step waits for another, and what is enabled afterwards.
 
-It knows nothing of calls, times of day or stores: those who carry steps out tell it what has finished.
+It knows nothing of module calls, clocks or stores. Whoever runs the steps reports to it which have finished.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from okapi_install.domain.planning.graph import PlanGraph, longest_chains, reduc
 
 
 def digest(enabled: Iterable[str]) -> str:
-    """A short text that is the same for the same set of module ids, in every process."""
+    """A short digest of a set of module ids, the same in every process."""
     return hashlib.sha256("\n".join(sorted(set(enabled))).encode()).hexdigest()[:16]
 
 
 def apply(enabled: Iterable[str], changes: Iterable[Change]) -> frozenset[str]:
-    """What is enabled after the changes."""
+    """The ids of the modules that are enabled after the changes."""
     result = set(enabled)
     for change in changes:
         if change.action is Action.ENABLE:
@@ -34,18 +34,17 @@ def apply(enabled: Iterable[str], changes: Iterable[Change]) -> frozenset[str]:
 
 
 def edges(changes: Sequence[Change], registry_get: Lookup, enabled: Collection[str]) -> tuple[tuple[int, int], ...]:
-    """Pairs of positions (before, after): the step waits for the one before; what follows from others is left out."""
+    """Pairs of positions (before, after): the second waits for the first. Pairs that follow from others are omitted."""
     return reduced(len(changes), PlanGraph(changes, registry_get, enabled).needs())
 
 
 class Schedule:
-    """What may run when.
+    """Decides which steps of a plan start when.
 
-    With `parallel` 1 the first step of the plan that may begin does, one at a time (Okapi: jobRunPending). Above 1
-    the one with the longest chain of dependents goes first, and a step waits also for what is optional to its
-    module, where that is possible. A module that must run alone does: when it is the next, nothing else begins
-    before it. If nothing may begin and nothing runs, the first step that is left begins: the plan has it at a
-    place where that is right.
+    With `parallel` 1, steps run one at a time, always the first of the plan that may start (Okapi: jobRunPending).
+    Above 1, the step with the longest chain of dependents goes first, and a step also waits for modules that provide
+    its optional interfaces, where that is possible. A module that must run alone does: once it is next, nothing else
+    starts before it. If no step may start and none is running, the first remaining step starts, as the plan orders it.
     """
 
     def __init__(
@@ -59,7 +58,7 @@ class Schedule:
         parallel: int,
         seconds: Mapping[int, float] | None = None,
     ) -> None:
-        """`done` are positions whose change is in `enabled` already, `seconds` expected durations by position."""
+        """`done` are the positions already applied to `enabled`; `seconds` are the expected durations by position."""
         self._changes = changes
         self._lookup = modules if callable(modules) else modules.get
         self._parallel = max(1, parallel)
@@ -76,33 +75,33 @@ class Schedule:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is running."""
+        """Whether no step is running."""
         return not self._running
 
     @property
     def left(self) -> tuple[int, ...]:
-        """Positions that have not begun and were not given up."""
+        """The positions that have not started and were not given up."""
         return tuple(sorted(self._left))
 
     def begin(self) -> list[int]:
-        """Positions that begin now; they count as running from now on."""
+        """The positions that start now. They count as running from now on."""
         if self._stopped or not self._left or len(self._running) >= self._parallel or self._alone(self._running):
             return []
-        begun = self._next_in_turn() if self._parallel == 1 else self._next_by_chain()
-        if not begun and not self._running:
-            begun = [min(self._frontier.ready(), key=self._rank, default=min(self._left))]
-            self._start(begun[0])
-        return begun
+        starting = self._next_in_turn() if self._parallel == 1 else self._next_by_chain()
+        if not starting and not self._running:
+            starting = [min(self._frontier.ready(), key=self._rank, default=min(self._left))]
+            self._start(starting[0])
+        return starting
 
     def finished(self, pos: int) -> None:
-        """A step is done: its change counts."""
+        """Records that a step has succeeded, and applies its change."""
         self._running.discard(pos)
         self._left.discard(pos)
         self._frontier.made(pos)
         self._grant(pos)
 
     def failed(self, pos: int) -> list[int]:
-        """A step has failed, and the job goes on: positions that can never run for that; they are given up."""
+        """Records that a step has failed while the job continues. Returns the positions that it gives up."""
         self._running.discard(pos)
         self._failed.add(pos)
         self._give_up(pos)
@@ -113,7 +112,7 @@ class Schedule:
         return hopeless
 
     def stop(self) -> None:
-        """Nothing new begins."""
+        """From now on no step starts."""
         self._stopped = True
 
     def _weigh(self, enabled: Collection[str], seconds: Mapping[int, float]) -> None:
@@ -134,17 +133,17 @@ class Schedule:
         return [pos]
 
     def _next_by_chain(self) -> list[int]:
-        begun: list[int] = []
+        starting: list[int] = []
         for pos in sorted(self._frontier.ready(), key=self._rank):
             if self._wishes.get(pos):
                 continue
             if len(self._running) >= self._parallel or self._alone(self._running):
                 break
             if self._running and self._alone([pos]):
-                break  # it goes next, when what runs has finished: else it would starve
+                break  # it starts next, once the running steps have finished; else it would starve
             self._start(pos)
-            begun.append(pos)
-        return begun
+            starting.append(pos)
+        return starting
 
     def _rank(self, pos: int) -> tuple[bool, float, int]:
         return not self._idles(pos), -self._chains.get(pos, 0.0), pos
@@ -167,7 +166,7 @@ class Schedule:
         return self._changes[pos].action not in (Action.ENABLE, Action.DISABLE)
 
     def _alone(self, positions: Collection[int]) -> bool:
-        """Whether one of them must run alone."""
+        """Whether one of the steps must run alone."""
         modules = (self._lookup(self._changes[p].id) for p in positions if not self._idles(p))
         return any(m is not None and m.exclusive for m in modules)
 
@@ -180,10 +179,10 @@ def lost(
     left: Collection[int],
     running: Collection[int],
 ) -> list[int]:
-    """Of the positions left those that need what a failed step, or another lost one, should have done.
+    """The remaining positions that can never run, because they need a failed step or another lost one.
 
-    An enable is lost if nothing that is enabled or still to come provides what it requires, and a failed step
-    would have. A disable is lost if a module that a failed step should have taken away still requires it.
+    An enable is lost if no enabled or remaining module provides what it requires, and a failed step would have. A
+    disable is lost if a module that a failed step should have removed still requires it.
     """
     gone = set(failed)
     hopeful = set(left)

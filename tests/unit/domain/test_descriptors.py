@@ -87,10 +87,10 @@ def test_okapis_rules_are_told_in_okapis_words(document: dict[str, Any], words: 
         ({"schedule": {"cron": "* * * * *", "zone": "?"}}, "Unknown time zone: ?"),
         ({"schedule": {"cron": "* * * * *", "zone": "Mars"}}, "Unknown time zone: Mars"),
         ({"schedule": {"every": "day"}}, "a schedule has no member 'every'"),
-        ({"delegateCORS": "maybe"}, "true or false is wanted here"),
+        ({"delegateCORS": "maybe"}, "expected true or false"),
         ({"nosuch": 1}, "a routing entry has no member 'nosuch'"),
-        ({"modulePermissions": "all"}, "a list of texts is wanted here"),
-        ({"rewritePath": {}}, "a text is wanted here"),
+        ({"modulePermissions": "all"}, "expected a list of strings"),
+        ({"rewritePath": {}}, "expected a string"),
     ],
 )
 def test_a_routing_entry_is_checked_member_by_member(entry: dict[str, Any], words: str) -> None:
