@@ -12,8 +12,8 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
 # make run DEMO_ARGS=--exit
 DEMO_ARGS ?=
-# Two processes, each with its own servers, ports and folders; see tests/conftest.py. A single file is faster without:
-# make test PYTEST_ARGS=tests/unit
+# Tests run in two processes, each with its own servers, ports and folders: see tests/conftest.py. A single file is faster
+# without them: make test PYTEST_ARGS=tests/unit/test_config.py
 PYTEST_ARGS ?= -n 2 --dist loadgroup
 BENCH_ARGS ?=
 SOAK_ARGS ?=
@@ -43,32 +43,32 @@ check: $(VENV)/.installed-dev ## Format, lint, types, imports, shape
 	$(BIN)/python scripts/shape.py $(CHECKED)
 
 .PHONY: audit
-audit: $(VENV)/.installed-dev ## Known vulnerabilities of what is installed (pip-audit), where they can be looked up
+audit: $(VENV)/.installed-dev ## Look up known vulnerabilities of the installed packages (pip-audit)
 	@exec $(BIN)/python -m scripts.audit
 
 .PHONY: format
-format: $(VENV)/.installed-dev ## Format the code, and mend what the linter can
+format: $(VENV)/.installed-dev ## Format the code, and fix what the linter can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 .PHONY: bench
-bench: $(VENV)/.installed-dev ## The table of figures, on PostgreSQL, Redis and two workers (BENCH_ARGS=...)
+bench: $(VENV)/.installed-dev ## Measure throughput with PostgreSQL, Redis and two workers (BENCH_ARGS=...)
 	@exec $(BIN)/python -m scripts.bench $(BENCH_ARGS)
 
 .PHONY: soak
-soak: $(VENV)/.installed-dev ## Ten minutes of work: memory and connections stay flat (SOAK_ARGS=...)
+soak: $(VENV)/.installed-dev ## Run jobs for ten minutes, and check that memory and connections stay flat (SOAK_ARGS=...)
 	@exec $(BIN)/python -m scripts.soak $(SOAK_ARGS)
 
 .PHONY: load
-load: $(VENV)/.installed-dev ## 500 tenants, and 64 connections for a minute (LOAD_ARGS=...)
+load: $(VENV)/.installed-dev ## Run 500 tenants, and hold 64 connections for a minute (LOAD_ARGS=...)
 	@exec $(BIN)/python -m scripts.load $(LOAD_ARGS)
 
 .PHONY: clean
-clean: ## Remove .venv, caches and what builds and tests left (not the data folder)
+clean: ## Remove .venv, caches, and files of builds and tests (not the data folder)
 	rm -rf $(VENV) .cache .pytest_cache .hypothesis .ruff_cache build dist *.egg-info tests/.screenshots
 	find okapi_install worker tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamps are older than setup.cfg after a change of it; only then is anything installed.
+# A stamp that is older than setup.cfg makes `make` install the packages again.
 $(VENV)/.installed: setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "installing okapi-install into $(VENV) ..."
 	@$(PIP) install --editable .
@@ -80,7 +80,7 @@ $(VENV)/.installed-dev: setup.cfg pyproject.toml | $(BIN)/pip
 	@touch $(VENV)/.installed $@
 
 $(BIN)/pip:
-	@command -v $(PYTHON) >/dev/null || { echo "okapi-install needs Python 3.11 or newer; there is no $(PYTHON)" >&2; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "okapi-install needs Python 3.11 or newer, and $(PYTHON) was not found" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "okapi-install needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1)." >&2; \
 	  echo "Name another one: make PYTHON=python3.12 ..." >&2; exit 1; }

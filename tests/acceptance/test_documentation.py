@@ -16,6 +16,7 @@ import click
 import pytest
 import yaml
 
+from okapi_install import __version__
 from okapi_install.cli.main import main
 from okapi_install.config import CONFIG_VARIABLE, FIELDS, PREFIX, variable
 from okapi_install.demo.platform import behaviours
@@ -270,3 +271,11 @@ def test_the_diagram_of_a_jobs_life_is_the_codes() -> None:
     arrows = [f"{origin} --> {target}: {why}" for origin, ways in TRANSITIONS.items() for target, why in ways.items()]
     shown = [line.strip() for line in diagram.text.splitlines()[1:]]
     assert shown == [f"[*] --> {JobStatus.QUEUED}: a client posts it", *arrows]
+
+
+def test_the_newest_version_of_the_changelog_is_that_of_the_package() -> None:
+    headings = re.findall(r"^## (.+)$", text_of("CHANGELOG.md"), re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    newest = re.fullmatch(r"(\S+) - \d{4}-\d{2}-\d{2}", headings[1])
+    assert newest is not None
+    assert newest[1] == __version__
