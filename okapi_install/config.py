@@ -1,11 +1,11 @@
-"""Settings: read once, frozen, passed on. The only place that reads the environment and the settings file.
+"""Settings, read once and immutable. Only this module reads the environment and the settings file.
 
-It knows what each setting is called, its default and what it may be; it must not know what the parts do with it.
+It knows the name, default and valid values of each setting, and must not know how a setting is used.
 A setting comes from the command line, else from the environment (`OKAPI_INSTALL_` and its name in upper case), else
 from the file (TOML, `config/okapi-install.toml`), else from its default. An empty variable counts as not set.
 
-Variables that are no setting are passed over: Kubernetes puts `OKAPI_INSTALL_SERVICE_HOST` and its kind beside a
-service of that name. A key of the file that is no setting is an error, with the name that was probably meant.
+Unknown variables are ignored, because Kubernetes adds some such as `OKAPI_INSTALL_SERVICE_HOST` for a service of that
+name. An unknown key in the file is an error, which suggests the name that was probably meant.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DEFAULT_FILE = Path("config/okapi-install.toml")
 
 
 class SettingsError(UserError):
-    """A setting cannot be so: `key` is where it was set, `shown` its value (secrets hidden), `hint` what to write."""
+    """An invalid setting. `key` says where it was set, `shown` is its value (secrets hidden), `hint` what to write."""
 
     code = "bad_setting"
 
@@ -49,13 +49,13 @@ SecondsOrOff = Annotated[float | None, PlainValidator(rules.seconds_or_off)] | N
 Text = Annotated[str, PlainValidator(rules.text)]
 WebUrl = Annotated[str, PlainValidator(rules.web_url)]
 SECRET: Any = Field(None, repr=False)
-"""A setting that is never shown, and not set by default."""
+"""A secret setting: never shown, and without a default."""
 
 
 class Settings(BaseSettings):
-    """All settings of one process. Times are in seconds; None is what each line says, mostly "off".
+    """All settings of a process. Times are in seconds. None mostly means "off"; otherwise the setting says so.
 
-    Made directly, it has the values that are given and the defaults; `load` also reads environment and file.
+    The constructor takes only the given values and the defaults; `load` also reads environment and file.
     """
 
     model_config = SettingsConfigDict(frozen=True, hide_input_in_errors=True)
@@ -134,12 +134,12 @@ class Settings(BaseSettings):
     def load(cls, environ: Mapping[str, str], file: Path | None = None, /, **overrides: object) -> Self:
         """The settings of this process.
 
-        `overrides` are the command line's, by the names of the fields; None means not given. `file` is the settings
-        file; without it `OKAPI_INSTALL_CONFIG` names it, and without that it is `config/okapi-install.toml` under the
-        current folder, if there is one.
+        `overrides` are the command line's options by field name; None means not given. `file` is the settings file.
+        Without it the file is the one that `OKAPI_INSTALL_CONFIG` names, else `config/okapi-install.toml` below the
+        current folder, if it exists.
 
         Raises:
-            SettingsError: a value is wrong, two do not go together, or the file cannot be read.
+            SettingsError: a value is invalid, two values contradict each other, or the file cannot be read.
         """
         sources = _command_line(overrides), _environment(environ), _settings_file(file or _file_of(environ))
         read: dict[str, Any] = {"_build_sources": (sources, {})}
@@ -152,11 +152,11 @@ class Settings(BaseSettings):
     def settings_customise_sources(  # type: ignore[override]
         cls, *_: object, init_settings: PydanticBaseSettingsSource, **__: object
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is passed: the sources of a process are those of `load`."""
+        """Only the constructor's arguments; `load` passes what it reads from other sources."""
         return (init_settings,)
 
     def to_environ(self) -> dict[str, str]:
-        """Variables from which a child process loads the same settings, whatever file it would find."""
+        """Environment variables from which a child process loads the same settings, whatever settings file it finds."""
         given = {name: getattr(self, name) for name in FIELDS}
         variables = {variable(name): _as_text(value) for name, value in given.items() if value is not None}
         return {CONFIG_VARIABLE: os.devnull, **variables}
@@ -178,10 +178,10 @@ class Settings(BaseSettings):
 
     @property
     def public_url(self) -> str:
-        """What modules get as `X-Okapi-Url`: `okapi_url`, or where this server listens."""
+        """The URL that modules get as `X-Okapi-Url`: `okapi_url`, or the address of this server."""
         if self.okapi_url:
             return self.okapi_url
-        anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
+        anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound
         host = anywhere.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
@@ -192,7 +192,7 @@ class Settings(BaseSettings):
 
     @property
     def has_gateway(self) -> bool:
-        """Whether `okapi_url` leads to something else than this server itself."""
+        """Whether `okapi_url` is the address of another server."""
         if self.okapi_url is None:
             return False
         parts = urlsplit(self.okapi_url)
@@ -210,7 +210,7 @@ class Settings(BaseSettings):
             return False
 
     def check_door(self) -> None:
-        """Raises SettingsError where others could connect without a key, unless that was said to be wanted."""
+        """Raises SettingsError if other machines could connect without a key, unless `insecure` is set."""
         if self.listens_locally or self.api_key or self.insecure:
             return
         hint = f"{variable('api_key')} too, or listen on 127.0.0.1; --insecure opens it to everybody"
@@ -225,11 +225,11 @@ class Settings(BaseSettings):
         return [advice] if weak else []
 
     def described(self) -> dict[str, str]:
-        """Every setting as it may be shown: no key, no secret, no password in a URL."""
+        """Every setting in a form that can be shown: without keys, secrets, and passwords in URLs."""
         return {name: _shown(name, getattr(self, name)) for name in FIELDS}
 
     def __repr_args__(self) -> Iterable[tuple[str, str]]:
-        """For every way to print it; see described."""
+        """The values of `described`, for every way of printing the settings."""
         return self.described().items()
 
     @model_validator(mode="after")
@@ -247,7 +247,7 @@ FIELDS: Mapping[str, FieldInfo] = Settings.model_fields
 
 
 def variable(name: str) -> str:
-    """The environment's word for a setting."""
+    """The environment variable of a setting."""
     return PREFIX + name.upper()
 
 
@@ -259,14 +259,14 @@ def _file_of(environ: Mapping[str, str]) -> Path | None:
 
 
 class _Found(dict[str, object]):
-    """Raw values by setting. They never show: pydantic-settings logs what a source returned when told to debug."""
+    """Raw values by setting, hidden when printed: pydantic-settings logs what a source returns at debug level."""
 
     def __repr__(self) -> str:
         return f"<{', '.join(self)}>"
 
 
 class _Source(PydanticBaseSettingsSource):
-    """One of the places that settings come from, and what a message calls a setting there."""
+    """A source of settings, and how messages name a setting from it."""
 
     def __init__(self, name: str, found: Mapping[str, object], called: Callable[[str], str]) -> None:
         super().__init__(Settings)
@@ -275,11 +275,11 @@ class _Source(PydanticBaseSettingsSource):
         self.called = called
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[object, str, bool]:  # noqa: ARG002
-        """The value, if there is one, and under which name; none is a document."""
+        """The value, if there is one, and its name. No value is a JSON document."""
         return self.found.get(field_name), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        """All values that were found, also those that are not settings."""
+        """All values of the source, including unknown ones."""
         return self.found
 
 
@@ -307,14 +307,14 @@ def _settings_file(file: Path | None) -> _Source:
 
 
 def _explained(refused: ValidationError, sources: Iterable[_Source]) -> SettingsError:
-    """The first thing that is wrong, in our words."""
+    """The first error, as a message of ours."""
     first = refused.errors(include_url=False)[0]
     name = str(first["loc"][0])
     source = next(source for source in sources if name in source.found)
     if name in FIELDS:
         return SettingsError(source.called(name), _shown(name, source.found[name]), str(first["ctx"]["error"]))
     near = difflib.get_close_matches(name, FIELDS, n=1)
-    return SettingsError(source.called(name), "no setting", near[0] if near else f"one of {', '.join(FIELDS)}")
+    return SettingsError(source.called(name), "not a setting", near[0] if near else f"one of {', '.join(FIELDS)}")
 
 
 def _shown(name: str, value: object) -> str:

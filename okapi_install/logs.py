@@ -1,4 +1,4 @@
-"""Logging of a process: structlog, to stderr, for a console or as JSON. No secret is ever bound to a log line."""
+"""Logging of a process: structlog, to stderr, for a console or as JSON. Secrets are never logged."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 
 
 class LossyStream:
-    """Writes to a stream what it takes. What it does not take is lost: a log on a full disk must stop no job."""
+    """Writes to a stream, and drops what it cannot write: a log on a full disk must not stop jobs."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        """As the stream's, but never fails for want of room."""
+        """Writes to the stream; does not fail on a full disk."""
         with suppress(OSError):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """As the stream's, but never fails for want of room."""
+        """Flushes the stream; does not fail on a full disk."""
         with suppress(OSError):
             self._stream.flush()
 
 
 def set_up_logging(level: str, log_format: str) -> None:
-    """Sends what structlog and the standard library log to stderr, in the same form; replaces earlier handlers.
+    """Sends the log lines of structlog and the standard library to stderr, in the same format. Replaces other handlers.
 
-    Our own lines do not pass through the standard library: a worker logs two for every module, and looking for
-    the caller of each cost a tenth of its time.
+    Our own lines bypass the standard library. A worker logs two lines for every module, and finding the caller of each
+    took a tenth of its time.
     """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -70,7 +70,7 @@ def _renderer(log_format: str) -> structlog.typing.Processor:
 
 
 def _visible_words(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """A line of the log is one line, whatever the words of others in it are."""
+    """Escapes foreign text, so that a log entry stays on one line."""
     for name, value in event.items():
         if isinstance(value, str):
             event[name] = visible(value if name == "exception" else bounded(value), lines=name == "exception")
@@ -78,7 +78,7 @@ def _visible_words(_logger: Any, _method: str, event: structlog.typing.EventDict
 
 
 def _indented_traceback(stream: TextIO, exc_info: structlog.typing.ExcInfo) -> None:
-    """No line of a traceback begins where a line of the log does: an exception may have the words of others."""
+    """Indents the lines of a traceback: an exception may contain foreign text that looks like a log line."""
     text = io.StringIO()
     structlog.dev.plain_traceback(text, exc_info)
     stream.write(visible(text.getvalue(), lines=True).replace("\n", "\n    "))

@@ -1,6 +1,6 @@
-"""`make audit`: asks pip-audit for known vulnerabilities of what is installed, and says what could not be looked up.
+"""`make audit`: lists known vulnerabilities of the installed packages with pip-audit, and the packages not audited.
 
-pip-audit itself says that there are none where its source answers for no package at all, behind a mirror for instance.
+pip-audit alone would report no vulnerabilities if its source knows none of the packages, for instance behind a mirror.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _UNREACHABLE = "The source of vulnerabilities cannot be reached from here, so no
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What came of it: lines for a person, and whether that is a failure."""
+    """The result of an audit: lines for a person, and whether it failed."""
 
     lines: list[str] = field(default_factory=list)
     failed: bool = False
 
 
 def verdict(report: str, complaint: str) -> Verdict:
-    """From pip-audit's JSON report ("" if there is none) and what it wrote to the standard error."""
+    """The verdict for pip-audit's JSON report ("" if there is none) and its standard error."""
     dependencies = _dependencies(report)
     audited = [d for d in dependencies if "skip_reason" not in d]
     if not audited:
@@ -57,7 +57,7 @@ def _told(vulnerability: dict[str, Any]) -> str:
 
 
 def main() -> int:
-    """Runs it on the environment of this Python. The exit code is 1 where something was found."""
+    """Audits the environment of this Python. The exit code is 1 if vulnerabilities were found."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         options = [
@@ -72,12 +72,12 @@ def main() -> int:
         ]
         command = [sys.executable, "-m", "pip_audit", *options]
         try:
-            done = subprocess.run(  # noqa: S603 - no word of it comes from outside
+            done = subprocess.run(  # noqa: S603 - no argument comes from outside
                 command, capture_output=True, text=True, timeout=_SECONDS, check=False
             )
             complaint = done.stderr
         except subprocess.TimeoutExpired:
-            complaint = f"no answer within {_SECONDS} s"
+            complaint = f"no response within {_SECONDS} s"
         given = verdict(report.read_text(encoding="utf-8") if report.exists() else "", complaint)
     print("\n".join(given.lines))
     return 1 if given.failed else 0

@@ -29,7 +29,7 @@ ROWS: tuple[tuple[str, str, str, float, bool], ...] = (
     ("resolve the platform, median ms", "resolve", "median ms", 15, False),
     ("status, median ms", "status", "median ms", 1.5, False),
 )
-"""Label, workload, field, what is to be reached, and whether more is better."""
+"""Label, workload, field, target, and whether more is better."""
 
 
 def table(results: Mapping[str, Result]) -> str:
@@ -46,7 +46,7 @@ def table(results: Mapping[str, Result]) -> str:
 
 
 def measure(url: str, workloads: list[str]) -> dict[str, Result]:
-    """Runs the workloads against a server."""
+    """The results of the workloads, run against a server."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "results.json"
         command = [sys.executable, str(SHARED / "bench" / "bench.py"), "--server", url, "--json", str(out), *workloads]
@@ -56,7 +56,7 @@ def measure(url: str, workloads: list[str]) -> dict[str, Result]:
 
 
 def main(arguments: list[str], show: Callable[[str], None]) -> int:
-    """Measures and shows; the exit code is 0 unless there is nothing to measure with."""
+    """Runs the bench and shows the table. The exit code is 0 unless the workloads are missing."""
     if not (SHARED / "bench" / "bench.py").is_file():
         show("there is no ../shared/bench beside the checkout: nothing to run")
         return 0

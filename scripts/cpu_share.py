@@ -1,7 +1,7 @@
-"""A limit for the CPU time of a process, as a container's `cpus:` is one: a control group of Linux with a quota.
+"""Limits the CPU time of processes as a container's `cpus:` does, by a Linux control group with a quota.
 
-It knows nothing of what the processes do. A period is short, so that they are slowed down and never freeze. Only the
-groups that are made here are changed, and they are removed again; without the right to make one nothing is limited.
+It does not know what the processes do. Periods are short, so that processes are slowed down and never freeze. Only
+groups created here are changed, and they are removed again. Without the permission to create one nothing is limited.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PERIOD = 10_000
-"""Microseconds. Linux's own 100 ms would let a process work for a while, and then be gone for long."""
+"""Microseconds. With Linux's default of 100 ms a process would run for a while and then pause for long."""
 
 LEAST = 1_000
-"""Microseconds in a period that Linux wants at least."""
+"""Microseconds. The smallest quota that Linux accepts for a period."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """The folder where groups can be made, and that of the group that this process and its children are in."""
+    """The folder where groups can be created, and the folder of this process's own group."""
 
     groups: Path
     own: Path
@@ -30,7 +30,7 @@ class Place:
 
     @classmethod
     def found(cls, process: Path = Path("/proc/self")) -> Place | None:
-        """The place on this machine, by what Linux tells of a process; None where CPU cannot be limited."""
+        """The place on this machine, read from /proc; None if CPU cannot be limited."""
         paths = _own_paths((process / "cgroup").read_text()) if (process / "cgroup").exists() else {}
         mounts = list(_mounts((process / "mountinfo").read_text())) if paths else []
         for mount in mounts:
@@ -43,7 +43,7 @@ class Place:
         return None
 
     def limits(self, share: float) -> Mapping[str, str]:
-        """What to write into which file of a group, in this order."""
+        """The contents to write to files of a group, in this order."""
         period = max(PERIOD, math.ceil(LEAST / share))
         quota = round(share * period)
         if self.unified:
@@ -52,7 +52,9 @@ class Place:
 
 
 def _unified(root: Path, own: Path) -> Place | None:
-    """Groups are made beside the own one: only the root may hold processes and groups that are limited."""
+    """The place in the unified hierarchy. Groups are created beside the own one: only the root may contain both
+    processes and limited groups.
+    """
     groups = own if own == root else own.parent
     controllers = groups / "cgroup.subtree_control"
     if not controllers.exists() or "cpu" not in controllers.read_text().split():
@@ -68,14 +70,14 @@ class _Mount:
     options: frozenset[str]
 
     def folder_of(self, path: str) -> Path:
-        """Where a group is seen. In a container it may be told of by a path that is not mounted: the root is it."""
+        """The folder of a group. In a container its path may not be mounted; the group is then the root."""
         inside = path.removeprefix(self.root) if self.root != "/" else path
         folder = self.folder / inside.lstrip("/")
         return folder if folder.is_dir() else self.folder
 
 
 def _mounts(told: str) -> Iterator[_Mount]:
-    """See proc_pid_mountinfo(5)."""
+    """The mounts in a text as in proc_pid_mountinfo(5)."""
     for line in told.splitlines():
         before, _, after = line.partition(" - ")
         words, kind = before.split(), after.split()
@@ -86,16 +88,16 @@ def _mounts(told: str) -> Iterator[_Mount]:
 
 
 def _own_paths(told: str) -> dict[str, str]:
-    """The path of the own group by controller; that of the unified hierarchy under the empty name. See cgroups(7)."""
+    """The path of the own group by controller (cgroups(7)). The unified hierarchy has the empty name."""
     lines = [line.split(":", 2) for line in told.splitlines()]
     return {name: path for _, names, path in lines for name in names.split(",")}
 
 
 @contextlib.contextmanager
 def limited(pids: Iterable[int], share: float) -> Iterator[str | None]:
-    """Gives each of these processes so many cores (0.5 is half of one) until the end; children of them count with them.
+    """Limits each process, with its children, to `share` cores (0.5 is half a core) while the context lasts.
 
-    Yields None when all are limited, else why none is.
+    Yields None if all are limited, else why none is.
     """
     with contextlib.ExitStack() as groups:
         yield _limit_all(groups, pids, share)
@@ -128,7 +130,7 @@ def _group(place: Place, pid: int, share: float) -> Iterator[None]:
 
 
 def _remove(folder: Path, home: Path) -> None:
-    """Moves out who is in it, and removes it. One who ended is in it until it is gone."""
+    """Moves the processes out of the group and removes it. An ended process stays in it until it is reaped."""
     for _ in range(100):
         for pid in (folder / "cgroup.procs").read_text().split():
             with contextlib.suppress(ProcessLookupError):

@@ -1,10 +1,10 @@
 """`make load`: 500 tenants with a job each, on one worker process and on two; and 64 connections for a minute.
 
-Half of the jobs wait for a slow module, which takes until the others are done; those are as fast as the worker is. The
-workers are frozen until all jobs are in the queue, so that what is measured is their work. On one machine they share
-its cores with the database, the API, the modules and each other: so every worker gets a part of a core of its own
-(`--share`), as a container's `cpus:` would give it, small enough that the machine has cores to spare. It starts its own
-PostgreSQL and Redis, on loopback.
+Half of the jobs wait for a slow module until the other jobs are done; the others are as fast as the worker. The workers
+are frozen until all jobs are queued, so that only their work is measured. On one machine they share its cores with the
+database, the API, the modules and each other. Therefore each worker is limited to a part of a core (`--share`), as by a
+container's `cpus:`, small enough that the machine has cores to spare. The script starts its own PostgreSQL and Redis,
+on loopback.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ FAST, SLOW = f"mod-fast{CHAIN - 1}-1.0.0", "mod-slow0-1.0.0"
 PLAIN = {"OKAPI_INSTALL_LEASE_SECONDS": "15", "OKAPI_INSTALL_BEAT_SECONDS": "3", "OKAPI_INSTALL_SWEEP_SECONDS": "2"}
 
 SHARE = 0.25
-"""Cores for each worker process. Two cores bear two of them with all that their work makes others do."""
+"""Cores for each worker process. Two cores are enough for two of them and the load that they cause elsewhere."""
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Half:
-    """What came of the jobs of one kind: seconds until the last one ended, and how many went wrong.
+    """The result of the jobs of one kind: seconds until the last one ended, and how many failed.
 
-    `taken_over` counts those that more than one worker had in hand, because a lease was lost.
+    `taken_over` counts those that more than one worker ran, because a lease was lost.
     """
 
     seconds: float
@@ -52,7 +52,7 @@ class Half:
 
     @classmethod
     def of(cls, documents: Iterable[Mapping[str, Any]], since: float) -> Half:
-        """From what the API tells of these jobs, which are complete; `since` is in seconds since 1970."""
+        """The result for complete jobs, given as the API's documents. `since` is in seconds since 1970."""
         told = list(documents)
         return cls(
             seconds=max(datetime.fromisoformat(job["endDate"]).timestamp() for job in told) - since,
@@ -62,7 +62,7 @@ class Half:
 
 
 class Usage:
-    """The CPU that processes have used since this was made, and what all of the machine has left."""
+    """The CPU time that processes have used since this was created, and the idle cores of the machine."""
 
     def __init__(self, pids: Iterable[int]) -> None:
         self._processes = [psutil.Process(pid) for pid in pids]
@@ -79,7 +79,7 @@ class Usage:
 
 
 def prepared(cluster: Cluster, back_end: BackEnd) -> Connection:
-    """A connection to a service that knows the modules."""
+    """A connection to a service where the modules are registered."""
     connection = Connection(cluster.url())
     register(connection, back_end, [*chain("fast", CHAIN), *chain("slow", 1)])
     back_end.behave(SLOW, call="init", job={"never_ends": True})
@@ -87,7 +87,7 @@ def prepared(cluster: Cluster, back_end: BackEnd) -> Connection:
 
 
 def queued_jobs(url: str, tenants: int) -> dict[str, str]:
-    """Jobs of as many tenants, by id, with the module that was asked for."""
+    """Submits a job for each of so many tenants. Returns the requested module by job id."""
     jobs: dict[str, str] = {}
 
     def submit(number: int) -> None:
@@ -102,7 +102,7 @@ def queued_jobs(url: str, tenants: int) -> dict[str, str]:
 
 
 def finished(connection: Connection, jobs: dict[str, str], module: str) -> Half:
-    """Waits for the jobs of that module; their time begins now."""
+    """The result of the jobs of that module, measured from now until all have ended."""
     began = time.time()
 
     def complete(job: str) -> Mapping[str, Any]:
@@ -117,7 +117,7 @@ def finished(connection: Connection, jobs: dict[str, str], module: str) -> Half:
 
 @contextmanager
 def woken(cluster: Cluster, share: float, say: Say) -> Iterator[Usage]:
-    """Lets the frozen workers go on, each with that part of a core; 0: with all that they can get."""
+    """Resumes the frozen workers, each limited to `share` cores; 0 means no limit."""
     pids = [worker.pid for worker in cluster.workers]
     with limited(pids, share) if share else nullcontext() as why_not:
         if why_not:
@@ -134,13 +134,13 @@ def signal_all(cluster: Cluster, number: signal.Signals) -> None:
 
 
 def let_end(back_end: BackEnd) -> None:
-    """The slow modules are done, and none is slow any more."""
+    """Completes the tenant jobs of the slow modules, and makes the modules fast."""
     back_end.behave_well()
     back_end.finish_jobs(SLOW)
 
 
 def fleet(workers: int, tenants: int, slow: float, share: float, say: Say) -> tuple[float, int]:
-    """The jobs of all tenants on so many workers: seconds that the fast half took, and how many failed."""
+    """Runs a job for each tenant on so many workers. Returns the seconds of the fast half, and how many failed."""
     with BackEnd.start() as back_end, running_cluster(PLAIN, workers=workers) as cluster:
         connection = prepared(cluster, back_end)
         signal_all(cluster, signal.SIGSTOP)
@@ -161,7 +161,7 @@ def fleet(workers: int, tenants: int, slow: float, share: float, say: Say) -> tu
 
 
 class Visitor:
-    """One of the connections: it does by chance what people and scripts do."""
+    """One of the connections. It sends a random mix of the requests of people and scripts."""
 
     def __init__(self, url: str, tally: Tally, tenant: str) -> None:
         self._connection = Connection(url, tally)
@@ -169,7 +169,7 @@ class Visitor:
         self._job = ""
 
     def visit(self) -> None:
-        """One request."""
+        """Sends a random request."""
         random.choices(  # noqa: S311 - a mix of requests needs no cryptography
             (self._status, self._modules, self._jobs, self._simulate, self._install, self._delete, self._health),
             (8, 3, 1, 1, 1, 1, 2),
@@ -202,7 +202,7 @@ class Visitor:
 
 
 def visitors(connections: int, seconds: float, say: Say) -> int:
-    """So many connections for so long; how many requests failed."""
+    """Runs so many connections for so long. Returns how many requests failed."""
     with BackEnd.start() as back_end, running_cluster(PLAIN, workers=1) as cluster:
         connection = prepared(cluster, back_end)
         tenants = [f"t{uuid.uuid4().hex[:12]}" for _ in range(connections)]
@@ -224,12 +224,12 @@ def visitors(connections: int, seconds: float, say: Say) -> int:
 
 
 def main(arguments: list[str], say: Say) -> int:
-    """Measures and shows; exit code 1 if a job or a request failed."""
+    """Runs the measurement and shows it. The exit code is 1 if a job or a request failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tenants", type=int, default=500)
-    parser.add_argument("--slow", type=float, default=10.0, help="seconds that the slow modules take at least")
+    parser.add_argument("--slow", type=float, default=10.0, help="least number of seconds that the slow modules take")
     parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long the connections last")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long the connections send requests")
     parser.add_argument("--share", type=float, default=SHARE, help="cores for each worker process; 0: no limit")
     given = parser.parse_args(arguments)
     if given.share < 0:

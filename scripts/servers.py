@@ -1,4 +1,4 @@
-"""PostgreSQL, Redis and a cluster of ours for a measurement: started, and always ended."""
+"""PostgreSQL, Redis and a cluster for a measurement: started, and always stopped."""
 
 from __future__ import annotations
 

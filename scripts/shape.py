@@ -1,9 +1,9 @@
-"""Check the shape of the code: `shape.py FOLDER ...` prints what is out of shape, a line each, and then exits with 1.
+"""Checks the shape of the code: `shape.py FOLDER ...` prints a line for each violation, and then exits with 1.
 
 A function has at most 40 lines without its docstring, nests at most 3 deep and is annotated; a file has at most 500
 lines; no two modules import each other, directly or through others, at the top or inside a function. In the product
-(okapi_install and worker) every module and every public class, function and method has a docstring; methods that are
-an interface's or Python's need none.
+(okapi_install and worker) every module and every public class, function and method has a docstring; methods that
+override others, and Python's special methods, need none.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Module:
-    """A source file, parsed, under the dotted name that others import it by."""
+    """A parsed source file, with the dotted name by which others import it."""
 
     name: str
     path: Path
@@ -35,12 +35,12 @@ class Module:
 
     @property
     def package(self) -> str:
-        """What a relative import of one dot starts from."""
+        """The package that a relative import with one dot refers to."""
         return self.name if self.path.name == "__init__.py" else self.name.rpartition(".")[0]
 
 
 def read(folder: Path) -> list[Module]:
-    """All Python files below a folder, named from the folder's own name on."""
+    """All Python files below a folder. Their module names start with the folder's name."""
     return [_read_one(path, folder) for path in sorted(folder.rglob("*.py"))]
 
 
@@ -62,7 +62,7 @@ def _span(node: ast.stmt) -> int:
 
 
 def nesting(node: ast.AST) -> int:
-    """How many blocks stand in each other at the deepest place; `elif` is no level, inner functions count alone."""
+    """The depth of the deepest nested block. An `elif` adds no level, and inner functions are counted separately."""
     return max((_nesting_of(child, node) for child in ast.iter_child_nodes(node)), default=0)
 
 
@@ -113,7 +113,7 @@ def _is_override(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) ->
 
 
 def imports(module: Module, known: Mapping[str, Module]) -> set[str]:
-    """The known modules that this one imports when it runs: inside functions too, but not for type checks alone."""
+    """The known modules that this one imports at run time, also inside functions, but not for type checks only."""
     named = {_nearest(name, known) for node in _running(module.tree) for name in _imported(node, module)}
     return named - {"", module.name}
 
@@ -149,7 +149,7 @@ def _nearest(name: str, known: Mapping[str, Module]) -> str:
 
 
 def cycles(graph: Mapping[str, set[str]]) -> list[list[str]]:
-    """Groups of modules of which each reaches every other; by what is reachable, as the graph is small."""
+    """The groups of modules that all import each other, directly or indirectly."""
     reach = {name: _reachable(name, graph) for name in graph}
     groups = {frozenset(other for other in reach[name] if name in reach[other]) for name in graph}
     return sorted(sorted(group) for group in groups if group)
@@ -167,7 +167,7 @@ def _reachable(start: str, graph: Mapping[str, set[str]]) -> set[str]:
 
 
 def complaints(module: Module) -> Iterator[str]:
-    """What is out of shape in one file."""
+    """The violations in one file."""
     if module.lines > MOST_FILE_LINES:
         yield f"{module.path}:1: {module.lines} lines, at most {MOST_FILE_LINES}"
     for function in functions(module.tree):
@@ -183,7 +183,7 @@ def complaints(module: Module) -> Iterator[str]:
 
 
 def main(folders: Sequence[str]) -> int:
-    """Checks these folders together; the exit code: 0 if all is in shape."""
+    """Checks the folders together. The exit code is 0 if there are no violations."""
     modules = [module for folder in folders for module in read(Path(folder))]
     known = {module.name: module for module in modules}
     found = [complaint for module in modules for complaint in complaints(module)]

@@ -1,7 +1,7 @@
-"""`make soak`: ten minutes of work, with the memory and the connections of each process over time.
+"""`make soak`: ten minutes of load, with the memory and the connections of each process over time.
 
 Jobs are installed, aborted and removed, and clients follow them by long polls and event streams. Exit
-code 1 if a process holds more at the end than it did when it had warmed up. It starts its own PostgreSQL and Redis.
+code 1 if a process holds more at the end than after warming up. It starts its own PostgreSQL and Redis.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ def sampled(pid: int) -> Sample:
 
 
 class Customer:
-    """One client: a tenant that gets jobs, follows them, and forgets them."""
+    """A client that creates tenants, runs jobs for them, follows the jobs, and removes everything."""
 
     def __init__(self, url: str, tally: Tally) -> None:
         self._url = url
         self._connection = Connection(url, tally)
 
     def round(self, number: int) -> None:
-        """A tenant from its creation to its removal, with a job that is done and one that is aborted."""
+        """Creates a tenant, runs one job to its end, aborts another, and removes the tenant."""
         tenant = f"t{uuid.uuid4().hex[:12]}"
         self._send("POST", "/_/proxy/tenants", {"id": tenant})
         done = self._connection.install(tenant, LAST, f"&parallel={1 + number % 2}")
@@ -79,7 +79,7 @@ class Customer:
             continue
 
     def _listen(self, job: str) -> None:
-        """An event stream, to its end."""
+        """Reads an event stream to its end."""
         stream = http.client.HTTPConnection(urlsplit(self._url).netloc, timeout=60)
         stream.request("GET", f"/_/install/jobs/{job}/events")
         stream.getresponse().read()
@@ -91,7 +91,7 @@ class Customer:
 
 
 def watched(cluster: Cluster) -> dict[str, int]:
-    """Process ids by name."""
+    """The ids of the cluster's processes, by name."""
     apis = {f"api{number}": process.pid for number, process in enumerate(cluster.apis)}
     return apis | {f"worker{number}": process.pid for number, process in enumerate(cluster.workers)}
 
@@ -110,7 +110,7 @@ def watch(pids: dict[str, int], seconds: float, interval: float, say: Say) -> di
 
 
 def growth(name: str, samples: Sequence[Sample]) -> list[str]:
-    """What the process holds more of in the last quarter than in the second one, in sentences."""
+    """A sentence for each thing of which the process holds more in the last quarter than in the second one."""
     quarter = max(len(samples) // 4, 1)
     early, late = samples[quarter : 2 * quarter] or samples, samples[-quarter:]
 
@@ -127,7 +127,7 @@ def growth(name: str, samples: Sequence[Sample]) -> list[str]:
 
 
 def soak(cluster: Cluster, back_end: BackEnd, seconds: float, interval: float, say: Say) -> list[str]:
-    """Works for so long; what went wrong."""
+    """Runs the load for so many seconds. Returns what went wrong, in sentences."""
     tally, until, rounds = Tally(), time.monotonic() + seconds, [0] * CLIENTS
     register(Connection(cluster.url()), back_end, [*chain("soak", CHAIN), *chain("endless", 1)])
     back_end.behave("mod-soak1", call="init", job={"seconds": 0.2})
@@ -151,10 +151,10 @@ def soak(cluster: Cluster, back_end: BackEnd, seconds: float, interval: float, s
 
 
 def main(arguments: list[str], say: Say) -> int:
-    """Works, shows, and judges."""
+    """Runs the soak and shows the result. The exit code is 1 if something went wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--interval", type=float, default=15.0, help="seconds between two looks")
+    parser.add_argument("--interval", type=float, default=15.0, help="seconds between two samples")
     given = parser.parse_args(arguments)
     with BackEnd.start() as back_end, running_cluster({}, apis=1, workers=2) as cluster:
         wrong = soak(cluster, back_end, given.minutes * 60, given.interval, say)

@@ -26,7 +26,7 @@ class Tally:
         self.errors: list[str] = []
 
     def add(self, kind: str, seconds: float, error: str | None) -> None:
-        """One request more."""
+        """Adds a request."""
         with self._lock:
             self.seconds[kind].append(seconds)
             if error is not None:
@@ -41,7 +41,7 @@ class Tally:
 
 
 def at(seconds: Iterable[float], part: float) -> float:
-    """That percentile, in milliseconds."""
+    """The percentile at `part` (0 to 1), in milliseconds."""
     found = sorted(seconds)
     return found[min(int(len(found) * part), len(found) - 1)] * 1000 if found else 0.0
 
@@ -55,7 +55,7 @@ class Connection:
         self._tally = tally or Tally()
 
     def send(self, kind: str, method: str, path: str, body: object = None) -> tuple[int, Any, Mapping[str, str]]:
-        """Status, body (JSON where it is) and headers. Status 0: there was no answer."""
+        """Status, body (parsed if JSON) and headers of a response. Status 0 means that there was none."""
         began, error = time.monotonic(), None
         status, text, headers = 0, b"", {}
         try:
@@ -73,14 +73,14 @@ class Connection:
         return status, json.loads(text) if is_json else text.decode("utf-8", "replace"), headers
 
     def install(self, tenant: str, module: str, options: str = "") -> str:
-        """Submits a job; its id, empty if it was refused."""
+        """Submits a job. Returns its id, or "" if it was refused."""
         path = INSTALL.format(tenant) + options
         status, _, headers = self.send("install", "POST", path, [{"id": module, "action": "enable"}])
         return headers["Location"].rpartition("/")[2] if status == 201 else ""
 
 
 def register(connection: Connection, back_end: BackEnd, descriptors: Iterable[Mapping[str, Any]]) -> None:
-    """Makes modules and where they run known."""
+    """Registers modules and their instances."""
     found = list(descriptors)
     connection.send("setup", "POST", "/_/proxy/import/modules?check=false", found)
     for descriptor in found:
@@ -88,7 +88,7 @@ def register(connection: Connection, back_end: BackEnd, descriptors: Iterable[Ma
 
 
 def chain(name: str, length: int) -> list[dict[str, Any]]:
-    """So many modules, each of which needs the one before. The last one's id is `mod-NAME<length - 1>-1.0.0`."""
+    """So many modules, each of which requires the one before. The last one's id is `mod-NAME<length - 1>-1.0.0`."""
     return [
         bare_descriptor(
             f"mod-{name}{i}-1.0.0",
@@ -100,7 +100,7 @@ def chain(name: str, length: int) -> list[dict[str, Any]]:
 
 
 def side_by_side(many: int, work: Callable[[int], None]) -> None:
-    """Runs the work in so many threads, and waits for all."""
+    """Runs the work in so many threads, and waits for all of them."""
     threads = [Thread(target=work, args=(number,)) for number in range(many)]
     for thread in threads:
         thread.start()

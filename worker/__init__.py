@@ -1,4 +1,4 @@
-"""The worker: `celery -A worker worker -P gevent`. It carries out jobs; tasks and signals only call the runner."""
+"""The worker: `celery -A worker worker -P gevent`. It runs jobs; tasks and signals only call the service."""
 
 from worker.app import app
 

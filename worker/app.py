@@ -1,4 +1,4 @@
-"""The Celery application, from Settings."""
+"""The Celery application, configured from Settings."""
 
 from __future__ import annotations
 

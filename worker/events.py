@@ -1,6 +1,6 @@
-"""Celery's events, gathered for a moment: those who watch see them a tenth of a second later, in one message.
+"""Batches Celery's events: monitors receive them a tenth of a second later, in one message.
 
-Celery does so itself where it has an event loop of its own, but not on gevent, where each event was a message.
+Celery does this itself where it has its own event loop, but not on gevent, where it sends a message for each event.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from celery.app.events import Events
 from celery.events.dispatcher import EventDispatcher
 
 _MOMENT, _PAUSE = 0.1, 1.0
-"""Seconds: how long events are gathered, and how long until those are sent again that the broker did not take."""
+"""Seconds: for how long events are gathered, and the pause before those that the broker did not accept are resent."""
 
 
 class GatheringDispatcher(EventDispatcher):
-    """Sends the events of tasks together. Those of the worker itself, its heartbeat among them, go at once."""
+    """Sends the events of tasks in batches. Those of the worker itself, such as its heartbeat, are sent at once."""
 
     def __init__(self, *given: Any, **options: Any) -> None:
         self._due = False
@@ -28,7 +28,7 @@ class GatheringDispatcher(EventDispatcher):
             gevent.spawn_later(seconds, self._send_gathered)
 
     def _send_gathered(self) -> None:
-        """Celery keeps what it could not send, but tries again only with the next events, which may be hours away."""
+        """Resends events that failed. Celery itself would resend them only with the next ones, perhaps hours later."""
         self._due = False
         self.flush()
         if self._outbound_buffer:
@@ -36,6 +36,6 @@ class GatheringDispatcher(EventDispatcher):
 
 
 class GatheringEvents(Events):
-    """What `Celery(events=...)` takes."""
+    """The class for `Celery(events=...)`."""
 
     dispatcher_cls = GatheringDispatcher

@@ -9,7 +9,7 @@ _parts: list[WorkerParts] = []
 
 
 def install_parts(parts: WorkerParts) -> None:
-    """Makes the parts known to tasks and signals."""
+    """Makes the parts available to tasks and signals."""
     _parts[:] = [parts]
 
 
@@ -21,5 +21,5 @@ def parts() -> WorkerParts:
 
 
 def worker() -> Worker:
-    """The worker of this process. Raises as `parts`."""
+    """The worker of this process. Raises RuntimeError before it has started."""
     return parts().worker

@@ -1,4 +1,4 @@
-"""Celery's signals: start of the heartbeat and the sweeper, revokes from outside, the end of the process."""
+"""Handlers of Celery's signals: start of heartbeat and sweeper, revoked tasks, and shutdown."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from worker.process import install_parts, parts
 log = structlog.get_logger()
 
 _WORDY = ("celery.worker.strategy", "celery.app.trace")
-"""Loggers of Celery that tell of every message and every end of a task; the job's own lines tell more."""
+"""Celery's loggers of every message and every end of a task. The log lines of jobs say more."""
 
 
 @signals.setup_logging.connect
 def on_setup_logging(**_: Any) -> None:
-    """Keeps Celery from setting up logging of its own."""
+    """Sets up our logging instead of Celery's."""
     set_up_logging(settings.log_level, settings.log_format)
     for name in _WORDY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
@@ -43,8 +43,8 @@ def on_worker_init(sender: Any, **_: Any) -> None:
 
 
 def _built(name: str) -> WorkerParts:
-    """The parts of this worker. Without them it must not go on, as Celery would after an exception in a signal: it
-    would take messages of jobs that it cannot run.
+    """The parts of this worker. On an error the process exits: Celery would ignore an exception of a signal handler and
+    take messages of jobs that it cannot run.
     """
     try:
         return build_worker(settings, name=name)
@@ -57,22 +57,22 @@ def _built(name: str) -> WorkerParts:
 
 
 def _let_others_run_while_reconnecting() -> None:
-    """Celery imports this module of kombu before gevent patches `time`, so that its pauses between attempts to reach
-    the broker would stop all jobs of this process, and its heartbeat.
+    """Makes kombu's pauses between attempts to connect yield to other greenlets. Celery imports that module before
+    gevent patches `time`; its pauses would stop all jobs of this process, and its heartbeat.
     """
     vars(functional)["sleep"] = time.sleep
 
 
 @signals.worker_ready.connect
 def on_worker_ready(**_: Any) -> None:
-    """The first beat: from here on the worker takes messages."""
+    """Sends the first heartbeat. From now on the worker takes messages."""
     collect_rarely()
     parts().tasks.background(parts().worker.beat)
 
 
 @signals.task_revoked.connect
 def on_task_revoked(request: Any, **_: Any) -> None:
-    """A job whose task was revoked before it started ends as an error. One that runs cleans up itself."""
+    """Ends a job as an error if its task was revoked before it started. A running job cleans up itself."""
     args = list(getattr(request, "args", None) or ())
     if len(args) >= 2:
         job_id = str(args[1])
@@ -81,11 +81,11 @@ def on_task_revoked(request: Any, **_: Any) -> None:
 
 @signals.worker_shutting_down.connect
 def on_worker_shutting_down(**_: Any) -> None:
-    """Gives the jobs back at once: other workers go on with them."""
+    """Releases the jobs at once, so that other workers continue them."""
     parts().tasks.background(parts().worker.stop)
 
 
 @signals.worker_shutdown.connect
 def on_worker_shutdown(**_: Any) -> None:
-    """Waits for what is being cleaned up, and tells the store that this worker is gone."""
+    """Waits for the clean-up, and removes this worker from the store."""
     parts().stop()

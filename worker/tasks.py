@@ -1,4 +1,4 @@
-"""One task for a job, named after its kind; a message says which job, the store says the rest."""
+"""The tasks, one for each kind of job. A message only names the job; everything else is in the store."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from worker.process import worker
 
 @app.task(name="install", bind=True)
 def install(self: Task, tenant: str, job_id: str) -> None:
-    """Runs an install job. `tenant` is for those who watch."""
+    """Runs an install job. `tenant` is only for monitoring."""
     worker().run(job_id, self.request.id)
 
 
@@ -22,5 +22,5 @@ def upgrade(self: Task, tenant: str, job_id: str) -> None:
 
 @app.task(name="module", bind=True)
 def module(self: Task, tenant: str, job_id: str) -> None:
-    """Runs a job of Okapi's older way to enable or disable one module."""
+    """Runs a job of Okapi's older operation to enable or disable a single module."""
     worker().run(job_id, self.request.id)

@@ -1,1 +1,1 @@
-"""One file or folder for each thing outside: the SQL store, the modules' tenant interface, the broker."""
+"""Adapters to everything outside the process: the SQL store, modules, the broker, other servers, the solver."""

@@ -1,8 +1,8 @@
-"""HTTP responses with bounds, for urllib3: of a response that another server sends, only so much is read, for so long.
+"""Limits on the size and duration of HTTP responses, for urllib3.
 
-http.client reads status lines, 1xx responses and trailers for as long as they come, and a socket that always has data
-never lets gevent run another greenlet. All of a response passes through the file that http.client makes of the socket;
-so the bounds are in that file. It knows nothing of who is called, or why.
+http.client reads status lines, 1xx responses and trailers without end, and a socket that always has data never lets
+gevent run another greenlet. http.client reads all of a response through a file that it makes of the socket, so the
+limits are in that file. This module does not know who is called, or why.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ from urllib3.exceptions import ConnectTimeoutError
 from okapi_install.domain.foreign_status import is_interim
 
 MOST_HEAD = 256 * 1024
-"""Bytes of the status line, the headers, and all 1xx responses before them."""
+"""Bytes allowed for the status line, the headers, and all 1xx responses before them."""
 MOST_BODY = 1024 * 1024
-"""Bytes of a body that are kept; the rest is not read."""
+"""Bytes of a body that are kept. The rest is not read."""
 _MOST_RAW = 2 * MOST_BODY
-"""Bytes of a body as it is sent, with the sizes of its chunks and its trailers."""
+"""Bytes allowed for a body as it is sent, with chunk sizes and trailers."""
 RESPONSE_SECONDS = 60.0
-"""From the first byte of a response to its last one. How long the first may take is the caller's to say."""
+"""From the first to the last byte of a response. The caller decides how long the first may take."""
 _BYTES_A_TURN = 64 * 1024
 _MOST_MEMBERS = 16
 _GZIP = 16 + zlib.MAX_WBITS
 
 
 class ResponseTooLarge(HTTPException):
-    """There is no end to the response within the bounds."""
+    """The response exceeds its limit in bytes."""
 
 
 class ResponseTooSlow(TimeoutError):
-    """The response has started, and has not ended in time."""
+    """The response has started, but did not end in time."""
 
 
 class _BoundedFile(io.RawIOBase):
-    """The file of a socket. `allowed` is the number of bytes that may still be read.
+    """Reads a socket within limits. `allowed` is the number of bytes that may still be read.
 
-    The socket's timeout when it is made is the time that is left for all of the response; None is no limit.
+    The socket's timeout at creation is the time that is left for the whole response; None is no limit.
     """
 
     def __init__(self, sock: socket.socket, allowed: int) -> None:
@@ -61,11 +61,11 @@ class _BoundedFile(io.RawIOBase):
         self.allowed = allowed
 
     def readable(self) -> bool:
-        """It is."""
+        """Always true."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """As the socket's file, within the bounds. Raises ResponseTooLarge, ResponseTooSlow, TimeoutError."""
+        """Reads bytes within the limits. Raises ResponseTooLarge, ResponseTooSlow, TimeoutError."""
         if self.allowed <= 0:
             raise ResponseTooLarge("a response without end")
         try:
@@ -99,13 +99,13 @@ class _BoundedFile(io.RawIOBase):
         self._deadline = latest if self._deadline is None else min(self._deadline, latest)
 
     def close(self) -> None:
-        """Closes the socket's file, too."""
+        """Also closes the socket's file."""
         self._raw.close()
         super().close()
 
 
 class _BoundedSocket:
-    """What HTTPResponse needs of a socket: a file."""
+    """The part of a socket that HTTPResponse needs: a file."""
 
     def __init__(self, file: _BoundedFile) -> None:
         self._file = file
@@ -115,17 +115,17 @@ class _BoundedSocket:
 
 
 class BoundedResponse(HTTPResponse):
-    """A response that is read within the bounds."""
+    """A response that is read within the limits."""
 
     def __init__(self, sock: socket.socket, *given: Any, **options: Any) -> None:
         self._file = _BoundedFile(sock, MOST_HEAD)
         super().__init__(cast("socket.socket", _BoundedSocket(self._file)), *given, **options)
 
     def begin(self) -> None:
-        """Reads the head."""
+        """Reads the status line and the headers."""
         super().begin()
         self._file.allowed = _MOST_RAW
-        # What follows an early hint would be taken for the response to the next request.
+        # The rest after an early hint would be read as the response to the next request.
         self.will_close = self.will_close or is_interim(self.status)
 
 
@@ -133,7 +133,7 @@ class _Connection(HTTPConnection):
     response_class = BoundedResponse
 
     def connect(self) -> None:
-        """Within the timeout as a whole: of several addresses, and of a TLS handshake, each part has it otherwise."""
+        """Connects within the timeout as a whole. Otherwise each address and the TLS handshake have one each."""
         limit = gevent.Timeout(self.timeout)
         try:
             with limit:
@@ -146,7 +146,7 @@ class _Connection(HTTPConnection):
 
 
 class _TlsConnection(_Connection, HTTPSConnection):
-    """The same over TLS."""
+    """The same, over TLS."""
 
 
 class _Pool(HTTPConnectionPool):
@@ -158,7 +158,7 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class BoundedPoolManager(PoolManager):
-    """A PoolManager whose responses are bounded. Certificates are verified; nothing is taken from the environment."""
+    """A PoolManager with limited responses. It verifies certificates and ignores the environment."""
 
     def __init__(self, *, pools: int, connections: int) -> None:
         context = ssl.create_default_context()
@@ -168,10 +168,9 @@ class BoundedPoolManager(PoolManager):
 
 
 def decoded(body: bytes, headers: Mapping[str, str]) -> str:
-    """The body as text, 1 MiB of it at most; header names are in lower case.
+    """The body as text, at most 1 MiB of it. Header names are in lower case.
 
-    A body was to be sent as it is. One that is compressed with gzip once is read all the same; any other is left as it
-    came.
+    Requests ask for uncompressed bodies. One that is compressed once with gzip is decompressed; any other is unchanged.
     """
     if headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip"):
         body = _gunzipped(body)

@@ -1,9 +1,9 @@
-"""How Celery connects to the broker: as ever, but with short pauses between its attempts.
+"""Celery's connection to the broker, with shorter pauses between attempts and fewer objects.
 
-Celery offers no setting for these pauses: its consumer takes those of kombu, which grow by two seconds up to half a
-minute. So a worker would be deaf for up to that long after the broker has come back.
+Celery has no setting for these pauses: its consumer uses those of kombu, which grow by two seconds up to half a minute.
+A worker would receive nothing for that long after the broker is available again.
 
-And with fewer objects: kombu makes a client of Redis for every command, which takes longer than the command.
+kombu also creates a Redis client for every command, which takes longer than the command.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ LONGEST_PAUSE = 5.0
 
 
 class SparingChannel(redis.Channel):
-    """A channel that keeps its client for as long as it keeps the pool of connections under it.
+    """A channel that reuses its client for as long as it has the same connection pool.
 
-    Celery acknowledges every message. One that was taken with `no_ack` is in no list of Redis; to look for it there
-    would take longer than to take it.
+    Celery acknowledges every message. A message that was received with `no_ack` is in no list of Redis, and looking for
+    it there would take longer than receiving it.
     """
 
     _plain: Any = None
 
     def basic_ack(self, delivery_tag: str, multiple: bool = False) -> None:
-        """See kombu."""
-        if delivery_tag in self.qos._delivered:  # noqa: SLF001 - it has no other door
+        """Acknowledges a message, unless it was received with `no_ack`."""
+        if delivery_tag in self.qos._delivered:  # noqa: SLF001 - there is no public way
             super().basic_ack(delivery_tag, multiple)  # type: ignore[no-untyped-call]
 
     def _create_client(self, asynchronous: bool = False) -> Any:
@@ -41,19 +41,19 @@ class SparingChannel(redis.Channel):
 
 
 class SparingTransport(redis.Transport):
-    """Redis, with such channels."""
+    """kombu's Redis transport, with SparingChannel."""
 
     Channel = SparingChannel
 
 
 TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), f"{__name__}:{SparingTransport.__name__}"))
-"""All connections of this process use it, those also that kombu's pools make."""
+"""All connections of this process use it, including those of kombu's pools."""
 
 
 class PromptConnection(Connection):
-    """A connection that pauses for LONGEST_PAUSE at most before it tries again."""
+    """A connection that pauses for at most LONGEST_PAUSE between attempts."""
 
-    def _ensure_connection(  # all ways to connect, public and private ones, go through this
+    def _ensure_connection(  # all ways to connect use this
         self,
         errback: Any = None,
         max_retries: int | None = None,
@@ -69,7 +69,7 @@ class PromptConnection(Connection):
 
 
 class PromptAMQP(AMQP):  # type: ignore[misc]
-    """Celery's way to the broker, with such connections. For `Celery(amqp=...)`."""
+    """Celery's AMQP class with PromptConnection, for `Celery(amqp=...)`."""
 
     Connection = PromptConnection
     BrokerConnection = PromptConnection

@@ -1,4 +1,4 @@
-"""Celery's settings, the same for those who send and those who work. docs/decisions/0002 says why each is so."""
+"""Celery's settings, the same for API and workers. docs/decisions/0002 gives the reason for each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ QUEUE = "okapi-install"
 
 
 def celery_settings(broker_url: str) -> Mapping[str, object]:
-    """No acknowledgement, no result backend, no prefetch: the store knows what is left, a message is a hint."""
+    """Settings without acknowledgement, result backend and prefetch: messages are hints, the store has the work."""
     return {
         "broker_url": broker_url,
         "broker_use_ssl": _tls(broker_url),
@@ -49,6 +49,6 @@ def celery_settings(broker_url: str) -> Mapping[str, object]:
 
 
 def _tls(broker_url: str) -> Mapping[str, object] | bool:
-    """The TLS parameters of the URL once more, for Flower: its page of the broker does not read them there."""
+    """The TLS parameters of the URL as a setting, for Flower, whose broker page does not read them from the URL."""
     found: Mapping[str, object] | None = parse_url(broker_url).get("ssl")
     return found or False

@@ -1,4 +1,4 @@
-"""The clock of a process, and a thread that works by it. Under gevent, time.sleep gives way to other greenlets."""
+"""The system clock, and a thread for recurring work. Under gevent, time.sleep yields to other greenlets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ log = structlog.get_logger()
 
 
 class SystemClock:
-    """See ports.Clock."""
+    """The real time; implements ports.Clock."""
 
     def monotonic(self) -> float:
-        """Seconds from some fixed moment."""
+        """Seconds since some fixed moment."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
@@ -24,7 +24,7 @@ class SystemClock:
 
 
 def every(seconds: float, work: Callable[[], None], name: str) -> None:
-    """Runs work in a thread of its own, again and again, until the process ends."""
+    """Runs `work` repeatedly in a thread of its own until the process ends, with pauses of `seconds`."""
 
     def loop() -> None:
         while True:

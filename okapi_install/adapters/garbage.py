@@ -1,5 +1,5 @@
-"""How often Python looks for cycles of garbage. Its own pace is that of a small script: in a worker under load it took
-a tenth of the processor time.
+"""Less frequent garbage collection. Python's default thresholds suit small scripts: in a worker under load the
+collector took a tenth of the processor time.
 """
 
 from __future__ import annotations
@@ -7,11 +7,11 @@ from __future__ import annotations
 import gc
 
 _THRESHOLDS = (10_000, 20, 20)
-"""New objects before a look at the youngest, and such looks before one at the next older ones."""
+"""gc.set_threshold's values: new objects before the youngest generation is collected, and so on."""
 
 
 def collect_rarely() -> None:
-    """To be called when a process is ready: what it has until then stays, and is not looked at again."""
+    """Makes collections rare. Call it when the process is ready: objects that exist by then are never collected."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)

@@ -1,4 +1,4 @@
-"""The concurrency of a worker process: greenlets. A greenlet can be ended at any point where it waits."""
+"""Concurrency in a worker process, with greenlets. A greenlet can be killed wherever it waits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 
 class GreenletCrew:
-    """The steps of one job, each a greenlet."""
+    """Runs the steps of one job, each in a greenlet; implements ports.Crew."""
 
     def __init__(self) -> None:
         self._group = Group()
@@ -21,7 +21,7 @@ class GreenletCrew:
         self._wake = Event()
 
     def start(self, pos: int, work: Callable[[], None]) -> None:
-        """See ports.Crew."""
+        """Runs the work of the step at that position in a greenlet."""
         self._group.spawn(self._run, pos, work)
 
     def _run(self, pos: int, work: Callable[[], None]) -> None:
@@ -30,25 +30,25 @@ class GreenletCrew:
             work()
         except gevent.GreenletExit:
             return
-        except BaseException as problem:  # noqa: BLE001 (handed to whoever waits for the step)
+        except BaseException as problem:  # noqa: BLE001 (passed to whoever waits for the step)
             error = problem
         self._ended.append((pos, error))
         self._wake.set()
 
     def finished(self, timeout: float | None = None) -> list[tuple[int, BaseException | None]]:
-        """See ports.Crew."""
+        """The steps that have ended, with their errors. Waits for the first one, at most `timeout` seconds."""
         self._wake.wait(timeout)
         self._wake.clear()
         ended, self._ended = self._ended, []
         return ended
 
     def kill(self) -> None:
-        """See ports.Crew."""
+        """Kills all running steps and waits until they have ended."""
         self._group.kill(block=True, timeout=10)
 
 
 class GreenletTasks:
-    """See ports.Tasks."""
+    """Runs crews and background work in greenlets; implements ports.Tasks."""
 
     def __init__(self) -> None:
         self._background = Group()
@@ -58,7 +58,7 @@ class GreenletTasks:
         return GreenletCrew()
 
     def current(self) -> Callable[[], None]:
-        """What interrupts the calling greenlet with GreenletExit."""
+        """A function that interrupts the calling greenlet with GreenletExit."""
         greenlet = gevent.getcurrent()
 
         def interrupt() -> None:
@@ -77,7 +77,7 @@ class GreenletTasks:
             log.exception("background work failed")
 
     def every(self, seconds: float, work: Callable[[], None]) -> None:
-        """Runs work again and again, `seconds` between its ends and its next begin, until the process ends."""
+        """Runs work repeatedly until the process ends, with a pause of `seconds` after each run."""
 
         def loop() -> None:
             while True:
@@ -87,5 +87,5 @@ class GreenletTasks:
         gevent.spawn(loop)
 
     def join(self, timeout: float) -> None:
-        """Waits for the background work, that many seconds at most."""
+        """Waits for the background work, at most `timeout` seconds."""
         self._background.join(timeout=timeout)

@@ -1,4 +1,4 @@
-"""Tells of changed jobs over the broker's publish and subscribe. A call may be lost; those who wait look anyway."""
+"""Change notifications of jobs, over the broker's publish and subscribe. They can be lost; waiters also poll."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHANNEL = "okapi-install:changed"
 _TOGETHER = 0.02
 _LOST = (redis.RedisError, OSError)
 _PAUSES = wait_random_exponential(multiplier=0.2, min=0.1, max=1.0)
-"""Seconds between attempts to listen. Those who wait look into the store anyway, twice a second."""
+"""Seconds between attempts to subscribe. Waiters also check the store twice a second."""
 
 
 class BrokerUnavailable(OkapiInstallError):
@@ -30,24 +30,25 @@ class BrokerUnavailable(OkapiInstallError):
 
 
 class Wake:
-    """See ports.Listener."""
+    """Waits for a change of a job; implements ports.Listener."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
 
     def wait(self, timeout: float) -> bool:
-        """See ports.Listener."""
-        told = self._event.wait(timeout)
+        """Waits for a change, at most `timeout` seconds. True if there was one."""
+        changed = self._event.wait(timeout)
         self._event.clear()
-        return told
+
+        return changed
 
     def tell(self) -> None:
-        """Wakes whoever waits."""
+        """Wakes the waiter."""
         self._event.set()
 
 
 class RedisNotifier:
-    """See ports.Notifier. One connection to publish and one to listen; both start when they are first used."""
+    """Implements ports.Notifier with one connection for publishing and one for listening, opened on first use."""
 
     def __init__(self, broker_url: str, meters: Meters | None = None) -> None:
         self._meters = meters or Meters()
@@ -62,7 +63,7 @@ class RedisNotifier:
         self._threads: dict[str, threading.Thread] = {}
 
     def changed(self, job_id: str, *, now: bool = False) -> None:
-        """See ports.Notifier."""
+        """Notifies waiters of a change of the job; with `now` before this method returns."""
         self._changed.add(job_id)
         if now:
             self._urgent.set()
@@ -91,11 +92,11 @@ class RedisNotifier:
             self._redis.publish(CHANNEL, " ".join(jobs))
         except redis.RedisError as problem:
             self._meters.count(BROKER_ERRORS, part="notifier")
-            log.debug("change not told: the broker is away", cause=str(problem))
+            log.debug("change notification lost: the broker is unavailable", cause=str(problem))
 
     @contextmanager
     def listen(self, job_id: str) -> Iterator[Wake]:
-        """See ports.Notifier."""
+        """A context in which a Wake receives the changes of the job."""
         self._run("listener", self._listen)
         wake = Wake()
         with self._lock:
@@ -124,7 +125,7 @@ class RedisNotifier:
                 pubsub.close()
 
     def _subscribed(self) -> redis.client.PubSub:
-        """A subscription that the broker has confirmed: only then is the next lost connection a new trouble."""
+        """A subscription that the broker has confirmed, so that the next lost connection counts as a new outage."""
         pubsub = redis.client.PubSub(self._redis.connection_pool, ignore_subscribe_messages=True)
         try:
             pubsub.subscribe(CHANNEL)

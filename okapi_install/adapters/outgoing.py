@@ -1,7 +1,7 @@
-"""HTTP to servers that clients name: registries, listeners of callbacks, instances that are probed.
+"""HTTP requests to servers that clients name: registries, callback listeners, instances to probe.
 
-Nothing is taken from the environment: no proxies, no `.netrc`, no certificates. Redirects are not followed. What comes
-back is bounded in bytes and in time as a whole, whatever is sent: headers, interim responses, trailers, bodies.
+Proxies, `.netrc` and certificates of the environment are ignored, and redirects are not followed. The whole response,
+with headers, interim responses, trailers and body, is limited in bytes and in time.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from okapi_install.service.outgoing_rules import OutgoingRules
 
 _BUFFER = 64 * 1024
 _KEPT = "/%:@!$&'()*+,;=~"
-"""What a path may hold as it is."""
+"""The characters of a path that are not quoted."""
 
 
 class OutgoingFailed(OkapiInstallError):
-    """No usable response; the message says why in a few words, without the address."""
+    """There is no usable response. The message says why in a few words, without the address."""
 
     code = "outgoing_failed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """Bounds of one exchange: `seconds` from the first look-up to the last byte, `silence` between two bytes."""
+    """The limits of a request: `seconds` from the name lookup to the last byte, `silence` between two bytes."""
 
     connect: float
     silence: float
@@ -57,11 +57,11 @@ def exchange(
     limits: Limits,
     rules: OutgoingRules | None = None,
 ) -> Iterator[http.client.HTTPResponse]:
-    """The response to one request, while it may be read. Without rules any address is connected to.
+    """A context with the response to a request, which can be read inside it. Without rules every address is allowed.
 
     Raises:
         UserError: the rules forbid the address; nothing was sent.
-        OutgoingFailed: there is no response, or more of it than the limits allow; also while it is read.
+        OutgoingFailed: there is no response, or it exceeds the limits. Also raised while the response is read.
     """
     if not is_web_url(url):
         raise OutgoingFailed("not an http or https URL")
@@ -79,11 +79,11 @@ def exchange(
 
 
 def cause_of(problem: BaseException) -> str:
-    """What went wrong in a few words."""
+    """The cause of an error in a few words."""
     if isinstance(problem, _TooMuch):
-        return "it sent more than is read"
+        return "the response is too large"
     if isinstance(problem, TimeoutError):
-        return "no answer in time"
+        return "no response in time"
     if isinstance(problem, socket.gaierror):
         return "Name or service not known"
     text = str(problem)
@@ -92,11 +92,11 @@ def cause_of(problem: BaseException) -> str:
 
 
 class _TooMuch(OSError):
-    """More bytes than the limit."""
+    """The response has more bytes than allowed."""
 
 
 class _Connection(http.client.HTTPConnection):
-    """One connection for one exchange."""
+    """A connection for a single request."""
 
     def __init__(self, parts: SplitResult, limits: Limits, rules: OutgoingRules | None) -> None:
         tls = parts.scheme == "https"
@@ -109,13 +109,13 @@ class _Connection(http.client.HTTPConnection):
         self._connected_socket: socket.socket | None = None
 
     def end(self) -> None:
-        """Closes the connection, also while a response is read."""
+        """Closes the connection, even while the response is being read."""
         self.close()
         if self._connected_socket is not None:
             self._connected_socket.close()
 
     def connect(self) -> None:
-        """See HTTPConnection: the first address that may be connected to and answers."""
+        """Connects to the first of the host's addresses that is allowed and accepts the connection."""
         self._connected_socket = found = self._connected()
         if self._rules is not None:
             self._rules.check_connection(self.host, found.getpeername()[:2], found.getsockname()[:2])
@@ -124,7 +124,7 @@ class _Connection(http.client.HTTPConnection):
         self.sock = _BoundedSocket(found, self._limits, self._deadline)
 
     def _connected(self) -> socket.socket:
-        problem: OSError = OSError("it has no address")
+        problem: OSError = OSError("the host has no address")
         for family, kind, protocol, _, place in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
             if self._rules is not None:
                 self._rules.check_address(self.host, ipaddress.ip_address(str(place[0]).partition("%")[0]))
@@ -141,7 +141,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 class _BoundedSocket:
-    """What http.client needs of a socket: it sends as the socket does, and reads within the limits."""
+    """The part of a socket that http.client needs. Reads within the limits."""
 
     def __init__(self, connected: socket.socket, limits: Limits, deadline: float) -> None:
         self._socket = connected
@@ -150,15 +150,15 @@ class _BoundedSocket:
         connected.settimeout(limits.silence)
 
     def sendall(self, data: Any) -> None:
-        """See socket."""
+        """Sends all of the data."""
         self._socket.sendall(data)
 
     def makefile(self, *_: object, **__: object) -> io.BufferedReader:
-        """A buffered reader of what comes."""
+        """A buffered reader of the response."""
         return io.BufferedReader(_BoundedReader(self._socket, self._limits, self._deadline), _BUFFER)
 
     def close(self) -> None:
-        """Nothing: http.client closes a connection before its response is read; see _Connection.end."""
+        """Does nothing: http.client closes the socket before the response is read. _Connection.end closes it."""
 
 
 class _BoundedReader(io.RawIOBase):
@@ -185,7 +185,7 @@ class _BoundedReader(io.RawIOBase):
 
 @lru_cache(maxsize=1)
 def _tls_context() -> ssl.SSLContext:
-    """Trusts the authorities of this machine, at the places that OpenSSL was built with, and those of Mozilla."""
+    """A TLS context that trusts this machine's authorities, where OpenSSL was built to look, and those of Mozilla."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     places = ssl.get_default_verify_paths()
     if Path(places.openssl_cafile).is_file():
@@ -202,7 +202,7 @@ def _target(parts: SplitResult) -> str:
 
 
 def _authorization(parts: SplitResult) -> dict[str, str]:
-    """A name and password that the URL itself holds."""
+    """The Authorization header for a user name and password in the URL, if it has them."""
     if parts.username is None:
         return {}
     pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

@@ -1,4 +1,4 @@
-"""What a process started ends with it, also when it is killed: the kernel sees to that, where there is Linux."""
+"""Child processes that end with their parent, even if it is killed. On Linux the kernel does this."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from collections.abc import Callable
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-"""Loaded early: between fork and exec there is time for little."""
+"""Loaded at import, because little is allowed between fork and exec."""
 
 
 def ends_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
-    """What a child calls before all else (`preexec_fn`, or after a fork) to get that signal when its parent ends.
+    """A function for a child to call first (`preexec_fn`, or after a fork), so that it gets the signal when its parent
+    ends.
 
-    The parent is the thread that started it. Elsewhere than on Linux the child is not told.
+    The parent is the thread that started it. On systems other than Linux the function does nothing.
     """
     parent = os.getpid()
 
@@ -24,7 +25,7 @@ def ends_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], No
         if _LIBC is None:
             return
         _LIBC.prctl(_PR_SET_PDEATHSIG, number)
-        if os.getppid() != parent:  # it has ended meanwhile
+        if os.getppid() != parent:  # it has already ended
             os.kill(os.getpid(), number)
 
     return arrange

@@ -1,7 +1,7 @@
-"""Publishes tasks by name, and revokes them. It does not import the worker, nor wait for it.
+"""Publishes tasks by name, and revokes them. It does not import the worker, or wait for it.
 
-Messages leave through a thread of their own: a client that has its 201 need not wait for a broker that is
-slow or away. They wait here until the broker is back; a message that is lost with this process costs one sweep.
+A thread sends the messages, so that a client's 201 does not wait for a slow or unavailable broker. Messages are kept
+until the broker is available again. If this process dies before that, a sweep sends them again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PAUSES = wait_random_exponential(multiplier=0.1, min=0.05, max=1.0)
 
 
 class CeleryQueue:
-    """See ports.Queue."""
+    """Sends messages with Celery; implements ports.Queue."""
 
     def __init__(self, broker_url: str, meters: Meters | None = None) -> None:
         self._meters = meters or Meters()
@@ -38,7 +38,7 @@ class CeleryQueue:
         self._thread: threading.Thread | None = None
 
     def publish(self, job: JobRef) -> None:
-        """Hands the message to the outbox."""
+        """Puts a message about the job into the outbox."""
         self._put(
             lambda: self._app.send_task(
                 job.kind.value, args=[job.tenant, job.id], task_id=job.task_id, ignore_result=True
@@ -46,7 +46,7 @@ class CeleryQueue:
         )
 
     def revoke(self, task_id: str) -> None:
-        """Tells all workers to terminate the task."""
+        """Asks all workers to terminate the task."""
         self._put(lambda: self._app.control.revoke(task_id, terminate=True))
 
     def _put(self, send: Callable[[], object]) -> None:
@@ -57,7 +57,7 @@ class CeleryQueue:
         try:
             self._outbox.put_nowait(send)
         except queue.Full:
-            log.error("message dropped: the broker has been away for too long; a sweeper sends it later")
+            log.error("message dropped: the broker has been unavailable for too long; a sweeper sends it later")
 
     def _deliver(self) -> None:
         while True:
@@ -71,7 +71,7 @@ class CeleryQueue:
                 self._outbox.task_done()
 
     def _send(self, send: Callable[[], object]) -> None:
-        """Until the broker takes it. What is sent only when it is back may be stale: then it changes nothing."""
+        """Sends a message, and retries until the broker accepts it. It may be stale by then, and then has no effect."""
         sending = Retrying(
             retry=retry_if_exception_type((OperationalError, OSError)),
             wait=_PAUSES,
@@ -79,13 +79,13 @@ class CeleryQueue:
         )
         sending(send)
         if sending.statistics["attempt_number"] > 1:
-            log.warning("the broker is back: messages go out again")
+            log.warning("the broker is available again: sending messages")
 
     def _not_sent(self, state: RetryCallState) -> None:
         self._meters.count(BROKER_ERRORS, part="queue")
         if state.attempt_number == 1:
             cause = str(state.outcome.exception()) if state.outcome else ""
-            log.warning("message not sent: the broker is away; it goes out when it is back", cause=cause)
+            log.warning("message not sent: the broker is unavailable; retrying", cause=cause)
 
     def drain(self) -> None:
         """Waits until the outbox is empty."""

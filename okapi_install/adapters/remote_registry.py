@@ -1,4 +1,4 @@
-"""Other servers over HTTP: registries to pull from, and instances that are asked whether they answer."""
+"""Other servers over HTTP: registries to pull from, and instances whose health is checked."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _PROBE = Limits(connect=5.0, silence=5.0, seconds=5.0, most_bytes=64 * 1024)
 _CHUNK = 64 * 1024
 _LONGEST_VERSION = 1024
 _BYTES_PER_ELEMENT = 12
-"""Descriptors have one list, object or member on 30 bytes and more. What has them closer would fill the memory."""
+"""Descriptors have at most one list, object or member in 30 bytes. A denser document would fill the memory."""
 
 
 class HttpRemoteRegistry:
-    """Another Okapi, or what speaks its API.
+    """Reads from another Okapi, or a server with its API.
 
-    Of its list `most_bytes` are read at most, also when it is unpacked, and for `seconds` at most.
+    At most `most_bytes` of its list are read, even when decompressed, and for at most `seconds`.
     """
 
     def __init__(self, rules: OutgoingRules, *, most_bytes: int, seconds: float) -> None:
@@ -40,12 +40,12 @@ class HttpRemoteRegistry:
         self._limits = Limits(connect=10.0, silence=min(60.0, seconds), seconds=seconds, most_bytes=most_bytes)
 
     def version(self, url: str) -> str | None:
-        """See Remote."""
+        """The version of the server; None if it does not respond."""
         try:
             with exchange("GET", _path(url, "_/version"), {}, None, _VERSION, self._rules) as response:
                 text = response.read(_LONGEST_VERSION).decode("utf-8", "replace").strip()
         except OutgoingFailed as why:
-            log.warning("pull: no answer", url=redacted_url(url), cause=why.message)
+            log.warning("pull: no response", url=redacted_url(url), cause=why.message)
             return None
         if not is_ok(response.status):
             log.warning("pull: refused", url=redacted_url(url), status=response.status)
@@ -53,7 +53,7 @@ class HttpRemoteRegistry:
         return text
 
     def descriptors(self, url: str, known: Sequence[str]) -> list[object]:
-        """See Remote."""
+        """The server's module descriptors, without those that are known. Raises InternalError."""
         shown = redacted_url(url)
         headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
         path = _path(url, "_/proxy/modules?full=true")
@@ -63,7 +63,7 @@ class HttpRemoteRegistry:
                     raise UserError(messages.pull_refused(shown, response.status))
                 sent = _body(response, self._most_bytes, time.monotonic() + self._limits.seconds)
         except OutgoingFailed as why:
-            raise InternalError(f"pull: {shown} does not answer: {why.message}") from None
+            raise InternalError(f"pull: no usable response from {shown}: {why.message}") from None
         return self._list(sent, shown)
 
     def _list(self, sent: bytes, shown: str) -> list[object]:
@@ -73,17 +73,17 @@ class HttpRemoteRegistry:
         try:
             found = orjson.loads(sent)
         except orjson.JSONDecodeError:
-            raise InternalError(f"pull: {shown} did not answer with JSON") from None
+            raise InternalError(f"pull: {shown} did not respond with JSON") from None
         if not isinstance(found, list):
-            raise InternalError(f"pull: {shown} did not answer with a list of modules")
+            raise InternalError(f"pull: {shown} did not respond with a list of modules")
         return found
 
 
 class HttpHealthProbe:
-    """Asks an address over HTTP."""
+    """Checks the health of an address over HTTP."""
 
     def problem(self, url: str) -> str | None:
-        """See HealthProbe: any answer will do."""
+        """Why the address does not respond; None if it does, with any status."""
         try:
             check_address(url)
             with exchange("GET", url, {}, None, _PROBE):
@@ -97,25 +97,25 @@ def _path(url: str, path: str) -> str:
 
 
 def _body(response: http.client.HTTPResponse, most: int, deadline: float) -> bytes:
-    """The body, unpacked. Raises OutgoingFailed."""
+    """The body, decompressed. Raises OutgoingFailed."""
     packed = response.getheader("Content-Encoding", "identity").strip().lower()
     if packed not in ("gzip", "identity"):
-        raise OutgoingFailed("it answered in an encoding that was not requested")
+        raise OutgoingFailed("the response has an encoding that was not requested")
     chunks = iter(lambda: response.read1(_CHUNK), b"")
     found = bytearray()
     for piece in _unpacked(chunks) if packed == "gzip" else chunks:
         found += piece
         if len(found) > most:
-            raise OutgoingFailed("it sent more than is read")
+            raise OutgoingFailed("the response is too large")
         if time.monotonic() > deadline:
-            raise OutgoingFailed("no answer in time")
+            raise OutgoingFailed("no response in time")
     if response.length:
-        raise OutgoingFailed("its answer is cut off")
+        raise OutgoingFailed("the response is cut off")
     return bytes(found)
 
 
 def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The content of a gzip file in small pieces, however well it is packed."""
+    """The content of a gzip file in small pieces, however high its compression."""
     unpack = zlib.decompressobj(wbits=31)
     try:
         for chunk in chunks:
@@ -124,10 +124,10 @@ def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
                 yield unpack.decompress(rest, _CHUNK)
                 rest = unpack.unconsumed_tail
             if rest or unpack.unused_data:
-                raise OutgoingFailed("it answered with more than one packed file")
+                raise OutgoingFailed("the response has more than one compressed file")
         while not unpack.eof and (piece := unpack.decompress(b"", _CHUNK)):
             yield piece
     except zlib.error:
-        raise OutgoingFailed("its answer cannot be unpacked") from None
+        raise OutgoingFailed("the response cannot be decompressed") from None
     if not unpack.eof:
-        raise OutgoingFailed("its answer is cut off")
+        raise OutgoingFailed("the response is cut off")

@@ -1,7 +1,7 @@
-"""One HTTP call of a module, over urllib3; the one place where urllib3's errors become ours.
+"""HTTP calls of modules, made with urllib3. Only here are urllib3's errors turned into ours.
 
-It knows nothing of what is called and why. The words of what it raises are those that follow "failed with"
-in Okapi's message 11101.
+It does not know what is called and why. The messages of its errors are those that follow "failed with" in Okapi's
+message 11101.
 """
 
 from __future__ import annotations
@@ -30,10 +30,9 @@ _IDENTITY = {"Accept-Encoding": "identity"}
 
 
 class HttpTenantApi:
-    """A pool of connections to all modules.
+    """Calls modules through a pool of connections.
 
-    Nothing is retried and no redirect is followed here. Proxies, cookies and netrc do not apply between a gateway and
-    its modules.
+    It does not retry or follow redirects. Proxies, cookies and netrc do not apply between a gateway and its modules.
     """
 
     def __init__(self, *, connect_timeout: float, connections: int) -> None:
@@ -41,7 +40,7 @@ class HttpTenantApi:
         self._pools = BoundedPoolManager(pools=_POOLS, connections=connections)
 
     def call(self, method: str, url: str, headers: Mapping[str, str], body: str, timeout: float | None) -> Answer:
-        """See ports.TenantApi. `timeout` is for all of the call, and what is read of the response is bounded."""
+        """The response to a call. `timeout` is for the whole call. Raises ModuleUnreachable."""
         limit = gevent.Timeout(timeout)
         try:
             with limit:
@@ -81,7 +80,7 @@ def _read(response: BaseHTTPResponse) -> Answer:
 
 @lru_cache(maxsize=4096)
 def _parsed(url: str) -> Url:
-    """The URL, quoted where it must be. Raises ValueError for one that cannot be used."""
+    """The URL, quoted where necessary. Raises ValueError if it is not usable."""
     parsed = parse_url(url)
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ValueError(url)
@@ -90,7 +89,7 @@ def _parsed(url: str) -> Url:
 
 def _too_late(url: str, timeout: float | None) -> NoAnswerInTime:
     where = urlsplit(url).netloc
-    return NoAnswerInTime(f"no answer within {timeout:g} s: {where}" if timeout else f"timed out: {where}")
+    return NoAnswerInTime(f"no response within {timeout:g} s: {where}" if timeout else f"timed out: {where}")
 
 
 def _translated(problem: Exception, url: str, timeout: float | None) -> ModuleUnreachable:
@@ -100,9 +99,9 @@ def _translated(problem: Exception, url: str, timeout: float | None) -> ModuleUn
     where = urlsplit(url).netloc
     if any(isinstance(one, ResponseTooSlow) for one in (*outer, cause)):
         seconds = min(RESPONSE_SECONDS, timeout or RESPONSE_SECONDS)
-        return ModuleUnreachable(f"an answer that did not end within {seconds:g} s: {where}", retry=False)
+        return ModuleUnreachable(f"a response that did not end within {seconds:g} s: {where}", retry=False)
     if isinstance(cause, ResponseTooLarge):
-        return ModuleUnreachable(f"an answer without end: {where}", retry=False)
+        return ModuleUnreachable(f"a response without end: {where}", retry=False)
     if isinstance(problem, NewConnectionError):
         return _not_connected(cause, where)
     if isinstance(problem, ConnectTimeoutError):
@@ -123,7 +122,7 @@ def _not_connected(cause: BaseException, where: str) -> ConnectionRefused:
 
 
 def _causes(problem: BaseException) -> Iterator[BaseException]:
-    """The error and what it was raised for, the innermost last: urllib3 wraps the socket's error several times."""
+    """The error and its causes, the innermost last. urllib3 wraps the socket's error several times."""
     seen: set[int] = set()
     inner: BaseException | None = problem
     while inner is not None and id(inner) not in seen:

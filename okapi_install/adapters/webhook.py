@@ -1,6 +1,6 @@
-"""Sends callbacks. The address is a stranger's: no redirects, no proxy, no cookies, no stored passwords.
+"""Sends callbacks to addresses that clients chose: without redirects, proxies, cookies and stored passwords.
 
-Neither is its answer more than a status: nothing of its body is read.
+Only the status of the response is used; its body is not read.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from okapi_install.service.callbacks import WebhookFailed
 from okapi_install.service.outgoing_rules import OutgoingRules
 
 _LIMITS = Limits(connect=5.0, silence=10.0, seconds=20.0, most_bytes=64 * 1024)
-"""Less time than the store's lease of a callback, so that no two workers send it at the same time."""
+"""Shorter than the store's lease of a callback, so that two workers never send it at the same time."""
 
 
 class HttpWebhook:
-    """See callbacks.Webhook."""
+    """Sends callbacks over HTTP; implements callbacks.Webhook."""
 
     def __init__(self, rules: OutgoingRules) -> None:
         self._rules = rules
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
-        """See callbacks.Webhook."""
+        """The status of the response to a POST. Raises OutgoingFailed, or UserError for a forbidden address."""
         known = {"User-Agent": f"okapi-install/{__version__}", "Connection": "close", **headers}
         try:
             with exchange("POST", url, known, body, _LIMITS, self._rules) as response:

@@ -1,4 +1,4 @@
 """A small FOLIO platform and the simulated modules behind it: for the demo.
 
-It knows nothing of the server's insides; all it does goes over HTTP or through the command.
+It knows nothing of the server's internals, and uses only HTTP and the command.
 """

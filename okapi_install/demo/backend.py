@@ -1,6 +1,6 @@
 """The simulated back end as a process: `python -m okapi_install.demo.backend [--port N] [--until-eof]`.
 
-Prints one line, `module back end on http://127.0.0.1:PORT`, when it listens. Standard library only.
+Prints the line `module back end on http://127.0.0.1:PORT` once it listens. Uses the standard library only.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _BACKLOG = 1024
 
 
 def build() -> Control:
-    """A back end that has been told nothing yet."""
+    """A back end without rules."""
     rules = Rulebook(time.monotonic)
     return Control(SimulatedModules(rules, SimulatedJobs()), rules)
 
 
 async def serve(control: Control, wire: type[Wire], port: int, *, until_eof: bool) -> None:
-    """Listens until SIGTERM or SIGINT; with `until_eof` also until the standard input ends."""
+    """Serves until SIGTERM or SIGINT; with `until_eof` also until standard input ends."""
     loop = asyncio.get_running_loop()
     over = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -46,10 +46,10 @@ async def serve(control: Control, wire: type[Wire], port: int, *, until_eof: boo
 
 
 def main(build: Callable[[], Control], wire: type[Wire] = Wire) -> None:
-    """The command line of a back end that `build` makes."""
-    parser = argparse.ArgumentParser(description="Plays the tenant interface of FOLIO modules.")
-    parser.add_argument("--port", type=int, default=0, help="0: any free port (default)")
-    parser.add_argument("--until-eof", action="store_true", help="ends when the standard input ends")
+    """Runs the back end that `build` makes, with the options of the command line."""
+    parser = argparse.ArgumentParser(description="Simulates the tenant interface of FOLIO modules.")
+    parser.add_argument("--port", type=int, default=0, help="port to listen on; 0 (the default) picks a free one")
+    parser.add_argument("--until-eof", action="store_true", help="exit when standard input ends")
     args = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(build(), wire, args.port, until_eof=args.until_eof))

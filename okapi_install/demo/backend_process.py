@@ -18,11 +18,11 @@ _TIMEOUT = 30.0
 
 
 class BackEnd:
-    """Plays all modules. It ends with `stop`, and when the process that started it ends in whatever way."""
+    """A running back end that simulates all modules. It ends with `stop`, or when its parent process ends."""
 
     program = "okapi_install.demo.backend"
     folder: Path | None = None
-    """Where it is started, if not in the current folder."""
+    """The folder to start it in; None is the current one."""
 
     def __init__(self, process: subprocess.Popen[str], url: str) -> None:
         self.process = process
@@ -32,13 +32,13 @@ class BackEnd:
 
     @classmethod
     def start(cls, port: int = 0) -> Self:
-        """Starts it, and waits until it listens.
+        """A back end that was started and listens.
 
         Raises:
-            RuntimeError: it ended instead; what it said stands on the standard error.
+            RuntimeError: it exited instead; its output is on standard error.
         """
         command = [sys.executable, "-m", cls.program, "--port", str(port), "--until-eof"]
-        # A session of its own: Ctrl-C in a terminal is for the demo to handle, which then ends this.
+        # A session of its own, so that Ctrl-C in a terminal reaches only the demo, which then stops this process.
         process = subprocess.Popen(  # noqa: S603 - this program itself
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, cwd=cls.folder
         )
@@ -50,7 +50,7 @@ class BackEnd:
         return cls(process, line.removeprefix(READY).strip())
 
     def stop(self) -> None:
-        """Ends the process."""
+        """Stops the process."""
         self._session.close()
         self.process.terminate()
         self.process.communicate()
@@ -64,23 +64,23 @@ class BackEnd:
         self.stop()
 
     def url_of(self, module_id: str) -> str:
-        """The base URL of a module, for the discovery."""
+        """The base URL of a module, for discovery."""
         return f"{self.url}/m/{module_id}"
 
     def instance(self, module_id: str) -> Document:
-        """The deployment descriptor that says so."""
+        """The deployment descriptor of a module with that URL."""
         return {"srvcId": module_id, "instId": f"simulated-{module_id}", "url": self.url_of(module_id)}
 
     def behave_all(self, behaviours: Sequence[Mapping[str, Any]]) -> None:
-        """Sets several; of those that match a call, the last wins."""
+        """Sets behaviours. The last one that matches a call applies."""
         self.send("PUT", "/control/behaviours", list(behaviours))
 
     def behave_well(self) -> None:
-        """Every call succeeds at once again."""
+        """Removes all behaviours: every call succeeds at once."""
         self.send("DELETE", "/control/behaviours")
 
     def send(self, method: str, path: str, body: object = None, params: Mapping[str, str] | None = None) -> Any:
-        """The document that a control path answers with. Raises ValueError if it refuses."""
+        """The document that a control path returns. Raises ValueError if it refuses the request."""
         response = self._session.request(method, self.url + path, json=body, params=params, timeout=_TIMEOUT)
         if not response.ok:
             raise ValueError(response.text)

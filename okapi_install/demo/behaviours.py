@@ -1,7 +1,7 @@
-"""How a simulated module behaves: rules set from outside, and the one that applies to a call.
+"""The behaviour of simulated modules: rules set from outside, and the choice of the one that applies to a call.
 
-A rule names a module, a tenant and a kind of call, and says what happens then. The rule set last wins. There
-is no chance in it: the same rules and the same calls give the same answers.
+A rule names a module, a tenant and a kind of call, and says how the module responds. The rule set last wins. Nothing
+is random: the same rules and the same calls give the same responses.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 KINDS = ("enable", "upgrade", "disable", "purge", "poll", "cancel", "permissions", "auth", "other")
-"""What a call of a module is for; `poll` and `cancel` are GET and DELETE of its tenant job."""
+"""The purposes of a call; `poll` and `cancel` are GET and DELETE of a tenant job."""
 
 _GROUPS: Mapping[str, frozenset[str]] = {
     "init": frozenset({"enable", "upgrade"}),
@@ -23,29 +23,29 @@ _GROUPS: Mapping[str, frozenset[str]] = {
 
 
 class BehaviourError(ValueError):
-    """The rule has a field that there is not, or a value of the wrong type."""
+    """The rule has an unknown field, or a value of the wrong type."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SimulatedJob:
-    """What the module's own tenant job does. Times in seconds."""
+    """How the module's own tenant job behaves. Times are in seconds."""
 
     seconds: float = 0
-    """Until it is complete; with `polls`, complete at that GET instead."""
+    """How long it runs; with `polls`, it is complete at that GET instead."""
     polls: int | None = None
     holds: bool = True
-    """Whether GET honours `wait` (RMB does), or answers at once."""
+    """Whether GET honours `wait` (as RMB does), or responds at once."""
     wait_in_seconds: bool = False
-    """Whether it takes `wait` for seconds (some versions of folio-vertx-lib do) instead of milliseconds."""
+    """Whether `wait` is in seconds (as in some versions of folio-vertx-lib) instead of milliseconds."""
     never_ends: bool = False
     complete_at_once: bool = False
-    """The POST's 201 says `complete: true` already."""
+    """Whether the POST's 201 already says `complete: true`."""
     forgets_after: int | None = None
-    """After that many GETs the job is unknown, as after a restart of the module."""
+    """After how many GETs the job is unknown, as after a restart of the module."""
     error: str | None = None
     messages: tuple[str, ...] = ()
     extra: Mapping[str, object] = field(default_factory=dict)
-    """Further properties of the finished job: `status`, `errors`, `warnings` and whatever."""
+    """Further properties of the finished job: `status`, `errors`, `warnings` and any others."""
     no_id: bool = False
     not_json: bool = False
     no_location: bool = False
@@ -53,7 +53,7 @@ class SimulatedJob:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Behaviour:
-    """One rule. `times` and `seconds` limit how often, or for how long after its first use, it applies."""
+    """A rule. `times` limits how often it applies, `seconds` for how long after its first use."""
 
     module: str = "*"
     """A module id, a product such as `mod-users`, or a pattern with `*`."""
@@ -69,7 +69,7 @@ class Behaviour:
     job: SimulatedJob | None = None
 
     def matches(self, module: str, tenant: str, kind: str) -> bool:
-        """Whether the rule is about such a call."""
+        """Whether the rule applies to such a call."""
         return (
             (self.call == kind or kind in _GROUPS.get(self.call, ()))
             and self.tenant in ("*", tenant)
@@ -111,16 +111,16 @@ _TYPES: Types = {
 
 
 def parse_behaviour(document: object) -> Behaviour:
-    """The rule that a JSON object describes; null stands for the default.
+    """The rule that a JSON object describes; null is the default rule.
 
     Raises:
-        BehaviourError: it is none.
+        BehaviourError: the document is not a rule.
     """
     return Behaviour(**behaviour_fields(document, Behaviour))
 
 
 def behaviour_fields(document: object, kind: type[Behaviour], more: Types = MappingProxyType({})) -> dict[str, Any]:
-    """The fields of a rule of that kind; `more` has the types of those that Behaviour lacks. Raises BehaviourError."""
+    """The fields of a rule of that kind. `more` has the types of fields beyond Behaviour's. Raises BehaviourError."""
     found = _checked(document, kind, {**_TYPES, **more})
     if "job" in found:
         job = _checked(found["job"], SimulatedJob, _TYPES)
@@ -133,7 +133,7 @@ def behaviour_fields(document: object, kind: type[Behaviour], more: Types = Mapp
 
 def _checked(document: object, kind: type[Behaviour] | type[SimulatedJob], types: Types) -> dict[str, Any]:
     if not isinstance(document, dict):
-        raise BehaviourError("a behaviour is an object")
+        raise BehaviourError("a behaviour must be an object")
     unknown = sorted(set(document) - {f.name for f in fields(kind)})
     if unknown:
         raise BehaviourError(f"no such field: {', '.join(unknown)}")
@@ -177,12 +177,12 @@ class Rulebook:
         self._uses.clear()
 
     def clear(self) -> None:
-        """Forgets all rules."""
+        """Removes all rules."""
         self._rules.clear()
         self._uses.clear()
 
     def choose(self, module: str, tenant: str, kind: str) -> Behaviour:
-        """The rule for this call, which counts as a use of it."""
+        """The rule for a call. Counts as a use of the rule."""
         now = self._now()
         for number in range(len(self._rules) - 1, -1, -1):
             rule = self._rules[number]

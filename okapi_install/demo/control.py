@@ -1,7 +1,7 @@
 """The control paths of the simulated back end.
 
-PUT    /control/behaviours   one behaviour or a list of them; the one set last wins
-DELETE /control/behaviours   every call succeeds at once again
+PUT    /control/behaviours   sets one behaviour or a list of them; the one set last wins
+DELETE /control/behaviours   removes all: every call succeeds at once
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from okapi_install.demo.wire import Reply, Request
 
 
 class Control:
-    """Answers control paths, and sends all else to the modules. `writes` has what to do by method and path."""
+    """Handles control paths, and passes other requests to the modules. `writes` maps method and path to an action."""
 
     parse: Callable[[object], Behaviour] = staticmethod(parse_behaviour)
 
@@ -27,7 +27,7 @@ class Control:
         }
 
     async def handle(self, request: Request) -> Reply:
-        """Answers any request."""
+        """The reply to any request."""
         if not request.path.startswith("/control/"):
             return await self._modules.handle(request)
         write = self.writes.get((request.method, request.path))

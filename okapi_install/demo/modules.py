@@ -1,4 +1,4 @@
-"""The tenant interface of every simulated module: sorts a call, finds its rule, and answers as that says."""
+"""The tenant interface of all simulated modules: classifies a call, finds its rule, and responds accordingly."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SIMPLE_KINDS = {
 
 @dataclass(slots=True)
 class Call:
-    """One call of a module; `kind` is one of behaviours.KINDS."""
+    """A call of a module; `kind` is one of behaviours.KINDS."""
 
     kind: str
     module: str
@@ -34,14 +34,14 @@ class Call:
 
 
 class SimulatedModules:
-    """Plays all modules in one process. The base URL of a module ends with `/m/<module id>`."""
+    """Simulates all modules in one process. The base URL of a module ends with `/m/<module id>`."""
 
     def __init__(self, rules: Rulebook, jobs: SimulatedJobs) -> None:
         self._rules = rules
         self._jobs = jobs
 
     async def handle(self, request: Request) -> Reply:
-        """Answers a call of a module; 404 for a path that is none."""
+        """The reply to a call of a module; 404 for any other path."""
         found = _MODULE_PATH.fullmatch(request.path)
         if found is None:
             return Reply.of(404, f"no module at {request.path}")
@@ -50,11 +50,11 @@ class SimulatedModules:
         return await self.answer(Call(kind_of(request, path), module, tenant, request), path)
 
     async def answer(self, call: Call, path: str) -> Reply:
-        """Answers a call as the rules say."""
+        """The reply to a call, by the rules."""
         return await self.follow(self._rules.choose(call.module, call.tenant, call.kind), call, path)
 
     async def follow(self, rule: Behaviour, call: Call, path: str) -> Reply:
-        """Answers a call as that rule says."""
+        """The reply to a call, by that rule."""
         if rule.delay:
             await asyncio.sleep(rule.delay)
         if rule.job is not None and call.kind in CHANGES:
@@ -64,7 +64,7 @@ class SimulatedModules:
         return await self._usual(call, path, rule)
 
     async def _usual(self, call: Call, path: str, rule: Behaviour) -> Reply:
-        """What a module answers that is told nothing else."""
+        """A module's usual reply, with the status and body of the rule."""
         job_path = _JOB_PATH.fullmatch(path)
         if call.kind == "poll" and job_path is not None:
             return await self._jobs.poll(call.module, job_path[1], call.request.query)
@@ -76,8 +76,8 @@ class SimulatedModules:
             return Reply.of(404, f"{call.module} has no {call.request.method} {path}")
         return Reply.of(200, None, rule.headers)
 
-    def job_begins(self, call: Call) -> Callable[[], None]:  # noqa: ARG002 - for those who watch
-        """Called when a call starts a tenant job; the result when that job is complete or forgotten."""
+    def job_begins(self, call: Call) -> Callable[[], None]:  # noqa: ARG002 - for subclasses
+        """Called when a call starts a tenant job. The result is called when that job is complete or forgotten."""
         return lambda: None
 
     def _job_begins(self, call: Call, rule: Behaviour, plan: SimulatedJob) -> Reply:
@@ -90,7 +90,7 @@ class SimulatedModules:
 
 
 def kind_of(request: Request, path: str) -> str:
-    """One of behaviours.KINDS: what this call of a module is for."""
+    """The purpose of a call of a module, one of behaviours.KINDS."""
     if "x-okapi-filter" in request.headers:
         return "auth"
     simple = _SIMPLE_KINDS.get((request.method, path))
@@ -115,7 +115,7 @@ def _kind_of_post(body: bytes) -> str:
 
 
 def _document(body: bytes) -> object:
-    """The body as JSON; None if it is none."""
+    """The body as JSON; None if it is not JSON."""
     try:
         return cast("object", json.loads(body))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The demo's platform: descriptors of two generations, and how long each module takes. All of it is data."""
+"""The demo's platform, read from data files: two generations of descriptors, and how long each module takes."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ Descriptor = Mapping[str, Any]
 
 
 def platform() -> list[Descriptor]:
-    """About thirty module descriptors that need nothing but each other."""
+    """About thirty module descriptors that require only each other."""
     return _read("platform.json")
 
 
 def next_generation() -> list[Descriptor]:
-    """Newer versions of some of them; together with the others they are a platform again."""
+    """Newer versions of some of the modules, compatible with the others."""
     return _read("platform-next.json")
 
 
 def behaviours() -> list[Mapping[str, Any]]:
-    """What the simulated modules of the platform do, in the words of behaviours.Behaviour."""
+    """The behaviours of the platform's simulated modules, as the fields of behaviours.Behaviour."""
     return _read("behaviours.json")
 
 
 def has_back_end(descriptor: Descriptor) -> bool:
-    """Whether something runs for it: a UI module has neither handlers nor filters."""
+    """Whether a process runs for the module. A UI module has neither handlers nor filters."""
     return bool(descriptor.get("provides") or descriptor.get("filters"))
 
 

@@ -1,4 +1,4 @@
-"""The embedded service as a child of the demo: `okapi-install serve`, with a data folder of its own."""
+"""The service as a child process of the demo: `okapi-install serve`, with its own data folder."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _READY_WITHIN, _STOPPED_WITHIN = 60.0, 15.0
 
 
 class DidNotStart(RuntimeError):
-    """The service ended, or was not ready in time; the message has the end of its log."""
+    """The service exited, or was not ready in time. The message contains the end of its log."""
 
 
 class ServiceProcess:
-    """A running service. It ends with `stop`; on Linux also when its parent is killed."""
+    """A running service. It stops with `stop`, and on Linux also when its parent process is killed."""
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path, url: str) -> None:
         self._process = process
@@ -30,16 +30,16 @@ class ServiceProcess:
 
     @classmethod
     def start(cls, listen: str, folder: Path) -> ServiceProcess:
-        """Starts it, and waits until it is ready. What it says goes to a file in the folder.
+        """A service that was started and is ready. It logs to a file in the folder.
 
         Raises:
-            DidNotStart: it is not.
+            DidNotStart: it exited, or was not ready in time.
         """
         log = folder / "service.log"
         command = [sys.executable, "-m", "okapi_install", "serve", "--listen", listen, "--data", str(folder / "data")]
         with log.open("wb") as out:
-            # A session of its own: Ctrl-C in a terminal is for the demo to handle, which then ends this.
-            process = subprocess.Popen(  # noqa: S603 - this program itself, at a place that the user gave
+            # A session of its own, so that Ctrl-C in a terminal reaches only the demo, which then stops it.
+            process = subprocess.Popen(  # noqa: S603 - this program itself, at an address that the user gave
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -61,16 +61,16 @@ class ServiceProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it runs."""
+        """Whether it is running."""
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """Ends it and all that it started."""
+        """Stops it and everything that it started."""
         _end(self._process)
 
 
 def _environment() -> dict[str, str]:
-    """Without settings: a demo must not touch an operator's database."""
+    """The environment without our settings, so that the demo cannot touch an operator's database."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OKAPI_INSTALL_")}
     return kept | {"OKAPI_INSTALL_CONFIG": os.devnull, "PYTHONUNBUFFERED": "1"}
 

@@ -1,4 +1,4 @@
-"""The demo's stage: a service, the simulated modules, a tenant, and a platform that is registered and deployed."""
+"""The setting of the demo: a service, simulated modules, a tenant, and a registered and deployed platform."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _PARAMETERS = "loadReference=true,loadSample=true"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Stage:
-    """What runs while the demo does."""
+    """The processes that run during the demo, and a client of the service."""
 
     service: ServiceProcess
     back_end: BackEnd
     client: OkapiClient
 
     def prepare(self) -> int:
-        """Makes the tenant, registers and deploys the platform; the number of its modules. Raises ClientError."""
+        """Creates the tenant, registers and deploys the platform. Returns its number of modules. Raises ClientError."""
         self.back_end.behave_all(behaviours())
         self.client.send("POST", "/_/proxy/tenants", {"id": TENANT, "name": "Datalogisk Institut"})
         self._add(platform())
         return len(platform())
 
     def add_next_generation(self) -> int:
-        """Registers and deploys newer versions; how many. Raises ClientError."""
+        """Registers and deploys newer versions. Returns their number. Raises ClientError."""
         self._add(next_generation())
         return len(next_generation())
 
@@ -48,7 +48,7 @@ class Stage:
                 self.client.send("POST", "/_/discovery/modules", self.back_end.instance(descriptor["id"]))
 
     def request(self, parallel: int) -> Request:
-        """The install of the whole platform."""
+        """The request that installs the whole platform."""
         modules = [{"id": descriptor["id"], "action": "enable"} for descriptor in platform()]
         options = InstallOptions(parallel=parallel, tenant_parameters=_PARAMETERS)
         return Request(tenant=TENANT, modules=modules, options=options)
@@ -56,10 +56,10 @@ class Stage:
 
 @contextmanager
 def open_stage(listen: str | None) -> Iterator[Stage]:
-    """Starts everything, and ends it whatever happens. Without `listen` the usual port, or a free one.
+    """Starts everything, and always stops it. Without `listen` the service uses the usual port, or a free one.
 
     Raises:
-        DidNotStart: the service did not.
+        DidNotStart: the service did not start.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="okapi-install-demo-")))

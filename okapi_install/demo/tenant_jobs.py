@@ -1,6 +1,6 @@
-"""The tenant jobs of simulated modules: begun by a POST, asked for by GET, forgotten by DELETE.
+"""The tenant jobs of simulated modules: started by POST, polled by GET, forgotten on DELETE.
 
-As RMB's: a DELETE of a running job forgets it. Real modules go on with the work; these stop.
+As with RMB, a DELETE of a running job forgets it. Real modules continue the work; these stop.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from okapi_install.demo.wire import Reply
 
 @dataclass(slots=True)
 class RunningJob:
-    """One tenant job. `ended` is set when it is complete or forgotten."""
+    """A tenant job. `ended` is set when it is complete or forgotten."""
 
     id: str
     module: str
@@ -30,7 +30,7 @@ class RunningJob:
     timer: asyncio.TimerHandle | None = None
 
     def end(self, *, complete: bool) -> None:
-        """Ends it once; further calls change nothing."""
+        """Ends the job. Further calls change nothing."""
         if self.ended.is_set():
             return
         self.complete = complete
@@ -40,7 +40,7 @@ class RunningJob:
         self.on_end()
 
     def document(self) -> dict[str, object]:
-        """The job as its module tells it (FOLIO's tenantJob schema)."""
+        """The job as its module returns it (FOLIO's tenantJob schema)."""
         found: dict[str, object] = {
             "id": self.id,
             "tenant": self.tenant,
@@ -62,7 +62,7 @@ class SimulatedJobs:
     def start(
         self, module: str, tenant: str, attributes: object, plan: SimulatedJob, on_end: Callable[[], None]
     ) -> RunningJob:
-        """Begins a job; `on_end` is called once when it is complete or forgotten."""
+        """A job that was started. `on_end` is called once, when it is complete or forgotten."""
         job = RunningJob(str(uuid.uuid4()), module, tenant, attributes, plan, on_end)
         self._jobs[(module, job.id)] = job
         if plan.complete_at_once:
@@ -72,7 +72,7 @@ class SimulatedJobs:
         return job
 
     async def poll(self, module: str, job_id: str, query: Mapping[str, str]) -> Reply:
-        """Answers a GET, after as much of `wait` as it takes, if the job holds."""
+        """The reply to a GET. A job that holds it delays the reply until it ends, or for `wait`."""
         job = self._jobs.get((module, job_id))
         if job is None:
             return Reply.of(404, f"Job not found {job_id}")
@@ -90,7 +90,7 @@ class SimulatedJobs:
         return Reply.of(200, job.document())
 
     def cancel(self, module: str, job_id: str, *, found: int = 204) -> Reply:
-        """Forgets a job, as a DELETE does."""
+        """The reply to a DELETE, which forgets the job."""
         job = self._jobs.pop((module, job_id), None)
         if job is None:
             return Reply.of(404, f"Job not found {job_id}")
@@ -98,7 +98,7 @@ class SimulatedJobs:
         return Reply.of(found, None if found == 204 else f"Job not found {job_id}")
 
     def finish(self, module: str | None) -> int:
-        """Completes what runs, of one module or of all; how many."""
+        """Completes the running jobs of one module or of all. Returns their number."""
         found = [j for j in self._jobs.values() if module in (None, j.module) and not j.ended.is_set()]
         for job in found:
             job.end(complete=True)
@@ -110,7 +110,7 @@ class SimulatedJobs:
             self.cancel(module, job_id)
 
     def documents(self) -> list[dict[str, object]]:
-        """All jobs that are known, with their module and how often they were asked for."""
+        """All known jobs, with their module and the number of polls."""
         return [job.document() | {"module": job.module, "polled": job.polled} for job in self._jobs.values()]
 
 

@@ -1,6 +1,6 @@
 """A small HTTP/1.1 server on asyncio.
 
-It knows bytes, requests and replies; what is asked and what is answered is the handler's business.
+It handles bytes, requests and replies. The handler decides what to reply.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """What to answer."""
+    """The reply to a request."""
 
     status: int = 200
     body: bytes = b""
@@ -46,7 +46,7 @@ class Reply:
 
     @staticmethod
     def of(status: int, body: object = None, headers: Mapping[str, str] | None = None) -> Reply:
-        """A reply with that body: nothing for None, text for a string, else JSON."""
+        """A reply with that body: empty for None, text for a string, else JSON."""
         given = {name.lower(): value for name, value in (headers or {}).items()}
         if body is None:
             return Reply(status=status, headers=given)
@@ -55,7 +55,7 @@ class Reply:
         return Reply(status=status, body=data.encode(), headers={"content-type": kind} | given)
 
     def head(self) -> bytes:
-        """Status line and header fields, with the empty line after them."""
+        """The status line and headers, with the empty line that ends them."""
         lines = [f"HTTP/1.1 {self.status} {_phrase(self.status)}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         if self.status != HTTPStatus.NO_CONTENT:
@@ -67,11 +67,11 @@ Handler = Callable[[Request], Awaitable[Reply]]
 
 
 class WireError(ValueError):
-    """The bytes are no request."""
+    """The bytes are not an HTTP request."""
 
 
 class Wire(asyncio.Protocol):
-    """One connection. A handler whose client hangs up is cancelled."""
+    """A connection. If the client disconnects, its handler is cancelled."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
@@ -80,17 +80,17 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keeps the way back."""
+        """Remembers the transport for replies."""
         self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        """The client has gone: so does its request."""
+        """Cancels the client's request."""
         self._transport = None
         if self._task is not None:
             self._task.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Collects; begins with the first request that is whole."""
+        """Buffers the data, and handles the first complete request."""
         self._buffer += data
         if self._task is None:
             self._next()
@@ -128,10 +128,10 @@ class Wire(asyncio.Protocol):
 
 
 def take_request(buffer: bytearray) -> Request | None:
-    """Takes one whole request from the front of the buffer; None while there is not enough.
+    """The first complete request in the buffer, removed from it; None if more data is needed.
 
     Raises:
-        WireError: what is there cannot become a request.
+        WireError: the data cannot become a request.
     """
     end = buffer.find(_END_OF_HEAD)
     if end < 0:

@@ -1,4 +1,4 @@
-"""The programs that `serve` runs: how each is started, and what it is told."""
+"""The programs that `serve` runs: how each is started, and with which settings."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from okapi_install.adapters.parent_death import ends_with_parent
 log = structlog.get_logger()
 
 _VALKEYS_PREFIX = re.compile(r"^\d+:\S* [^*#]{0,60}[*#] ")
-"""Process, role and time of a line of Valkey's log."""
+"""Process id, role and time at the start of a line of Valkey's log."""
 
 
 @dataclass(kw_only=True)
 class Child:
-    """A program that is to run.
+    """A program that is kept running.
 
-    `patience` is how many seconds it may take to end; `stdin` is fed to it at once; `files` are handles that it
-    inherits; with `relay` what it prints goes to our log.
+    `patience` is how many seconds it may take to exit; `stdin` is its standard input; `files` are file descriptors that
+    it inherits; with `relay` its output goes to our log.
     """
 
     name: str
@@ -49,10 +49,10 @@ class Child:
     """The last line that was relayed."""
 
     def start(self, environ: Mapping[str, str]) -> None:
-        """Starts it in a process group of its own; the kernel ends it if the supervisor is killed."""
+        """Starts it in its own process group. The kernel kills it if the supervisor is killed."""
         self.started = time.monotonic()
         output = subprocess.PIPE if self.relay else None
-        self.process = subprocess.Popen(  # noqa: S603 - made of settings, never of what a client sends
+        self.process = subprocess.Popen(  # noqa: S603 - built from settings, never from a client's input
             self.command,
             stdin=subprocess.PIPE if self.stdin is not None else subprocess.DEVNULL,
             stdout=output,
@@ -65,7 +65,7 @@ class Child:
         if self.process.stdout is not None:
             threading.Thread(target=self._relay, args=(self.process.stdout,), daemon=True).start()
         if self.stdin is not None and self.process.stdin is not None:
-            with suppress(BrokenPipeError):  # it has ended already
+            with suppress(BrokenPipeError):  # it has already exited
                 self.process.stdin.write(self.stdin)
                 self.process.stdin.close()
 
@@ -79,12 +79,12 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        """Whether it runs."""
+        """Whether it is running."""
         code = 0 if self.process is None else self.process.poll()
         return code is None
 
     def restart_due(self) -> bool:
-        """Whether it has ended and may be started again: at once, then more and more slowly if it keeps failing."""
+        """Whether it has exited and can be restarted: at once, then with growing pauses if it keeps failing."""
         if self.alive:
             return False
         if time.monotonic() - self.started > 30:
@@ -97,13 +97,13 @@ class Child:
             self.process.terminate()
 
     def wait_for_end(self) -> None:
-        """Waits; ends it when its patience is over. Then nothing of its process group is left."""
+        """Waits until it exits, and kills it after `patience`. Then no process of its group is left."""
         if self.process is None:
             return
         try:
             self.process.wait(self.patience)
         except subprocess.TimeoutExpired:
-            log.warning("child did not end in time", child=self.name)
+            log.warning("child did not exit in time", child=self.name)
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -118,19 +118,19 @@ class Broker:
 
     @classmethod
     def somewhere(cls) -> Broker:
-        """A port that is free now, and a new password."""
+        """A broker on a port that is free now, with a new password."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             return cls(port=int(probe.getsockname()[1]), password=secrets.token_urlsafe(24))
 
     @property
     def url(self) -> str:
-        """For Celery and redis-py."""
+        """The URL for Celery and redis-py."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
 
 def valkey(data: Path, broker: Broker) -> Child:
-    """The embedded broker. It keeps nothing on disk: what it loses is published again."""
+    """The embedded broker. It stores nothing on disk; lost messages are published again."""
     lines = [
         "bind 127.0.0.1",
         f"port {broker.port}",
@@ -146,7 +146,7 @@ def valkey(data: Path, broker: Broker) -> Child:
 
 
 def _quoted(path: Path) -> str:
-    """A path as a word of Valkey's configuration, whatever is in it."""
+    """A path, quoted for Valkey's configuration."""
     plain = b"/.-_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
     return '"' + "".join(chr(byte) if byte in plain else f"\\x{byte:02x}" for byte in os.fsencode(path)) + '"'
 
@@ -159,6 +159,6 @@ def worker(number: int, concurrency: int) -> Child:
 
 
 def api(listening: socket.socket) -> Child:
-    """The API, on a socket that listens already."""
+    """The API, on a socket that is already listening."""
     command = [sys.executable, "-m", "okapi_install", "api", "--socket", str(listening.fileno())]
     return Child(name="api", command=command, patience=4, files=(listening.fileno(),))

@@ -1,6 +1,6 @@
-"""What belongs to one `serve` alone: its data folder, and the address on which it listens.
+"""The resources that one `serve` uses exclusively: its data folder, and the address on which it listens.
 
-Both are taken before anything is started or written, so that a second `serve` disturbs nothing of the first.
+Both are reserved before anything is started or written, so that a second `serve` does not disturb the first.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _BACKLOG = 2048
 
 @contextmanager
 def locked_folder(data: Path) -> Iterator[None]:
-    """While it lasts no other `serve` gets that folder, which is made if it is not there.
+    """Locks the folder for this `serve` while the context lasts. Creates the folder if necessary.
 
-    The lock ends with this process, however it ends: no child has it.
+    The lock ends with this process in any case, since no child inherits it.
 
     Raises:
-        InternalError: the folder takes nothing, or another process has it.
+        InternalError: the folder is not writable, or another process has locked it.
     """
     try:
         data.mkdir(parents=True, exist_ok=True)
@@ -54,10 +54,10 @@ def _lock(handle: int, data: Path) -> None:
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Connections wait in it until the API takes them, also while it is started again.
+    """A listening socket. Connections wait in it until the API accepts them, also while the API restarts.
 
     Raises:
-        InternalError: another program has the address, or this machine does not.
+        InternalError: the address is in use, or is not one of this machine.
     """
     shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:

@@ -1,4 +1,4 @@
-"""Starts, watches and ends the children of `serve`."""
+"""Starts, watches and stops the children of `serve`."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ log = structlog.get_logger()
 
 READY_WITHIN = 60.0
 _STOPPED_WITHIN = 20
-"""Seconds: more than the patience with all children. After that the kernel ends this process, and so its children."""
+"""Seconds, more than all children may take. After that the kernel kills this process, and so its children."""
 _BROKER_FAILURES = 3
 
 
 class Supervisor:
-    """One `serve`. `say` prints a line for whoever started it."""
+    """One running `serve`. `say` prints a line for the user."""
 
     def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
         self._say = say
@@ -41,10 +41,10 @@ class Supervisor:
         self._began = time.monotonic()
 
     def run(self) -> int:
-        """Runs until SIGTERM, SIGHUP or Ctrl-C; the exit code.
+        """The exit code, after running until SIGTERM, SIGHUP or Ctrl-C.
 
         Raises:
-            InternalError: the address or the data folder is another's, or the broker does not start.
+            InternalError: the address or the data folder is in use, or the broker does not start.
         """
         self.settings.check_door()
         self._listen_to_signals()
@@ -62,7 +62,7 @@ class Supervisor:
                 self._end()
 
     def _prepare(self, listening: socket.socket) -> None:
-        """All that the children need."""
+        """Prepares what the children need."""
         broker = Broker.somewhere() if self.settings.broker_url is None else None
         port = int(listening.getsockname()[1])
         listen = f"{self.settings.listen.rpartition(':')[0]}:{port}"
@@ -80,7 +80,7 @@ class Supervisor:
         return self.settings.broker_url or ""
 
     def _write_broker_url(self) -> None:
-        """For `celery -A worker flower` beside an embedded broker."""
+        """Writes the embedded broker's URL to a file, for `celery -A worker flower`."""
         file = self.settings.data / "broker-url"
         try:
             file.unlink(missing_ok=True)
@@ -90,7 +90,7 @@ class Supervisor:
             raise InternalError(messages.data_not_writable(self.settings.data, why.strerror)) from why
 
     def _listen_to_signals(self) -> None:
-        """A closed terminal (SIGHUP) is a stop like others; what was ignored before (`nohup`) stays ignored."""
+        """Handles stop signals, SIGHUP of a closed terminal too. Signals that were ignored (`nohup`) stay ignored."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._on_signal)
@@ -120,7 +120,7 @@ class Supervisor:
             if child.restart_due():
                 code = child.process.returncode if child.process else None
                 child.failures += 1
-                log.warning("child died and is started again", child=child.name, code=code)
+                log.warning("child died, restarting it", child=child.name, code=code)
                 if child.name == "valkey" and child.failures > _BROKER_FAILURES and not ready:
                     raise InternalError(messages.broker_does_not_start(child.last_words or f"exit code {code}"))
                 child.start(self._environ)
@@ -129,8 +129,8 @@ class Supervisor:
         return self._broker_answers() and self._api_answers() and self._workers_beat()
 
     def _api_answers(self) -> bool:
-        """Whether the API takes connections of our socket, on which nobody else can listen. No proxy is asked."""
-        anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared with, not listened on)
+        """Whether the API responds on our socket, on which no other process can listen. No proxy is used."""
+        anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared with, not bound)
         host = anywhere.get(self.settings.host, self.settings.host)
         try:
             with closing(http.client.HTTPConnection(host, self.settings.port, timeout=2)) as connection:
@@ -147,7 +147,7 @@ class Supervisor:
             return False
 
     def _workers_beat(self) -> bool:
-        """Whether all workers have said in the store that they are there."""
+        """Whether all workers have sent a heartbeat to the store."""
         here = time.monotonic() - self._began
         store = open_store(self.settings.database, pool_size=1)
         try:
@@ -158,7 +158,7 @@ class Supervisor:
             store.dispose()
 
     def _end(self) -> None:
-        """The API and the workers, which give their jobs back; then the broker that they do this with."""
+        """Stops the API and the workers, which release their jobs, and then the broker, which they need for that."""
         brokers = [child for child in self._children if child.name == "valkey"]
         for group in ([child for child in self._children if child not in brokers], brokers):
             for child in group:

@@ -55,7 +55,7 @@ def test_messages_go_out_in_their_order_when_the_broker_is_back(redis_server: Re
         redis_server.start()
         queue.drain()
     assert received(redis_server) == ["before", *TASKS]
-    assert [line["event"].partition(":")[0] for line in lines] == ["message not sent", "the broker is back"]
+    assert [line["event"].partition(":")[0] for line in lines] == ["message not sent", "the broker is available again"]
 
 
 def test_a_revoke_that_waits_keeps_no_message_from_going_out_later(redis_server: RedisServer) -> None:

@@ -133,7 +133,7 @@ def test_a_bad_value_says_where_it_stands(tmp_path: Path) -> None:
 
 
 def test_a_misspelt_key_in_the_file_is_refused_with_the_one_that_was_meant(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="worker in .* is no setting: write workers"):
+    with pytest.raises(SettingsError, match="worker in .* is not a setting: write workers"):
         Settings.load({}, written(tmp_path, "worker = 3"))
     with pytest.raises(SettingsError, match="write one of listen, data"):
         Settings.load({}, written(tmp_path, "zzz = 3"))

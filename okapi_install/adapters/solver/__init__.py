@@ -1,1 +1,1 @@
-"""The answer set solver clingo: with the rules of FOLIO, in a process of its own."""
+"""The answer set solver clingo with FOLIO's rules, in a separate process."""

@@ -1,7 +1,7 @@
-"""The solver process: reads a registry and wishes from the standard input, and writes findings to the standard output.
+"""The solver process. It reads a registry and wishes from standard input, and writes findings to standard output.
 
-It ends when its input does, whatever it is at; when nothing came for a while; and when it has grown large, so that its
-memory is given back.
+It exits when its input ends, whatever it is doing, when it was idle for a while, and when it has grown large, so that
+its memory is freed.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from okapi_install.domain.solutions.search import find
 
 MOST_KILOBYTES = 600_000
 NICENESS = 5
-"""Requests and jobs go before it."""
+"""Requests and jobs have priority over it."""
 
 
 def main(idle_seconds: float) -> None:
-    """Answers wishes until there is no reason to stay; `idle_seconds` is how long none may come."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started it, and closes the input then
+    """Handles wishes until none has come for `idle_seconds`, or the process has grown large."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C, and then closes the input
     os.nice(NICENESS)
     lines: queue.Queue[bytes] = queue.Queue()
     threading.Thread(target=_read, args=(lines,), daemon=True).start()
@@ -50,7 +50,7 @@ def main(idle_seconds: float) -> None:
 def _read(lines: queue.Queue[bytes]) -> None:
     for line in sys.stdin.buffer:
         lines.put(line)
-    os._exit(0)  # the solver may be in the middle of something that nobody waits for any more
+    os._exit(0)  # the solver may still be busy with a request that was given up
 
 
 def _answer(registry: Registry, document: Any) -> bytes:

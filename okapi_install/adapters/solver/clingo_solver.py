@@ -1,4 +1,4 @@
-"""Looks for models with clingo, in this process. Its caller waits; the interpreter's lock is given up meanwhile."""
+"""Finds models with clingo in this process. The caller waits; clingo releases the interpreter's lock meanwhile."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from okapi_install.domain.solutions.search import Goal, Model, OutOfTime
 _RULES = "okapi_install.domain.solutions", "folio.lp"
 _COSTS = ("slighted", "behind", "removed", "changed", "added", "older")
 _OPTIONS = ("--opt-strategy=usc", "--warn=none")
-"""Unsatisfiable cores prove the costs of real registries in hundredths of a second; branch and bound takes seconds."""
+"""Unsatisfiable cores prove the optimum for real registries in hundredths of a second; branch and bound in seconds."""
 _SHARE_OF_PROOF = 0.6
 _NOTHING_YET: Sequence[clingo.Symbol] = ()
 
 
 class ClingoSolver:
-    """One request's solver: all that it does takes so many seconds at most, but for the reading of the rules."""
+    """The solver for one request. It works for at most `seconds` in all, plus the time for reading the rules."""
 
     def __init__(self, seconds: float) -> None:
         self._deadline = time.monotonic() + seconds
         self._told: tuple[Sequence[Fact], str] = (), ""
 
     def search(self, told: Sequence[Fact], goal: Goal) -> ClingoSearch:
-        """A search for models."""
+        """A search for models of the facts, with that goal."""
         control = _control(self._program(told), [(goal.value, []), ("versions", [])])
         return ClingoSearch(control, self._deadline)
 
     def conflict(self, told: Sequence[Fact]) -> frozenset[Term]:
-        """The smallest unsatisfiable set of what is asked for; empty if all of it can be.
+        """The smallest set of requested changes that is not possible together; empty if all are possible.
 
-        It is a hitting set of least size of all sets that stand in the way of the rest; those are found one by one.
+        It is a smallest hitting set of all sets that make the rest impossible, which are found one by one.
         """
         control = _control(self._program(told), [("conflict", [])])
         in_the_way: list[frozenset[clingo.Symbol]] = []
@@ -49,13 +49,13 @@ class ClingoSolver:
             in_the_way.append(left_out)
 
     def _program(self, told: Sequence[Fact]) -> str:
-        """The facts in clingo's language; those of two searches for the same are written once."""
+        """The facts in clingo's language. Cached for a second search with the same facts."""
         if self._told[0] is not told:
             self._told = told, "\n".join(_texts(told))
         return self._told[1]
 
     def _left_out(self, control: clingo.Control, asks: Iterable[clingo.Symbol]) -> frozenset[clingo.Symbol] | None:
-        """What the rest has to do without so that these can be; None if they cannot be at all."""
+        """The requested changes that must be left out so that `asks` are possible; None if they never are."""
         found = _solve(control, [(_wanted(a), True) for a in asks], self._deadline)
         if found is None:
             return None
@@ -64,7 +64,7 @@ class ClingoSolver:
 
 
 class ClingoSearch:
-    """See Search."""
+    """A search for the best models; implements Search."""
 
     def __init__(self, control: clingo.Control, deadline: float) -> None:
         self._control = control
@@ -73,15 +73,15 @@ class ClingoSearch:
         self._excluded = 0
 
     def best(self) -> Model | None:
-        """The best model, in the newest versions that it can have."""
+        """The best model, with the newest versions that it allows."""
         found = self._least()
         return None if found is None else _model(self._renewed(found))
 
     def _least(self) -> _Found | None:
-        """The model of the least costs.
+        """The model with the lowest costs.
 
-        Unsatisfiable cores come from below: they prove a cost before they have a model of it. Where that takes long,
-        branch and bound gets the rest of the time, which goes from model to better model.
+        Unsatisfiable cores raise a lower bound until there is a model. If that takes long, branch and bound uses the
+        rest of the time: it goes from model to better model.
         """
         now = time.monotonic()
         proof = _least_of(self._control, self._asked, now + _SHARE_OF_PROOF * (self._deadline - now), "usc", "Vsids")
@@ -94,7 +94,7 @@ class ClingoSearch:
         return min(found, key=lambda f: (f.costs, not f.proven))
 
     def _renewed(self, found: _Found) -> _Found:
-        """One that costs no more, with the newest versions."""
+        """A model that costs no more, with the newest versions."""
         true = set(found.atoms)
         costs = [s.symbol for name in _COSTS for s in self._control.symbolic_atoms.by_signature(name, 1)]
         orderly = [(symbol, True) for symbol in found.atoms if symbol.match("orderly", 0)]
@@ -108,7 +108,7 @@ class ClingoSearch:
         return _Found(atoms, found.costs, proven=found.proven and newer is not None)
 
     def exclude(self, model: Model) -> None:
-        """Adds facts about the model, and grounds the rule about another one."""
+        """Excludes a model from further results."""
         self._excluded += 1
         part, number = f"made{self._excluded}", clingo.Number(self._excluded)
         made = (("made", (self._excluded, i, p)) for i, p in model.choices)
@@ -117,7 +117,7 @@ class ClingoSearch:
 
 
 class _Found:
-    """A model's atoms and costs, and whether it is known that none is better."""
+    """A model's atoms and costs, and whether it is known to be optimal."""
 
     def __init__(self, atoms: Sequence[clingo.Symbol], costs: Sequence[int], *, proven: bool) -> None:
         self.atoms = atoms
@@ -155,7 +155,7 @@ def _wanted(ask: clingo.Symbol) -> clingo.Symbol:
 
 
 def _configure(control: clingo.Control, mode: str, strategy: str, heuristic: str) -> None:
-    """Either looks for the least costs (`opt`), or for the first model that the heuristics lead to (`ignore`)."""
+    """Sets the mode: find the lowest costs (`opt`), or the first model by the heuristics (`ignore`)."""
     configuration: Any = control.configuration
     configuration.solve.opt_mode = mode
     configuration.solver.opt_strategy = strategy
@@ -169,7 +169,7 @@ def _least_of(
     strategy: str,
     heuristic: str,
 ) -> _Found | None:
-    """As _solve; a model without atoms if the time was up before there was one."""
+    """The result of _solve; a model without atoms if time ran out before the first one."""
     _configure(control, "opt", strategy, heuristic)
     try:
         return _solve(control, assumed, deadline)
@@ -178,7 +178,7 @@ def _least_of(
 
 
 def _solve(control: clingo.Control, assumed: Sequence[tuple[clingo.Symbol, bool]], deadline: float) -> _Found | None:
-    """The last model, which is the best; None if there is none. Raises OutOfTime."""
+    """The last and best model; None if there is none. Raises OutOfTime."""
     last: _Found | None = None
     if time.monotonic() >= deadline:
         raise OutOfTime
@@ -207,7 +207,7 @@ def _model(found: _Found) -> Model:
 
 
 def _hitting_set(sets: Sequence[frozenset[clingo.Symbol]], deadline: float) -> frozenset[clingo.Symbol]:
-    """The smallest set that has something in common with each of them."""
+    """The smallest set that intersects each of the sets."""
     control = clingo.Control(_OPTIONS)
     control.add("{ hit(A) : in(A, _) }. :- set(S), not hit(A) : in(A, S). #minimize { 1, A : hit(A) }.")
     for number, members in enumerate(sets):

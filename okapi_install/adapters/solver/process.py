@@ -1,5 +1,5 @@
-"""Finds solutions in a process of its own: other requests do not wait for the interpreter's lock, and the memory is
-given back. The process is started when it is wanted, keeps the registry, and ends by itself when it is idle.
+"""Finds solutions in a separate process, so that other requests do not wait for the interpreter's lock, and memory is
+freed. The process is started on demand, keeps the registry, and exits by itself when idle.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from okapi_install.service.worker.fair_limit import FairLimit
 log = structlog.get_logger()
 
 GRACE_SECONDS = 10.0
-"""For what the solver's own time limit does not cut short: start, facts, rules, plans."""
+"""Extra time for what the solver's own limit does not cover: start, facts, rules, plans."""
 IDLE_SECONDS = 60.0
 """After which the process ends by itself."""
 _READ_BYTES = 1 << 20
@@ -36,7 +36,7 @@ class SolverProcess:
     """One solver process at a time; requests take turns. Any thread may use it."""
 
     def __init__(self, seconds: float, grace: float = GRACE_SECONDS, idle: float = IDLE_SECONDS) -> None:
-        """`seconds` are the solver's time for one wish."""
+        """`seconds` is the solver's time for one wish."""
         self._idle = idle
         self._seconds = seconds
         self._grace = grace
@@ -44,7 +44,7 @@ class SolverProcess:
         self._child: _Child | None = None
 
     def find(self, registry: Registry, wish: Wish, most: int) -> Findings:
-        """At most `most` solutions; incomplete without any if others kept the solver, or it took too long.
+        """At most `most` solutions; none, and incomplete, if the solver was busy with other requests or took too long.
 
         Raises:
             UserError: an id of the wish cannot be read.
@@ -64,7 +64,7 @@ class SolverProcess:
 
     def _find(self, index: Index, wish: Wish, most: int) -> Findings:
         line = wish_line(wish, most, self._seconds)
-        for _ in range(2):  # a process that had been idle may end just when it is asked
+        for _ in range(2):  # an idle process may exit just when a request is sent
             if self._child is not None and not self._child.alive:
                 self.close()
             self._child = self._child or _Child(self._idle)
@@ -75,12 +75,12 @@ class SolverProcess:
             except TimeoutError:
                 self.close()
                 raise
-        log.error("the solver process ended without an answer")
+        log.error("the solver process ended without a response")
         return Findings(complete=False)
 
 
 class _Child:
-    """A solver process, and the registry that it knows."""
+    """A solver process, and the registry that was sent to it."""
 
     def __init__(self, idle: float) -> None:
         command = [sys.executable, "-m", "okapi_install.adapters.solver", str(idle)]
@@ -96,7 +96,7 @@ class _Child:
         return self._process.poll() is None
 
     def ask(self, index: Index, line: bytes, seconds: float) -> Findings:
-        """Raises TimeoutError; EOFError or BrokenPipeError if the process has ended; UserError in its words."""
+        """The findings for a wish. Raises TimeoutError, UserError; EOFError, BrokenPipeError if the process ended."""
         deadline = time.monotonic() + seconds
         if self._index is not index:
             self._send(registry_line(index))
@@ -112,7 +112,7 @@ class _Child:
         self._process.kill()
         self._process.wait()
         for stream in (self._input, self._output):
-            with suppress(BrokenPipeError):  # what was written last may not have been read
+            with suppress(BrokenPipeError):  # the last message may not have been read
                 stream.close()
 
     def _send(self, line: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What goes between a process and its solver process: JSON, a line for each message."""
+"""The messages between a process and its solver process: one JSON document a line."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from okapi_install.domain.solutions.wish import Wish
 
 
 def registry_line(index: Index) -> bytes:
-    """All modules of a registry."""
+    """The message with all modules of a registry."""
     return _line({"registry": [m.to_json() for m in index.modules.values()]})
 
 
 def wish_line(wish: Wish, most: int, seconds: float) -> bytes:
-    """A wish, and how many solutions and seconds there may be."""
+    """The message with a wish, and the allowed number of solutions and seconds."""
     request = None if wish.request is None else [asdict(change) for change in wish.request]
     options = {"pre_release": wish.options.pre_release, "npm_snapshot": wish.options.npm_snapshot}
     told = {
@@ -37,12 +37,12 @@ def wish_line(wish: Wish, most: int, seconds: float) -> bytes:
 
 
 def read_registry(document: Any) -> Registry:
-    """The registry of such a line."""
+    """The registry in a message."""
     return Registry(ModuleSummary.from_json(value) for value in document["registry"])
 
 
 def read_wish(document: Any) -> Wish:
-    """The wish of such a line."""
+    """The wish in a message."""
     told = document["wish"]
     return Wish(
         enabled=frozenset(told["enabled"]),
@@ -54,17 +54,17 @@ def read_wish(document: Any) -> Wish:
 
 
 def findings_line(findings: Findings) -> bytes:
-    """What was found."""
+    """The message with findings."""
     return _line({"findings": asdict(findings)})
 
 
 def error_line(message: str) -> bytes:
-    """Why nothing could be looked for."""
+    """The message with an error that prevented a search."""
     return _line({"error": message})
 
 
 def read_findings(document: Any) -> Findings:
-    """The findings of such a line."""
+    """The findings in a message."""
     found = document["findings"]
     return Findings(
         solutions=tuple(_solution(value) for value in found["solutions"]),

@@ -22,7 +22,7 @@ _SUPERTENANT = Tenant(id="supertenant", name="supertenant", description="Okapi b
 
 
 def open_store(url: str, *, pool_size: int = 6, meters: Meters | None = None) -> SqlStore:
-    """The store of that database, without looking into it. For greenlets, monkey-patch before this is imported.
+    """The store of a database, without connecting to it. For greenlets, monkey-patch before importing this module.
 
     Raises:
         InternalError: the URL is not usable.
@@ -32,10 +32,10 @@ def open_store(url: str, *, pool_size: int = 6, meters: Meters | None = None) ->
 
 
 def ensure_builtin(store: Store, okapi: ModuleDescriptor) -> None:
-    """Sees to it that the module of the service itself is there, and the super tenant that has it enabled.
+    """Ensures that the built-in module exists, and the super tenant that has it enabled.
 
-    May be called by several processes at once, any number of times. Where all is there it only reads, so that a
-    process can start while the store takes no changes.
+    Several processes may call it at once, any number of times. If everything exists it only reads, so that a process
+    can start while the store is read-only.
     """
     if store.descriptors([okapi.id]).get(okapi.id) != okapi:
         store.add_modules([okapi])

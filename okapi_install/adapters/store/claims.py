@@ -1,4 +1,4 @@
-"""What a worker does with a job that it owns. Every write names owner, epoch and status: a stale one does nothing.
+"""The operations of a worker on a job that it owns. Every write names owner, epoch and status; a stale write fails.
 
 The races of claim, save, end and abort are decided by the row of the job: see docs/decisions/0001.
 """
@@ -34,7 +34,7 @@ from okapi_install.domain.jobs import Job, JobStatus, Step, StepStatus
 from okapi_install.service.ports import ABORTED, Claim, Ending, JobRef, Progress
 
 Finished: TypeAlias = tuple[JobRef | None, list[Timing]]
-"""The tenant's next job, and how long the steps took that succeeded."""
+"""The tenant's next job, and the durations of the successful steps."""
 
 _j, _l = JOBS.c, LEFTOVERS.c
 
@@ -54,7 +54,7 @@ _TAKE = (
     .returning(*JOB_COLUMNS, _j.headers, _j.takeovers)
 )
 TAKE_QUEUED = _TAKE.where(has_status(JobStatus.QUEUED), turn_has_come(JOBS)).values(status=JobStatus.RUNNING.value)
-"""Takes a queued job whose turn has come. Its parameters are those of `wanted`."""
+"""Claims a queued job whose turn has come. Its parameters come from `wanted`."""
 _ENDED_STEPS = (
     select(func.count())
     .where(STEPS.c.job_seq == _j.seq, STEPS.c.status.in_([StepStatus.DONE.value, StepStatus.ERROR.value]))
@@ -66,7 +66,7 @@ _TAKE_OVER = _TAKE.where(is_active(), _j.lease_until < db_now()).values(
 """It counts how often a job was taken over without a step having ended meanwhile."""
 
 RUNNING = update(JOBS).where(OWNED, has_status(JobStatus.RUNNING))
-"""Changes a running job under its claim. Its parameters are those of `holding`."""
+"""Changes a running job under its claim. Its parameters come from `holding`."""
 SAVE = RUNNING.values(revision=_j.revision + 1)
 _SAVE = SAVE.returning(_j.seq, _j.revision)
 _REPLAN = SAVE.values(edges=bindparam("new_edges"), assumed=bindparam("new_assumed")).returning(_j.seq, _j.revision)
@@ -98,7 +98,7 @@ _LEFT = select(_l.module_id, _l.text).where(_l.tenant_id == bindparam("of_tenant
 
 
 def ending(statement: Update) -> Update:
-    """The statement, so that it ends the job: with the parameters of `ending_values`, and without its headers."""
+    """The statement, extended to end the job and clear its headers. Its parameters come from `ending_values`."""
     with_url = _j.callback_url.is_not(None)
     return statement.values(
         status=bindparam("end_status"),
@@ -133,12 +133,12 @@ def ending_values(how: Ending) -> dict[str, object]:
 
 
 def wanted(job_id: str, worker: str, task_id: str | None, lease: float) -> dict[str, Any]:
-    """The parameters of a statement that takes a job."""
+    """The parameters of a statement that claims a job."""
     return {"job_id": job_id, "worker": worker, "new_task": task_id, "lease": lease}
 
 
 def claim(connection: Connection, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
-    """The claim of a queued job, or of one whose lease has run out; None if it cannot be had.
+    """The claim of a queued job, or of one whose lease has expired; None if it cannot be claimed.
 
     Raises IntegrityError if another job of the tenant became active between the check and the write.
     """
@@ -148,8 +148,8 @@ def claim(connection: Connection, job_id: str, worker: str, task_id: str | None,
 
 
 def take_over(connection: Connection, values: Mapping[str, Any]) -> Claim | None:
-    """The claim of a job whose lease has run out. It is read after it was taken: the worker that lost it may commit a
-    step while this one waits for the row.
+    """The claim of a job whose lease has expired. The job is read after it was claimed, as its former worker may commit
+    a step while this one waits for the row.
     """
     row = connection.execute(_TAKE_OVER, values).one_or_none()
     return None if row is None else replace(_claim_with_all(connection, row, values), taken_over=True)
@@ -175,7 +175,7 @@ def claim_from(
     unfinished_work: Mapping[str, str],
     registry_seq: int | None = None,
 ) -> Claim:
-    """The claim of the row of a job that was just taken with those parameters."""
+    """The claim for the row of a job that was just claimed with those parameters."""
     return Claim(
         job=job,
         worker=values["worker"],
@@ -191,7 +191,7 @@ def claim_from(
 
 
 def save(connection: Connection, claim: Claim, progress: Progress) -> int:
-    """Writes progress; the new revision. Raises LostJob."""
+    """Writes progress, and returns the new revision. Raises LostJob."""
     row = guarded(connection, _SAVE, claim)
     _write_progress(connection, claim, row, progress)
     return int(row.revision)
@@ -216,7 +216,7 @@ def finish(connection: Connection, claim: Claim, how: Ending, progress: Progress
 
 
 def end_abort(connection: Connection, claim: Claim, warning_modules: Sequence[str]) -> JobRef | None:
-    """Removes an aborted job, or ends it if its info is kept; the tenant's next job. Raises LostJob."""
+    """Removes an aborted job, or ends it if its info is kept. Returns the tenant's next job. Raises LostJob."""
     tenant = claim.job.tenant
     row = guarded(connection, _END_ABORT, claim, ending_values(ABORTED))
     if row.keep_on_abort:
@@ -229,13 +229,13 @@ def end_abort(connection: Connection, claim: Claim, warning_modules: Sequence[st
 
 
 def standing(connection: Connection, claim: Claim) -> JobStatus | None:
-    """The job's status while the claim holds; None when it does not."""
+    """The job's status if the claim is still valid; else None."""
     status = connection.scalar(_STANDING, holding(claim))
     return None if status is None else JobStatus(status)
 
 
 def release(connection: Connection, claim: Claim) -> None:
-    """Gives a running job back, for another worker."""
+    """Releases a running job, so that another worker can claim it."""
     connection.execute(_RELEASE, holding(claim))
 
 
@@ -245,7 +245,7 @@ def holding(claim: Claim) -> dict[str, object]:
 
 
 def guarded(connection: Connection, statement: Any, claim: Claim, values: dict[str, object] | None = None) -> AnyRow:
-    """The row of a statement that changes the job under its claim. Raises LostJob if it found none."""
+    """The row of a statement that changes the job under its claim. Raises LostJob if it changed nothing."""
     row: AnyRow | None = connection.execute(statement, {**holding(claim), **(values or {})}).one_or_none()
     if row is None:
         raise LostJob(claim.job.id)
@@ -259,13 +259,13 @@ def next_job(connection: Connection, tenant: str) -> JobRef | None:
 
 
 def clear_leftovers(connection: Connection, tenant: str, timings: Sequence[Timing]) -> None:
-    """Forgets the warnings about modules that a later job is done with."""
+    """Removes the warnings about modules for which a later job has succeeded."""
     if timings:
         connection.execute(_CLEAR, {"of_tenant": tenant, "products": sorted({one.product for one in timings})})
 
 
 def _note_leftovers(connection: Connection, tenant: str, modules: Sequence[str]) -> None:
-    """Remembers the modules that may still be at work, and what to warn the next job with."""
+    """Stores which modules may still be busy after an abort, with the warning for the next job."""
     rows = [
         {
             "tenant_id": tenant,

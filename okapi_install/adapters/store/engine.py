@@ -1,6 +1,6 @@
-"""Makes the engine for a database URL: SQLite as a private file in WAL mode, or PostgreSQL with psycopg 3.
+"""Creates the engine for a database URL: SQLite as a private file in WAL mode, or PostgreSQL with psycopg 3.
 
-On PostgreSQL it sees to verified TLS, the encoding, and prepared statements only where they last.
+On PostgreSQL it ensures verified TLS and UTF-8, and uses prepared statements only where they persist.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from okapi_install.domain.errors import InternalError, StoreUnavailable
 log = structlog.get_logger()
 
 _OVERFLOW = 0
-"""What goes beyond the pool is closed when it is given back: under load, most of PostgreSQL's time went there."""
+"""No connections beyond the pool: they are closed on return, and under load that took most of PostgreSQL's time."""
 POOL_WAIT = 10.0
 _POOL_TURN = 0.25
 """Seconds: how long to wait for a connection in all, and in one go. There is one for each who was let in (FairLimit),
@@ -44,20 +44,20 @@ _LOCK_PAUSE = 0.0005
 sleeps for up to 0.1 s at a time, is unfair under load (measured: 0.7 s), and stops all greenlets of the process."""
 
 _PREPARED_AFTER = 1
-"""How often a statement is sent before PostgreSQL is told to keep it."""
+"""After how many executions a statement is prepared."""
 _PLAN_ONCE = "SET plan_cache_mode = force_generic_plan; SET jit = off"
 """To plan a statement takes PostgreSQL longer than to carry it out, and no plan here depends on the parameters: what
 does, the states of jobs, are constants (see expressions.py). Sent, because PgBouncer refuses options of a connection.
 """
 
 BEGIN_OPTION = "okapi_install_begin"
-"""The execution option that holds the statement which opens a transaction on SQLite; None opens none."""
+"""The execution option with the statement that opens a transaction on SQLite; None opens no transaction."""
 
 
 def make_engine(url: str, *, pool_size: int = 6) -> Engine:
-    """An engine without a connection yet. Beyond `pool_size` users, the next wait 10 seconds at most.
+    """An engine that has not connected yet. Beyond `pool_size` users, others wait at most 10 seconds.
 
-    On PostgreSQL a statement is a transaction of its own, unless a connection asks for another isolation level.
+    On PostgreSQL each statement is its own transaction, unless a connection asks for another isolation level.
 
     Raises:
         InternalError: it is not the URL of an SQLite or PostgreSQL database.
@@ -108,7 +108,7 @@ def _sqlite(where: URL, options: dict[str, Any]) -> Engine:
 
 
 def _private_file(path: Path) -> None:
-    """Made before SQLite does, so that nobody else can read it (its WAL gets the same mode)."""
+    """Creates the file before SQLite does, so that no other user can read it. Its WAL gets the same mode."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
@@ -118,7 +118,7 @@ def _private_file(path: Path) -> None:
 
 def check_file(engine: Engine) -> None:
     """Raises StoreUnavailable unless the file of an SQLite database is there. Connections that are open would not
-    notice: they go on with what they remember, and with the write-ahead log.
+    notice: they continue with their caches and the write-ahead log.
     """
     path = Path(str(engine.url.database))
     try:
@@ -147,7 +147,7 @@ def _begin(connection: Connection) -> None:
 
 
 def _got_write_lock(cursor: DBAPICursor) -> bool:
-    """Whether the transaction has begun. If not, beginning it again raises an error that tells why."""
+    """Whether the transaction was started. If not, starting it again raises an error that says why."""
     deadline = time.monotonic() + _LOCK_WAIT
     cursor.execute("PRAGMA busy_timeout=0")
     try:
@@ -182,10 +182,10 @@ def _postgresql(where: URL, options: dict[str, Any]) -> Engine:
 
 
 def _tls_arguments(where: URL) -> dict[str, str]:
-    """What libpq is told where the URL says nothing about TLS: a server on another machine has to prove who it is.
+    """The TLS parameters for a URL that has none: a server on another machine must have a valid certificate.
 
-    libpq's own default would take any certificate, and none. Its word for the system's authorities is of no use in
-    psycopg's wheel, whose OpenSSL looks for them in a folder that is not there.
+    libpq's default would accept any certificate, or none. Its value for the system's authorities does not work with
+    psycopg's wheel, whose OpenSSL looks for them in a folder that does not exist.
     """
     if "sslmode" in where.query or _is_local(where):
         return {}
@@ -194,7 +194,7 @@ def _tls_arguments(where: URL) -> dict[str, str]:
 
 
 def _is_local(where: URL) -> bool:
-    """Whether each host of the URL is this machine, by its name or address, or a socket in the file system."""
+    """Whether every host of the URL is this machine, or a socket in the file system."""
     hosts = [where.host or "", *where.normalized_query.get("host", ()), *where.normalized_query.get("hostaddr", ())]
     return all(_is_local_host(host) for given in hosts for host in given.split(","))
 
@@ -210,7 +210,7 @@ def _is_local_host(host: str) -> bool:
 
 
 def _require_utf8(connection: psycopg.Connection[Any], _entry: ConnectionPoolEntry) -> None:
-    """Before SQLAlchemy sees the connection: text of a database in SQL_ASCII comes as bytes, which it cannot bear."""
+    """Requires UTF-8 before SQLAlchemy uses the connection: text from an SQL_ASCII database is bytes, and breaks it."""
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         connection.close()
@@ -218,18 +218,18 @@ def _require_utf8(connection: psycopg.Connection[Any], _entry: ConnectionPoolEnt
 
 
 class _Poolers:
-    """Looks at each new connection whether it has a session of the server to itself."""
+    """Checks for each new connection whether it has a server session of its own."""
 
     def __init__(self) -> None:
         self._told = False
 
     def prepare(self, connection: psycopg.Connection[Any], _entry: ConnectionPoolEntry) -> None:
-        """Lets the server keep prepared statements and settings, if they last from one transaction to the next.
+        """Enables prepared statements and session settings, if they persist from one transaction to the next.
 
-        A pooler (PgBouncer, Odyssey) may give each transaction another session. To try a prepared statement would not
-        tell: it may meet the same session by chance. What tells is the process id: a server announces its own when it
-        accepts a connection, a pooler makes one up, because it has no process yet. Behind a pooler nothing is kept,
-        in whatever mode it is.
+        A pooler (PgBouncer, Odyssey) may use another session for each transaction. Trying a prepared statement proves
+        nothing, since it may get the same session by chance. The process id does: a server announces its own when it
+        accepts a connection, a pooler invents one, because it has no process yet. Behind a pooler of any mode neither
+        is used.
         """
         if connection.info.backend_pid == _process_of(connection):
             connection.prepare_threshold = _PREPARED_AFTER
@@ -247,7 +247,7 @@ def _process_of(connection: psycopg.Connection[Any]) -> int:
 
 
 def _require_transactions(connection: psycopg.Connection[Any]) -> None:
-    """Raises InternalError where the pooler may give each statement of a transaction another session."""
+    """Raises InternalError if the pooler may use another session for each statement of a transaction."""
     try:
         connection.execute("BEGIN")
         connection.execute("COMMIT")

@@ -29,7 +29,7 @@ from okapi_install.domain.jobs import ACTIVE, COMPLETE, JobStatus
 
 
 class db_now(FunctionElement[float]):  # noqa: N801 - reads like the SQL function that it is
-    """Seconds since 1970 by the database's clock, as it goes on inside a transaction (PostgreSQL's now() stands).
+    """Seconds since 1970 by the database's clock. It advances inside a transaction, unlike PostgreSQL's now().
 
     The clocks of workers may differ; this one decides leases and order.
     """
@@ -49,8 +49,8 @@ def _on_sqlite(_element: db_now, _compiler: SQLCompiler, **_options: Any) -> str
 
 
 def _is(status: JobStatus) -> ColumnElement[str]:
-    """The state as a constant of the statement: a plan that is made once for all parameters then still knows that few
-    of many jobs are active, and that the index of the active ones can be used.
+    """The state as a constant of the statement. A query plan for any parameters then still knows that only few jobs
+    are active, and can use their index.
     """
     return literal_column(f"'{status.value}'")
 
@@ -61,30 +61,30 @@ def _among(jobs: FromClause, statuses: Iterable[JobStatus]) -> ColumnElement[boo
 
 
 def is_active(jobs: FromClause = JOBS) -> ColumnElement[bool]:
-    """A worker has the job, or had it."""
+    """Whether a worker runs the job, or did and has not ended it."""
     return _among(jobs, ACTIVE)
 
 
 def is_complete(jobs: FromClause = JOBS) -> ColumnElement[bool]:
-    """The job has ended."""
+    """Whether the job has ended."""
     return _among(jobs, COMPLETE)
 
 
 OWNED = and_(JOBS.c.id == bindparam("job_id"), JOBS.c.owner == bindparam("worker"), JOBS.c.epoch == bindparam("held"))
-"""The claim still holds. Its parameters say which claim: the job's id, the worker, and the epoch that it holds."""
+"""Whether a claim is still valid. The parameters are the claim's job id, worker and epoch."""
 
 VISIBLE = or_(JOBS.c.status != _is(JobStatus.ABORTING), JOBS.c.keep_on_abort)
-"""A client may see the job: an abort hides it at once unless its info is kept."""
+"""Whether clients may see the job. An abort hides it at once, unless its info is kept."""
 
 
 def has_status(status: JobStatus, jobs: FromClause = JOBS) -> ColumnElement[bool]:
-    """The job is in that state."""
+    """Whether the job is in that state."""
     condition: ColumnElement[bool] = jobs.c.status == _is(status)
     return condition
 
 
 def turn_has_come(jobs: FromClause) -> ColumnElement[bool]:
-    """The tenant of the queued job has no active job and no earlier queued one."""
+    """Whether the tenant of the queued job has no active job and no earlier queued one."""
     other = JOBS.alias("other")
     earlier = and_(has_status(JobStatus.QUEUED, other), other.c.seq < jobs.c.seq)
     before: Any = or_(is_active(other), earlier)
@@ -95,25 +95,25 @@ _INSERTS: Mapping[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "post
 
 
 class Upsert:
-    """A statement in the dialect of whatever connection it is run on, built once."""
+    """An insert in the dialect of the connection that runs it, built once for each."""
 
     def __init__(self, build: Callable[[Callable[[Table], Any]], Insert]) -> None:
         self._statements = {name: build(insert) for name, insert in _INSERTS.items()}
 
     def run(self, connection: Connection, rows: Sequence[Mapping[str, object]]) -> int:
-        """Runs it for every row of parameters; how many rows were written, where the driver knows."""
+        """Runs it for every row of parameters. Returns the number of written rows, if the driver knows it."""
         if not rows:
             return 0
         return connection.execute(self._statements[connection.dialect.name], list(rows)).rowcount
 
 
 def ignoring(table: Table) -> Upsert:
-    """Inserts what is not there."""
+    """Inserts rows that do not exist yet."""
     return Upsert(lambda insert: insert(table).on_conflict_do_nothing())
 
 
 def replacing(table: Table) -> Upsert:
-    """Inserts, or replaces all columns but the key."""
+    """Inserts a row, or replaces all its columns except the key."""
     keys = [column.name for column in table.primary_key]
     others = [column.name for column in table.columns if not column.primary_key]
     return upserting(table, lambda new: {name: new[name] for name in others}, keys)
@@ -125,9 +125,9 @@ def upserting(
     keys: Sequence[str],
     fixed: Mapping[str, Any] | None = None,
 ) -> Upsert:
-    """Inserts, or makes those changes, told by the columns of the row that was to be inserted.
+    """Inserts a row, or makes those changes, which are expressed by the columns of the new row.
 
-    `fixed` are columns of a new row that are not parameters.
+    `fixed` are the columns of a new row that are not parameters.
     """
 
     def build(insert: Callable[[Table], Any]) -> Insert:

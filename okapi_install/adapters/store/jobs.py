@@ -1,4 +1,4 @@
-"""Jobs as clients change them: submitted, aborted, retried. What a worker does with them is in claims.py."""
+"""Jobs as clients change them: submitted, aborted, retried. The operations of workers are in claims.py."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from okapi_install.service.ports import ABORTED, Aborted, Ending, JobRef, NewJob
 _j = JOBS.c
 
 LOCK_TENANT = select(TENANTS.c.id).where(TENANTS.c.id == bindparam("of_tenant")).with_for_update(key_share=True)
-"""Jobs of a tenant are added one after the other, so that the order of `seq` is that of the commits."""
+"""Serialises adding jobs of a tenant, so that `seq` has the order of the commits."""
 
 WAITING = select(func.count().label("jobs")).where(OF_TENANT, has_status(JobStatus.QUEUED))
 _INSERT = insert(JOBS).values(created=db_now(), published_at=db_now()).returning(_j.seq, _j.created)
@@ -66,7 +66,7 @@ _RETRY = (
 
 
 def add(connection: Connection, job: NewJob, most_waiting: int) -> Job:
-    """Adds it as queued, or gives the one that was added with its key before.
+    """Adds the job as queued, or returns the one that was added earlier with the same key.
 
     Raises:
         NotFound: there is no such tenant.
@@ -104,12 +104,12 @@ def abort(connection: Connection, job_id: str, *, keep: bool, tenant_id: str | N
 
 
 def end_queued(connection: Connection, job_id: str, ending: Ending) -> bool:
-    """Ends a job that is still queued; whether it was."""
+    """Ends a job if it is still queued. Returns whether it was."""
     return connection.execute(_END_QUEUED, {"job_id": job_id, **ending_values(ending)}).rowcount > 0
 
 
 def retry(connection: Connection, job_id: str, steps: Sequence[Step], headers: Mapping[str, str], task_id: str) -> Job:
-    """Queues a job again that ended as an error. It keeps its place: it runs before jobs that were submitted after it.
+    """Queues a failed job again. It keeps its place: it runs before jobs that were submitted after it.
 
     Raises:
         NotFound: there is no such job.
@@ -124,7 +124,7 @@ def retry(connection: Connection, job_id: str, steps: Sequence[Step], headers: M
 
 
 def columns_of(job: NewJob) -> dict[str, Any]:
-    """The columns of a new job that are parameters. The others have defaults."""
+    """The columns of a new job that are parameters; the others have defaults."""
     return {
         "id": job.id,
         "tenant_id": job.tenant,
@@ -144,7 +144,7 @@ def columns_of(job: NewJob) -> dict[str, Any]:
 
 
 def as_queued(job: NewJob, created: float) -> Job:
-    """The job as it is once it was added."""
+    """The job as it is after it was added."""
     return Job(
         id=job.id,
         tenant=job.tenant,

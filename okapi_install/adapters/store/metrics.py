@@ -1,4 +1,4 @@
-"""What is measured: how long modules took, counters that all processes add to, and the numbers of one moment."""
+"""Measurements: how long modules took, counters shared by all processes, and a census of the current state."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _WORKERS = select(WORKERS.c.name, (db_now() - WORKERS.c.beat_at).label("age"), W
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
 class Timing:
-    """How long one step took that succeeded: the product of its module, its action, and its seconds."""
+    """The duration of a successful step: the product of its module, its action, and the seconds that it took."""
 
     product: str
     action: str
@@ -72,10 +72,10 @@ def succeeded_since(steps: FromClause, since: ColumnElement[float]) -> ColumnEle
 
 
 class UnwrittenTimings:
-    """Timings that are not in the database yet, kept in memory between heartbeats. For many threads or greenlets.
+    """Timings that are not yet in the database, kept in memory between heartbeats. Safe for threads and greenlets.
 
-    Three hundred jobs that end at once would wait for each other on one row of one module. What a killed process had
-    not written yet is lost: these figures are for estimates.
+    Otherwise three hundred jobs that end at once would wait for each other on the row of a module. A killed process
+    loses its timings; they only serve for estimates.
     """
 
     def __init__(self) -> None:
@@ -83,26 +83,26 @@ class UnwrittenTimings:
         self._written = 0.0
 
     def add(self, timings: Iterable[Timing]) -> None:
-        """Adds those of single steps."""
+        """Adds the timings of single steps."""
         self.merge(
             ((one.product, one.action), Durations(count=1, mean=one.seconds, longest=one.seconds)) for one in timings
         )
 
     def merge(self, more: Iterable[tuple[Key, Durations]]) -> None:
-        """Adds figures of several."""
+        """Adds the combined timings of several steps."""
         for key, one in more:
             known = self._known.get(key)
             self._known[key] = one if known is None else _together(known, one)
 
     def due(self, now: float) -> bool:
-        """Whether it is more than a second since this was last true; `now` in seconds of a monotonic clock."""
+        """Whether more than a second has passed since this was last true. `now` is in seconds of a monotonic clock."""
         if now - self._written < 1.0:
             return False
         self._written = now
         return True
 
     def take(self) -> Mapping[Key, Durations]:
-        """All of them, which are then gone from here."""
+        """Removes and returns all timings."""
         known, self._known = self._known, {}
         return known
 
@@ -114,7 +114,7 @@ def _together(one: Durations, other: Durations) -> Durations:
 
 
 def record_timings(connection: Connection, timings: Mapping[Key, Durations]) -> None:
-    """Adds them to what is known, in the order of the keys: processes that write at once lock the same rows."""
+    """Adds timings to the stored ones, in the order of the keys, so that concurrent processes do not deadlock."""
     rows = [
         {"product": product, "action": action, "count": one.count, "mean": one.mean, "longest": one.longest}
         for (product, action), one in sorted(timings.items())
@@ -131,7 +131,7 @@ def durations(connection: Connection, products: Collection[str]) -> dict[Key, Du
 
 
 def add_counts(connection: Connection, deltas: Mapping[CountKey, float]) -> None:
-    """Adds to the counters. Processes lock the rows in the same order, so that none waits for another's."""
+    """Adds to the counters. Rows are locked in a fixed order, so that concurrent processes do not deadlock."""
     rows = [
         {"name": name, "labels": orjson.dumps(labels).decode(), "value": value}
         for (name, labels), value in sorted(deltas.items())
@@ -140,7 +140,7 @@ def add_counts(connection: Connection, deltas: Mapping[CountKey, float]) -> None
 
 
 def counts(connection: Connection) -> dict[CountKey, float]:
-    """All counters. They only grow; the removal of jobs leaves them alone."""
+    """All counters. They only grow, and do not depend on which jobs still exist."""
     return {
         (row.name, tuple((key, text) for key, text in orjson.loads(row.labels))): row.value
         for row in connection.execute(_COUNTS)
@@ -148,7 +148,7 @@ def counts(connection: Connection) -> dict[CountKey, float]:
 
 
 def census(connection: Connection) -> Census:
-    """The numbers of this moment."""
+    """The current numbers of jobs, steps and workers."""
     jobs = dict.fromkeys(JobStatus, 0)
     jobs.update((JobStatus(row.status), row.jobs) for row in connection.execute(_JOBS))
     oldest = connection.scalar(_OLDEST)
@@ -165,7 +165,7 @@ def census(connection: Connection) -> Census:
 
 
 def _slow(connection: Connection, running: Sequence[AnyRow]) -> int:
-    """How many of those running steps take longer than their product ever did."""
+    """How many of the running steps have been running longer than their product ever took."""
     known = durations(connection, {product_of(step.module_id) for step in running})
     seen = [(known.get((product_of(step.module_id), step.action)), step.age) for step in running]
     return sum(one is not None and age is not None and age > one.slow_after for one, age in seen)

@@ -1,8 +1,8 @@
-"""The store on PostgreSQL, where one statement can change several tables, and so in one round trip.
+"""The store on PostgreSQL, where a single statement, and so a single round trip, can change several tables.
 
-Under gevent each round trip is a wait. All parts of a statement see the moment before it; what follows a statement
-stands alone: a read of what only the owner of a claim changes, or a figure that may be lost. The rules are those of
-the portable operations, which this module only puts together: see docs/decisions/0003.
+Under gevent each round trip is a wait. All parts of a statement see the state before it. What follows a statement must
+be independent of it: a read of what only the owner of a claim changes, or a figure that may be lost. The rules are
+those of the portable operations, which this module only combines; docs/decisions/0003 has the reasons.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ from okapi_install.service.ports import Claim, Ending, NewJob, Progress
 _j = JOBS.c
 
 _ROOM = 50
-"""So far from its limit of waiting jobs a tenant must be: fewer requests than that come for one tenant at once."""
+"""How far a tenant must be from its limit of waiting jobs. Fewer requests than that arrive for a tenant at once."""
 _GIVEN = (
     *("id", "tenant_id", "kind", "status", "options", "request", "edges", "assumed", "requested_by"),
     *("headers", "callback_url", "idempotency_key", "request_digest", "task_id"),
@@ -78,14 +78,14 @@ _CHANGING = tuple(name for name in StepRecord._fields if name not in (*_IDENTITY
 _ALL_BUT_JOB = tuple(name for name in StepRecord._fields if name != "job_seq")
 
 _REGISTRY_LOCK = text("SELECT pg_advisory_xact_lock(874001)")
-"""It makes the numbers of the registry's log come in the order of the commits: a reader that has seen a number must
-not find a lower one later.
+"""Serialises changes of the registry, so that the numbers of its log have the order of the commits. A reader that has
+seen a number must not find a lower one later.
 """
 _CREATED = select(_j.created).where(HERE)
 
 
 def _given_steps(*names: str) -> TableValuedAlias:
-    """The steps that are a parameter, as JSON, with those columns."""
+    """The steps in the JSON parameter, as a table with those columns."""
     columns = [column(name, STEPS.c[name].type) for name in names]
     rows = func.jsonb_to_recordset(cast(bindparam("steps", type_=Text()), JSONB)).table_valued(*columns)
     return rows.render_derived(name="given", with_types=True)
@@ -117,8 +117,8 @@ def _job_with(row: AnyRow) -> Job:
 
 
 def _claim_statement() -> Select[tuple[Any, ...]]:
-    """A queued job is taken with all that belongs to it: its steps change only with its epoch, which must be that of
-    the moment before.
+    """Claims a queued job and reads it with its steps. They change only together with its epoch, which must be the one
+    before the statement.
     """
     before = JOBS.alias("before").c
     epoch_before = select(before.epoch).where(before.id == bindparam("job_id")).scalar_subquery()
@@ -163,7 +163,7 @@ def _save_statement() -> Select[tuple[int]]:
 
 
 def _finish_statement() -> Select[tuple[Any, ...]]:
-    """As the one of `save`, and the job ends. It gives the steps that succeeded, and whether there are warnings."""
+    """Like the statement of `save`, but ends the job. Returns the successful steps, and whether there are warnings."""
     held, given, changes = _with_progress(claims.FINISH)
     stored = STEPS.alias("stored")
     newest = [func.coalesce(given.c[name], stored.c[name]).label(name) for name in ("status", "started", "ended")]
@@ -195,7 +195,7 @@ def _progress_values(progress: Progress) -> dict[str, object]:
 
 
 def add_in_one(connection: Connection, job: NewJob, most_waiting: int) -> float | None:
-    """Adds the job; when. None if nothing was done, because there is no such tenant or its limit is near.
+    """Adds the job and returns when. None if nothing was added: the tenant does not exist or is near its limit.
 
     Jobs that are added at once do not see each other. Raises IntegrityError if there is a job of that id.
     """

@@ -1,4 +1,4 @@
-"""Jobs as readers see them: one, those of a tenant, or a page of all; and what a new job is planned against."""
+"""Reads jobs: one, those of a tenant, or a page of all; and the state that a new job is planned against."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _STATE = union_all(
     ),
     select(literal("registry"), cast(HEAD.scalar_subquery(), Text)),
 )
-"""All that a plan needs, in one round trip."""
+"""Everything that planning needs, in one round trip."""
 
 
 def job(connection: Connection, job_id: str, tenant_id: str | None = None) -> Job:
@@ -92,7 +92,7 @@ def _conditions(which: JobFilter) -> list[ColumnElement[bool]]:
 
 
 def job_of_key(connection: Connection, tenant_id: str, key: str | None, request_digest: str | None) -> Job | None:
-    """The job that came before with the same key, if any. Raises KeyReused."""
+    """The earlier job with the same idempotency key, if any. Raises KeyReused."""
     if key is None:
         return None
     row = connection.execute(_BY_KEY, {"of_tenant": tenant_id, "key": key}).one_or_none()
@@ -104,9 +104,9 @@ def job_of_key(connection: Connection, tenant_id: str, key: str | None, request_
 
 
 def tenant_state(connection: Connection, tenant_id: str) -> TenantState:
-    """What a new job of that tenant is planned against. Raises NotFound.
+    """The state that a new job of the tenant is planned against. Raises NotFound.
 
-    The jobs ahead may move on between the statements: a plan is only a guess, and is checked when the job is claimed.
+    Jobs may progress between the statements. That is harmless: the plan is checked again when the job is claimed.
     """
     values = defaultdict(list)
     for row in connection.execute(_STATE, {"of_tenant": tenant_id}):

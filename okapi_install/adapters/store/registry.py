@@ -1,4 +1,4 @@
-"""Module descriptors, the log that tells other processes what changed, and where modules run in which environment."""
+"""Module descriptors, the log of changes for other processes, and the instances and environment of modules."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def head(connection: Connection) -> int:
 
 
 def changes_since(connection: Connection, seq: int) -> RegistryDelta:
-    """What changed after that number; everything if that is 0 or not known."""
+    """The changes after that number; everything if the number is 0 or unknown."""
     newest = head(connection)
     if newest == seq:
         return RegistryDelta(seq=seq, changes=())
@@ -68,7 +68,7 @@ def changes_since(connection: Connection, seq: int) -> RegistryDelta:
 
 
 def add_modules(connection: Connection, modules: Sequence[ModuleDescriptor]) -> None:
-    """Adds all that are not there yet. Raises UserError if one is there with another document."""
+    """Adds the modules that do not exist yet. Raises UserError if one exists with a different document."""
     new = _not_there_yet(modules, _documents(connection, [module.id for module in modules]))
     if not new:
         return
@@ -81,7 +81,7 @@ def add_modules(connection: Connection, modules: Sequence[ModuleDescriptor]) -> 
 
 
 def remove_module(connection: Connection, module_id: str) -> bool:
-    """Whether it was there. Raises UserError if a tenant has it enabled."""
+    """Removes a module. Returns whether it existed. Raises UserError if a tenant has it enabled."""
     user = connection.scalar(_USER, {"module_id": module_id})
     if user is not None:
         raise UserError(okapi_messages.module_in_use(module_id, user))
@@ -98,7 +98,7 @@ def descriptors(connection: Connection, ids: Iterable[str]) -> dict[str, ModuleD
 
 
 def add_instance(connection: Connection, instance: Instance) -> None:
-    """Raises IntegrityError if there is an instance of that id."""
+    """Adds an instance. Raises IntegrityError if there is one with that id."""
     row = {
         "inst_id": instance.inst_id,
         "srvc_id": instance.srvc_id,
@@ -109,14 +109,14 @@ def add_instance(connection: Connection, instance: Instance) -> None:
 
 
 def instances(connection: Connection, srvc_id: str | None = None) -> list[Instance]:
-    """Those of a module, or all, in the order in which they came."""
+    """The instances of a module, or all, in the order in which they were added."""
     if srvc_id is None:
         return [_instance(row) for row in connection.execute(_INSTANCES)]
     return [_instance(row) for row in connection.execute(_INSTANCES_OF, {"module": srvc_id})]
 
 
 def remove_instances(connection: Connection, srvc_id: str | None = None, inst_id: str | None = None) -> int:
-    """How many were removed. Both given: that instance of that module; none: all."""
+    """Removes one instance, those of a module, or all. Returns how many were removed."""
     statement = delete(INSTANCES)
     if srvc_id is not None:
         statement = statement.where(INSTANCES.c.srvc_id == srvc_id)
@@ -126,12 +126,12 @@ def remove_instances(connection: Connection, srvc_id: str | None = None, inst_id
 
 
 def put_env(connection: Connection, entry: EnvEntry) -> None:
-    """Adds or replaces it."""
+    """Adds or replaces an environment entry."""
     _PUT_ENV.run(connection, [{"name": entry.name, "value": entry.value, "description": entry.description}])
 
 
 def env(connection: Connection) -> list[EnvEntry]:
-    """All, by name."""
+    """All environment entries, sorted by name."""
     rows = connection.execute(_ENV)
     entries = [EnvEntry(name=row.name, value=row.value, description=row.description) for row in rows]
     return sorted(entries, key=lambda entry: entry.name)
@@ -157,7 +157,7 @@ def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _not_there_yet(modules: Sequence[ModuleDescriptor], there: Mapping[str, object]) -> list[ModuleDescriptor]:
-    """Those without an equal one before. Raises UserError if one of the same id differs."""
+    """The modules that do not exist yet. Raises UserError if one exists with a different document."""
     known, new = dict(there), []
     for module in modules:
         if module.id not in known:

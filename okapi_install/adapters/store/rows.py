@@ -1,6 +1,6 @@
-"""Jobs and steps, to and from rows. The long parts of a job are JSON text.
+"""Converts jobs and steps to and from rows. The long parts of a job are JSON text.
 
-A long plan is read on every poll, so a row becomes a named tuple, which costs next to nothing, and not an object.
+A long plan is read on every poll. So a row becomes a named tuple, which is much cheaper than an ORM object.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from okapi_install.service.ports import JobRef
 _s = STEPS.c
 
 AnyRow: TypeAlias = Row[*tuple[Any, ...]]
-"""A row of whatever columns."""
+"""A row with any columns."""
 
 
 class JobRecord(NamedTuple):
-    """What is read of a job: a column for each field."""
+    """The columns that are read of a job, one for each field."""
 
     seq: int
     id: str
@@ -76,7 +76,7 @@ class JobRecord(NamedTuple):
 
 
 class StepRecord(NamedTuple):
-    """What is read of a step: a column for each field."""
+    """The columns that are read of a step, one for each field."""
 
     job_seq: int
     pos: int
@@ -197,39 +197,39 @@ def steps_by_job(connection: Connection, seqs: Sequence[int]) -> dict[int, tuple
 
 
 def job_of(connection: Connection, row: AnyRow) -> Job:
-    """The job of a row that begins with JOB_COLUMNS; its steps are read."""
+    """The job of a row that starts with JOB_COLUMNS. Reads its steps."""
     job = JobRecord.of(row)
     return job_from(job, steps_of(connection, job.seq))
 
 
 def jobs_of_rows(connection: Connection, rows: Iterable[AnyRow]) -> list[Job]:
-    """The jobs of rows of JOB_COLUMNS, in the order of the rows; their steps are read."""
+    """The jobs of rows of JOB_COLUMNS, in the same order. Reads their steps."""
     jobs = [JobRecord.of(row) for row in rows]
     steps = steps_by_job(connection, [job.seq for job in jobs])
     return [job_from(job, steps.get(job.seq, ())) for job in jobs]
 
 
 def insert_steps(connection: Connection, seq: int, steps: Sequence[Step]) -> None:
-    """Adds the steps of the job with that `seq`, with the revision that each has."""
+    """Adds the steps of the job with that `seq`, each with its own revision."""
     if steps:
         connection.execute(_INSERT_STEPS, [{"job_seq": seq, **row} for row in step_rows(steps)])
 
 
 def replace_steps(connection: Connection, seq: int, steps: Sequence[Step], revision: int) -> None:
-    """Puts those in the place of all steps of the job, stamped with the revision."""
+    """Replaces all steps of the job, and stamps the new ones with the revision."""
     connection.execute(_DELETE_STEPS, {"at_seq": seq})
     insert_steps(connection, seq, [replace(step, revision=revision) for step in steps])
 
 
 def update_steps(connection: Connection, seq: int, steps: Sequence[Step], revision: int) -> None:
-    """Writes what changes of those steps, and stamps them with the revision."""
+    """Writes the changing columns of the steps, and stamps them with the revision."""
     if steps:
         keys = [{"at_seq": seq, "at_pos": step.pos, "revision": revision, **step_changes(step)} for step in steps]
         connection.execute(_UPDATE_STEP, keys)
 
 
 def step_rows(steps: Sequence[Step]) -> list[dict[str, object]]:
-    """All columns of those steps but the job's `seq`, with the revision that each has."""
+    """All columns of the steps except the job's `seq`, each with its own revision."""
     return [{**_identity(step), "revision": step.revision, **step_changes(step)} for step in steps]
 
 
@@ -238,7 +238,7 @@ def _identity(step: Step) -> dict[str, object]:
 
 
 def step_changes(step: Step) -> dict[str, object]:
-    """The columns of a step that change while it runs, but its revision."""
+    """The columns of a step that change while it runs, except its revision."""
     tenant_job = step.tenant_job
     return {
         "from_id": step.change.from_id,
@@ -257,7 +257,7 @@ def step_changes(step: Step) -> dict[str, object]:
 
 
 _RECENT = 64
-"""How many texts are remembered: a job that runs is read again and again, and its request does not change."""
+"""How many parsed texts are cached. A running job is read repeatedly, and its request does not change."""
 
 _OPTION_NAMES = frozenset(field.name for field in fields(InstallOptions))
 
@@ -269,7 +269,7 @@ def dump_options(options: InstallOptions) -> str:
 
 @lru_cache(_RECENT)
 def load_options(text: str) -> InstallOptions:
-    """Options that this version does not know are passed over; those that are missing get their defaults."""
+    """The options in the text. Unknown ones are ignored; missing ones get their defaults."""
     known = {name: value for name, value in orjson.loads(text).items() if name in _OPTION_NAMES}
     decisions = tuple((module, called) for module, called in known.pop("decisions", ()))
     return InstallOptions(**known, decisions=decisions)
@@ -317,12 +317,12 @@ def dump_problems(problems: Sequence[Problem]) -> str | None:
         return None
     try:
         return orjson.dumps(tuple(problems)).decode()
-    except TypeError:  # half a surrogate pair
+    except TypeError:  # a lone surrogate
         return orjson.dumps(tuple(map(_storable_problem, problems))).decode()
 
 
 def storable(text: str | None) -> str | None:
-    """The words of a module without what a database refuses: NUL (PostgreSQL), half a surrogate pair (both)."""
+    """A module's text without characters that a database refuses: NUL (PostgreSQL), lone surrogates (both)."""
     return None if text is None else text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""Brings the tables of a database up to date, and tells when they are not."""
+"""Migrates the tables of a database, and checks that they are up to date."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ from okapi_install.domain.errors import DatabaseNotMigrated, InternalError, Stor
 log = structlog.get_logger()
 
 _PAUSES = wait_random_exponential(multiplier=0.2, min=0.1, max=2.0)
-"""Seconds between two looks at a database that is not ready."""
+"""Seconds between two checks of a database that is not ready."""
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = text("SELECT pg_advisory_xact_lock(874000)")
 
 
 def migrate(url: str, *, patience: float = 0.0) -> None:
-    """Makes or upgrades the tables, in one transaction. Of several processes, one does it and the others wait.
+    """Creates or upgrades the tables, in one transaction. Of several processes, one does it and the others wait.
 
-    A database that does not answer is tried again for `patience` seconds.
+    If the database does not respond, it is retried for `patience` seconds.
 
     Raises:
         InternalError: the URL is not usable, or the tables are those of a newer version.
-        StoreUnavailable: the database does not answer.
+        StoreUnavailable: the database does not respond.
     """
     engine = make_engine(url, pool_size=1)
     try:
@@ -49,8 +49,8 @@ def migrate(url: str, *, patience: float = 0.0) -> None:
 
 
 def check_schema(engine: Engine, *, patience: float = 0.0) -> None:
-    """Returns when the tables are those of this version. Waits `patience` seconds for a database that does not answer
-    yet, or whose migration is not done.
+    """Returns when the tables are those of this version. Waits up to `patience` seconds for a database that does not
+    respond yet, or is not migrated yet.
 
     Raises:
         DatabaseNotMigrated: there are no tables, or those of an older version; it says what to do.
@@ -76,7 +76,7 @@ def _patiently(look: Callable[[], None], patience: float) -> None:
 
 
 def alembic_config() -> Config:
-    """Alembic's configuration; it needs no file."""
+    """Alembic's configuration, without a file."""
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")

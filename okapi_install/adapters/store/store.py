@@ -105,45 +105,45 @@ class SqlStore(OnDatabase):
     _look = glance(_look)
 
     def registry_since(self, seq: int) -> RegistryDelta:
-        """What changed. Mostly nothing has, and one statement tells so."""
+        """The changes of the registry after that number. Usually there are none, which takes one statement."""
         if seq > 0 and self._head() == seq:
             return RegistryDelta(seq=seq, changes=())
         return self._changes_since(seq)
 
     def add_instance(self, instance: Instance) -> None:
-        """Raises UserError if there is an instance of that id."""
+        """Adds an instance. Raises UserError if there is one with that id."""
         try:
             self._add_instance(instance)
         except IntegrityError:
             raise UserError(okapi_messages.instance_exists(instance.inst_id)) from None
 
     def add_tenant(self, tenant: Tenant, enabled: Sequence[str] = ()) -> None:
-        """Raises UserError if there is one of that id."""
+        """Adds a tenant. Raises UserError if there is one with that id."""
         try:
             self._add_tenant(tenant, enabled)
         except IntegrityError:
             raise UserError(okapi_messages.tenant_exists(tenant.id)) from None
 
     def add_job(self, job: NewJob, *, most_waiting: int) -> Job:
-        """Adds it as queued, or gives the one of its key. Raises as `jobs.add`."""
+        """Adds the job as queued, or returns the earlier one with the same key. Raises as `jobs.add`."""
         return self._add_job(job, most_waiting)
 
     def job(self, job_id: str, tenant_id: str | None = None) -> Job:
-        """One job with its steps. Mostly two statements read it; a transaction is for when it changes between them."""
+        """One job with its steps, read by two statements, and in a transaction only if it changed between them."""
         seen = self._glimpse(job_id, tenant_id)
         if seen.steps and all(step.revision <= seen.revision for step in seen.steps):
             return seen
         return self._job(job_id, tenant_id)
 
     def claim(self, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
-        """The claim of a queued job, or of one whose lease has run out; None if it cannot be had."""
+        """The claim of a queued job, or of one whose lease has expired; None if it cannot be claimed."""
         try:
             return self._claim(job_id, worker, task_id, lease)
         except IntegrityError:  # another job of the tenant became active between the check and the write
             return None
 
     def save(self, claim: Claim, progress: Progress) -> int:
-        """Writes progress of a running job; the new revision. Raises LostJob."""
+        """Writes progress of a running job, and returns the new revision. Raises LostJob."""
         try:
             return self._save(claim, progress)
         except IntegrityError:
@@ -165,7 +165,7 @@ class SqlStore(OnDatabase):
         return following
 
     def beat(self, worker: str, lease: float) -> list[Beat]:
-        """Renews the leases of the worker's jobs. With it go the timings since the last one."""
+        """Renews the leases of the worker's jobs, and writes the timings since the last heartbeat."""
         beats = self._beat(worker, lease)
         self._write_timings()
         return beats
@@ -181,12 +181,12 @@ class SqlStore(OnDatabase):
         return self._census()
 
     def check(self) -> None:
-        """Raises StoreUnavailable unless it answers. A table is read: a database without our tables does not pass."""
+        """Raises StoreUnavailable unless the database responds. Reads a table, so a database without ours fails too."""
         self._look()
         check_file(self.engine)
 
     def dispose(self) -> None:
-        """Writes what is left to write, and closes the connections."""
+        """Writes the remaining timings, and closes the connections."""
         with suppress(StoreUnavailable):
             self._write_timings()
         self.engine.dispose()

@@ -1,4 +1,4 @@
-"""The tables. Constraints hold what must never be wrong, whatever the code does; they derive from the domain's enums.
+"""The tables. Constraints enforce the invariants independently of the code; they derive from the domain's enums.
 
 Statements are built from the `Table` objects at the end: on the hot path a row is a tuple, not an object.
 """
@@ -35,7 +35,7 @@ def _one_of(column: str, values: Iterable[StrEnum]) -> str:
 
 
 class Row(DeclarativeBase):
-    """What all tables share: the naming of constraints, so that migrations can name them."""
+    """The base of all tables. It names constraints, so that migrations can refer to them."""
 
     metadata = MetaData(
         naming_convention={
@@ -49,7 +49,7 @@ class Row(DeclarativeBase):
 
 
 class ModuleRow(Row):
-    """A module descriptor as sent, and what the resolver needs of it."""
+    """A module descriptor as sent, and the summary of it for planning."""
 
     __tablename__ = "modules"
     id: Mapped[str] = mapped_column(Text, primary_key=True)
@@ -84,7 +84,7 @@ class EnabledRow(Row):
 
 
 class InstanceRow(Row):
-    """Where a module runs; discovery lists instances in the order in which they came."""
+    """An instance of a module. Discovery lists instances in the order in which they were added."""
 
     __tablename__ = "instances"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -188,7 +188,7 @@ class StepRow(Row):
 
 
 class DurationRow(Row):
-    """How long the modules of a product took, over successful steps with that action, in seconds."""
+    """The durations of a product's successful steps with that action, in seconds."""
 
     __tablename__ = "durations"
     product: Mapped[str] = mapped_column(Text, primary_key=True)
@@ -199,7 +199,7 @@ class DurationRow(Row):
 
 
 class LeftoverRow(Row):
-    """A module whose own tenant job may go on after an abort, until a later job is done with its product."""
+    """A module whose own tenant job may continue after an abort; removed when a later job has changed its product."""
 
     __tablename__ = "tenant_leftovers"
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True)

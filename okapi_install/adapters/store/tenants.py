@@ -25,18 +25,18 @@ _ANYWHERE = select(_e.module_id, func.min(_e.tenant_id).label("tenant_id")).grou
 
 
 def add_tenant(connection: Connection, tenant: Tenant, modules: Sequence[str] = ()) -> None:
-    """Adds it with those modules enabled. Raises IntegrityError if there is one of that id."""
+    """Adds a tenant with those modules enabled. Raises IntegrityError if there is one with that id."""
     connection.execute(insert(TENANTS), _columns(tenant))
     enable(connection, tenant.id, modules)
 
 
 def put_tenant(connection: Connection, tenant: Tenant) -> None:
-    """Adds it, or replaces name and description."""
+    """Adds a tenant, or replaces its name and description."""
     _PUT.run(connection, [_columns(tenant)])
 
 
 def one_tenant(connection: Connection, tenant_id: str) -> Tenant:
-    """Raises NotFound."""
+    """The tenant of that id. Raises NotFound."""
     row = connection.execute(_ONE, {"tenant": tenant_id}).one_or_none()
     if row is None:
         raise NotFound(tenant_id)
@@ -44,12 +44,12 @@ def one_tenant(connection: Connection, tenant_id: str) -> Tenant:
 
 
 def all_tenants(connection: Connection) -> list[Tenant]:
-    """All, by id as Python sorts them: databases differ."""
+    """All tenants, sorted by id in Python, since databases sort differently."""
     return sorted(map(_tenant, connection.execute(_ALL)), key=lambda tenant: tenant.id)
 
 
 def remove_tenant(connection: Connection, tenant_id: str) -> None:
-    """Raises NotFound. The tenant's jobs are locked first, in the order in which their workers lock."""
+    """Removes a tenant. Locks its jobs first, in the same order as their workers do. Raises NotFound."""
     connection.execute(_LOCK_JOBS, {"tenant": tenant_id}).all()
     if connection.execute(_REMOVE, {"tenant": tenant_id}).rowcount == 0:
         raise NotFound(tenant_id)
@@ -69,22 +69,22 @@ def enabled_of(connection: Connection, tenant_id: str) -> list[str]:
 
 
 def users_of(connection: Connection, module_id: str) -> list[str]:
-    """Ids of the tenants that have it enabled, sorted."""
+    """Ids of the tenants that have the module enabled, sorted."""
     return sorted(connection.scalars(_USERS_OF, {"module": module_id}))
 
 
 def enabled_anywhere(connection: Connection) -> dict[str, str]:
-    """Every enabled module id and one tenant that has it."""
+    """Every enabled module id, with one tenant that has it enabled."""
     return {row.module_id: row.tenant_id for row in connection.execute(_ANYWHERE)}
 
 
 def enable(connection: Connection, tenant_id: str, modules: Sequence[str]) -> None:
-    """Enables them; those that are enabled already stay so."""
+    """Enables the modules; those that are already enabled stay so."""
     _ENABLE.run(connection, [{"tenant_id": tenant_id, "module_id": module} for module in modules])
 
 
 def disable(connection: Connection, tenant_id: str, modules: Sequence[str]) -> None:
-    """Disables them."""
+    """Disables the modules."""
     if modules:
         connection.execute(_DISABLE, [{"of_tenant": tenant_id, "of_module": module} for module in modules])
 

@@ -1,7 +1,7 @@
-"""Runs operations on a connection as transactions, again where that is safe, and turns what the database library raises
-into this program's errors, without secrets or SQL.
+"""Runs operations as transactions, retries them where that is safe, and turns errors of the database library into ours,
+without secrets or SQL.
 
-`write` is for changes; `snapshot` reads several statements from one moment; `glance` runs one statement.
+`write` is for changes; `snapshot` reads with several statements from one state; `glance` runs a single statement.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _PAUSES = (0.0, 0.02, 0.1)
 
 _sqlite_writer = threading.Lock()
 """SQLite waits for its write lock in C and blocks all greenlets of the process, the one that holds the lock too:
-within a process, wait here instead. Between BEGIN and COMMIT no greenlet gives way."""
+within a process, wait here instead. Between BEGIN and COMMIT no greenlet yields."""
 
 
 class Database:
-    """An engine, and how its transactions are run."""
+    """An engine, and the ways to run transactions on it."""
 
     def __init__(self, engine: Engine, meters: Meters | None = None) -> None:
         self.engine = engine
@@ -45,15 +45,17 @@ class Database:
         self._writes, self._snapshots, self._glances = _sqlite_ways(engine) if sqlite else _postgresql_ways(engine)
 
     def write(self, work: Callable[[Connection], T]) -> T:
-        """Raises StoreUnavailable, InternalError, IntegrityError, or what `work` raises; then nothing is changed."""
+        """The result of `work` in a transaction. On StoreUnavailable, InternalError, IntegrityError, or an error
+        of `work` itself, nothing is changed.
+        """
         return self._watched(lambda: self._write_once(work))
 
     def snapshot(self, work: Callable[[Connection], T]) -> T:
-        """Like `write`, but `work` only reads, and sees one moment."""
+        """Like `write`, but `work` only reads, from a single state of the database."""
         return self._watched(lambda: self._once(self._snapshots, lambda connection: _committed(connection, work)))
 
     def glance(self, work: Callable[[Connection], T]) -> T:
-        """One statement, without the price of a transaction around it: it reads, or makes all its changes at once."""
+        """Like `write`, but without the cost of a transaction, for `work` that runs a single statement."""
         return self._watched(lambda: self._once(self._glances, work))
 
     def _watched(self, once: Callable[[], T]) -> T:
@@ -78,7 +80,9 @@ def _sqlite_ways(engine: Engine) -> tuple[Engine, Engine, Engine]:
 
 
 def _postgresql_ways(engine: Engine) -> tuple[Engine, Engine, Engine]:
-    """To change the isolation level of a connection costs time: the commonest is the engine's own."""
+    """The engines for `write`, `snapshot` and `glance`. The most frequent isolation level is the engine's own, because
+    changing it for a connection costs time.
+    """
     writes = engine.execution_options(isolation_level="READ COMMITTED")
     return writes, engine.execution_options(isolation_level="REPEATABLE READ"), engine
 
@@ -90,8 +94,8 @@ def _written(connection: Connection, work: Callable[[Connection], T]) -> T:
 
 
 def _committed(connection: Connection, work: Callable[[Connection], T]) -> T:
-    """Psycopg forgets all prepared statements of a connection when it rolls back, which is how closing would end it:
-    PostgreSQL then planned every statement anew, and was busy with that for half of its time.
+    """The result of `work`, always committed. Closing would roll back, and psycopg then drops the connection's prepared
+    statements: PostgreSQL spent half of its time on planning them again.
     """
     result = work(connection)
     connection.commit()
@@ -99,7 +103,7 @@ def _committed(connection: Connection, work: Callable[[Connection], T]) -> T:
 
 
 def _commit(connection: Connection) -> None:
-    """A connection that breaks here leaves it open whether it was committed: that must not be done a second time."""
+    """Commits. If the connection breaks here, nobody knows whether it was committed, so it must not be retried."""
     try:
         connection.commit()
     except exc.DBAPIError as error:
@@ -127,7 +131,7 @@ def _last_time(once: Callable[[], T]) -> T:
 
 
 class OnDatabase:
-    """What has a database, and operations on it as its methods."""
+    """The base of classes with operations on a database as methods."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -161,7 +165,7 @@ def glance(operation: Callable[Concatenate[Connection, P], T]) -> Callable[Conca
 
 
 DatabaseFailure = (exc.DBAPIError, exc.TimeoutError, TimeoutError)
-"""What a transaction may raise that `fault` can judge."""
+"""The errors of a transaction that `fault` can translate."""
 
 _CONFLICTS = {"40001", "40P01", "55P03"}
 """PostgreSQL's serialization failure, deadlock, and lock not available: everything was rolled back."""
@@ -171,7 +175,7 @@ _NOT_WRITABLE = {"53100", _READ_ONLY}
 """PostgreSQL's disk full, and a write in a read-only transaction: a server that is set so, recovers or stands by."""
 
 _NOT_WRITABLE_SQLITE = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR_WRITE}
-"""The last one is what a connection says that was there when its disk became read-only."""
+"""The last is the error of an open connection whose disk has become read-only."""
 
 _TLS_CAUSES = {
     "does not support SSL": "the database server has no TLS",
@@ -180,13 +184,13 @@ _TLS_CAUSES = {
     "root certificate file": "the file of trusted TLS authorities cannot be read",
     "SSL error": "the TLS connection to the database server failed",
 }
-"""libpq's words, and ours. The first that fits is taken."""
+"""libpq's messages and ours. The first match is used."""
 
 _GONE = (exc.OperationalError, exc.InterfaceError, exc.InternalError)
 
 
 def worth_repeating(error: Exception) -> bool:
-    """Whether the transaction was rolled back for a cause that may be gone at once: a stale connection, a conflict."""
+    """Whether the transaction was rolled back for a temporary cause: a stale connection, a conflict."""
     if not isinstance(error, exc.DBAPIError):
         return False
     return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _CONFLICTS
@@ -206,7 +210,7 @@ def fault(error: Exception) -> Exception:
 
 
 def _name(error: Exception) -> str:
-    """What kind of fault it is: what the server says of a bad statement may hold values of it."""
+    """The kind of an error, without the server's message, which may contain values of the statement."""
     original = error.orig if isinstance(error, exc.DBAPIError) else error
     return str(original) if isinstance(original, sqlite3.Error) else type(original).__name__
 
@@ -224,17 +228,17 @@ def _cause(error: exc.DBAPIError) -> str:
     if getattr(error.orig, "sqlstate", None) == _READ_ONLY:
         return "the database is read-only"  # PostgreSQL names the statement: SELECT, for one that changes something
     diagnosis = getattr(error.orig, "diag", None)
-    return getattr(diagnosis, "message_primary", None) or _tls_cause(error) or "the database server does not answer"
+    return getattr(diagnosis, "message_primary", None) or _tls_cause(error) or "the database server does not respond"
 
 
 def _tls_cause(error: exc.DBAPIError) -> str | None:
-    """Why no encrypted connection came about, if that was the cause. libpq's text also names hosts, ports and users."""
+    """Why TLS failed, if that was the cause. libpq's own text would also name hosts, ports and users."""
     text = str(error.orig)
     causes = [words for pattern, words in _TLS_CAUSES.items() if pattern in text]
     return f"{causes[0]}. The TLS rules are sslmode and sslrootcert of the database URL" if causes else None
 
 
 def _sqlite_cause(error: sqlite3.Error) -> str:
-    """Its words, and which "disk I/O error" it was, for they are many."""
+    """The message, and for a "disk I/O error" also which one it was."""
     code, name = getattr(error, "sqlite_errorcode", 0), getattr(error, "sqlite_errorname", "")
     return f"{error} ({name})" if code & 0xFF == sqlite3.SQLITE_IOERR else str(error)

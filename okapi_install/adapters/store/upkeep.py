@@ -1,6 +1,6 @@
-"""What workers do for all jobs: heartbeats, the sweep for what was lost, callbacks, and the removal of old jobs.
+"""The maintenance that workers do for all jobs: heartbeats, the sweep for lost jobs, callbacks, removal of old jobs.
 
-There is no leader: whatever is handed out is marked in the statement that finds it, so that one caller gets it.
+There is no leader: the statement that finds work also marks it, so that only one caller gets it.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _DISOWN = update(JOBS).where(OWNED, is_active()).values(lease_until=0.0)
 
 
 def _skipping_locked(statement: Select[tuple[int]]) -> Select[tuple[int]]:
-    """Another sweeper that is at a row has it."""
+    """The statement with row locks that skip rows which another sweeper has locked."""
     return statement.with_for_update(skip_locked=True)
 
 
@@ -83,7 +83,7 @@ _PURGE = delete(JOBS).where(_OLD)
 
 
 def beat(connection: Connection, worker: str, lease: float) -> list[Beat]:
-    """Renews the leases of the worker's jobs, and says that it is there."""
+    """Renews the leases of the worker's jobs, and records its heartbeat."""
     jobs = connection.execute(_BEAT, {"worker": worker, "lease": lease}).all()
     _WORKER.run(connection, [{"name": worker, "jobs": len(jobs)}])
     connection.execute(_FORGET_WORKERS)
@@ -91,26 +91,26 @@ def beat(connection: Connection, worker: str, lease: float) -> list[Beat]:
 
 
 def leave(connection: Connection, worker: str) -> None:
-    """Forgets a worker that ends. One that ends without a word is forgotten after an hour."""
+    """Removes a worker that ends. One that was killed is removed after an hour."""
     connection.execute(_LEAVE, {"worker": worker})
 
 
 def disown(connection: Connection, worker: str, beat: Beat) -> None:
-    """Lets the lease of a job run out at once that the worker owns, but does not carry out: its claim was
-    cut off between the commit and the answer. The next sweep hands it out.
+    """Expires the lease of a job that the worker owns but does not run: its claim was interrupted between the commit
+    and the response. The next sweep hands the job out.
     """
     connection.execute(_DISOWN, {"job_id": beat.job_id, "worker": worker, "held": beat.epoch})
 
 
 def sweep(connection: Connection, lease: float, republish_after: float) -> list[JobRef]:
-    """Jobs to send messages about again: those of lost workers, and those of which nobody seems to have heard."""
+    """The jobs to publish again: those of lost workers, and queued ones whose message seems to be lost."""
     expired = connection.execute(_SWEEP_EXPIRED, {"lease": lease}).all()
     unheard = connection.execute(_REPUBLISH, {"republish_after": republish_after}).all()
     return [ref_from(row) for row in (*expired, *unheard)]
 
 
 def due_callbacks(connection: Connection, limit: int) -> list[Job]:
-    """Complete jobs whose callback is due now, leased for a minute."""
+    """The complete jobs whose callback is due now, leased to the caller for a minute."""
     return jobs_of_rows(connection, connection.execute(_TAKE_CALLBACKS, {"most": limit}))
 
 
@@ -120,5 +120,5 @@ def callback_done(connection: Connection, job_id: str, *, delivered: bool, retry
 
 
 def purge_complete(connection: Connection, older_than: float) -> int:
-    """Removes old jobs; how many. A job whose callback is still due is kept until that is settled."""
+    """Removes old jobs, and returns how many. A job with a pending callback is kept until that is settled."""
     return connection.execute(_PURGE, {"older_than": older_than}).rowcount

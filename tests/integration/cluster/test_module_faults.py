@@ -35,7 +35,7 @@ class Fault:
 A_WHILE = 1.2
 JOB = {"seconds": 0.5}
 FAULTS = (
-    Fault(name="hangs", rules=({"hang": True},), words="no answer within"),
+    Fault(name="hangs", rules=({"hang": True},), words="no response within"),
     Fault(name="resets once", rules=({"reset": True, "times": 1},), most_calls=2),
     Fault(name="resets", rules=({"reset": True},), words="Connection", most_calls=4),
     Fault(name="speaks no HTTP", rules=({"garbage": "http"},), words="failed with", most_calls=4),
@@ -56,7 +56,7 @@ FAULTS = (
     Fault(name="polled: resets for a while", rules=({"job": JOB}, {"call": "poll", "reset": True, "seconds": A_WHILE})),
     Fault(name="polled: garbage", rules=({"job": JOB}, {"call": "poll", "garbage": "json"}), words="no tenant job"),
     Fault(name="polled: hangs once", rules=({"job": JOB}, {"call": "poll", "hang": True, "times": 1})),
-    Fault(name="polled: hangs", rules=({"job": JOB}, {"call": "poll", "hang": True}), words="no answer within"),
+    Fault(name="polled: hangs", rules=({"job": JOB}, {"call": "poll", "hang": True}), words="no response within"),
 )
 
 

@@ -80,7 +80,7 @@ def test_a_limit_holds_for_the_whole_call_and_not_for_each_byte(hostile: Hostile
 
 
 def test_a_call_without_a_response_says_how_long_it_waited(hostile: HostileModule, api: HttpTenantApi) -> None:
-    with pytest.raises(NoAnswerInTime, match=r"no answer within 0\.5 s: 127\.0\.0\.1"):
+    with pytest.raises(NoAnswerInTime, match=r"no response within 0\.5 s: 127\.0\.0\.1"):
         call(api, hostile.url("silent"), timeout=0.5)
 
 

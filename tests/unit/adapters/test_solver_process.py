@@ -112,7 +112,6 @@ def hard_registry(size: int) -> Registry:
     return Registry([*newer, *(module(f"p{n}-1.0.0") for n in range(size))])
 
 
-@pytest.mark.slow
 def test_when_the_time_is_up_the_best_so_far_is_given_and_said_to_be_that() -> None:
     size = 200
     wish = Wish(enabled=frozenset(f"p{n}-1.0.0" for n in range(size)), request=None)

@@ -92,7 +92,7 @@ def test_what_a_used_up_rule_hid_applies_again() -> None:
 @pytest.mark.parametrize(
     ("document", "text"),
     [
-        ([], "is an object"),
+        ([], "must be an object"),
         ({"modul": "x"}, "no such field: modul"),
         ({"job": {"second": 1}}, "no such field: second"),
         ({"times": "two"}, "wrong type: times"),
