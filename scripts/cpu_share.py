@@ -76,9 +76,9 @@ class _Mount:
         return folder if folder.is_dir() else self.folder
 
 
-def _mounts(told: str) -> Iterator[_Mount]:
+def _mounts(text: str) -> Iterator[_Mount]:
     """The mounts in a text as in proc_pid_mountinfo(5)."""
-    for line in told.splitlines():
+    for line in text.splitlines():
         before, _, after = line.partition(" - ")
         words, kind = before.split(), after.split()
         if kind and kind[0] in ("cgroup", "cgroup2"):
@@ -87,9 +87,9 @@ def _mounts(told: str) -> Iterator[_Mount]:
             yield _Mount(folder=Path(words[4]), root=words[3], unified=unified, options=options)
 
 
-def _own_paths(told: str) -> dict[str, str]:
+def _own_paths(text: str) -> dict[str, str]:
     """The path of the own group by controller (cgroups(7)). The unified hierarchy has the empty name."""
-    lines = [line.split(":", 2) for line in told.splitlines()]
+    lines = [line.split(":", 2) for line in text.splitlines()]
     return {name: path for _, names, path in lines for name in names.split(",")}
 
 

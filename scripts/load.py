@@ -53,11 +53,11 @@ class Half:
     @classmethod
     def of(cls, documents: Iterable[Mapping[str, Any]], since: float) -> Half:
         """The result for complete jobs, given as the API's documents. `since` is in seconds since 1970."""
-        told = list(documents)
+        ended = list(documents)
         return cls(
-            seconds=max(datetime.fromisoformat(job["endDate"]).timestamp() for job in told) - since,
-            failed=sum(job["status"] != "done" for job in told),
-            taken_over=sum(job["attempts"] > 1 for job in told),
+            seconds=max(datetime.fromisoformat(job["endDate"]).timestamp() for job in ended) - since,
+            failed=sum(job["status"] != "done" for job in ended),
+            taken_over=sum(job["attempts"] > 1 for job in ended),
         )
 
 

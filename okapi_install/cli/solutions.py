@@ -33,7 +33,7 @@ SOLVING = (
 )  # fmt: skip
 
 _USUAL = 3
-"""How many solutions are asked for when no number is given."""
+"""How many solutions are requested if no number is given."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,7 +144,7 @@ def _chosen(session: Session, request: Request, course: Course, solutions: Seque
 
 
 def print_refusal(session: Session, refusal: Refused, advice: Advice, *, explain: bool) -> None:
-    """Why there is no plan; with `explain` the chain of reasons as the result."""
+    """Prints why the request was refused; with `explain` the chain of reasons as the result."""
     terminal = session.terminal
     if terminal.as_json:
         terminal.error(refusal, advice if explain else {name: advice.get(name) for name in ("solutions", "conflict")})

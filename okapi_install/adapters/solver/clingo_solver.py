@@ -25,19 +25,19 @@ class ClingoSolver:
 
     def __init__(self, seconds: float) -> None:
         self._deadline = time.monotonic() + seconds
-        self._told: tuple[Sequence[Fact], str] = (), ""
+        self._cached: tuple[Sequence[Fact], str] = (), ""
 
-    def search(self, told: Sequence[Fact], goal: Goal) -> ClingoSearch:
+    def search(self, facts: Sequence[Fact], goal: Goal) -> ClingoSearch:
         """A search for models of the facts, with that goal."""
-        control = _control(self._program(told), [(goal.value, []), ("versions", [])])
+        control = _control(self._program(facts), [(goal.value, []), ("versions", [])])
         return ClingoSearch(control, self._deadline)
 
-    def conflict(self, told: Sequence[Fact]) -> frozenset[Term]:
+    def conflict(self, facts: Sequence[Fact]) -> frozenset[Term]:
         """The smallest set of requested changes that is not possible together; empty if all are possible.
 
         It is a smallest hitting set of all sets that make the rest impossible, which are found one by one.
         """
-        control = _control(self._program(told), [("conflict", [])])
+        control = _control(self._program(facts), [("conflict", [])])
         in_the_way: list[frozenset[clingo.Symbol]] = []
         while True:
             asks = _hitting_set(in_the_way, self._deadline)
@@ -48,11 +48,11 @@ class ClingoSolver:
                 return frozenset()
             in_the_way.append(left_out)
 
-    def _program(self, told: Sequence[Fact]) -> str:
+    def _program(self, facts: Sequence[Fact]) -> str:
         """The facts in clingo's language. Cached for a second search with the same facts."""
-        if self._told[0] is not told:
-            self._told = told, "\n".join(_texts(told))
-        return self._told[1]
+        if self._cached[0] is not facts:
+            self._cached = facts, "\n".join(_texts(facts))
+        return self._cached[1]
 
     def _left_out(self, control: clingo.Control, asks: Iterable[clingo.Symbol]) -> frozenset[clingo.Symbol] | None:
         """The requested changes that must be left out so that `asks` are possible; None if they never are."""
@@ -125,16 +125,16 @@ class _Found:
         self.proven = proven
 
 
-def _control(told: str, parts: list[tuple[str, list[clingo.Symbol]]]) -> clingo.Control:
+def _control(facts: str, parts: list[tuple[str, list[clingo.Symbol]]]) -> clingo.Control:
     control = clingo.Control(_OPTIONS)
     control.add(files(_RULES[0]).joinpath(_RULES[1]).read_text(encoding="utf-8"))
-    control.add(told)
+    control.add(facts)
     control.ground([("base", []), *parts])
     return control
 
 
-def _texts(told: Iterable[Fact]) -> Iterator[str]:
-    return (f"{name}({','.join(map(_text, terms))})." for name, terms in told)
+def _texts(facts: Iterable[Fact]) -> Iterator[str]:
+    return (f"{name}({','.join(map(_text, terms))})." for name, terms in facts)
 
 
 def _text(term: Term) -> str:

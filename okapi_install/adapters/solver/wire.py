@@ -26,14 +26,14 @@ def wish_line(wish: Wish, most: int, seconds: float) -> bytes:
     """The message with a wish, and the allowed number of solutions and seconds."""
     request = None if wish.request is None else [asdict(change) for change in wish.request]
     options = {"pre_release": wish.options.pre_release, "npm_snapshot": wish.options.npm_snapshot}
-    told = {
+    wished = {
         "enabled": sorted(wish.enabled),
         "request": request,
         "options": options | {"reinstall": wish.options.reinstall},
         "keep": wish.keep,
         "prefer": wish.prefer,
     }
-    return _line({"wish": told, "most": most, "seconds": seconds})
+    return _line({"wish": wished, "most": most, "seconds": seconds})
 
 
 def read_registry(document: Any) -> Registry:
@@ -43,13 +43,13 @@ def read_registry(document: Any) -> Registry:
 
 def read_wish(document: Any) -> Wish:
     """The wish in a message."""
-    told = document["wish"]
+    wished = document["wish"]
     return Wish(
-        enabled=frozenset(told["enabled"]),
-        request=None if told["request"] is None else _changes(told["request"]),
-        options=InstallOptions(**told["options"]),
-        keep=tuple(told["keep"]),
-        prefer=tuple(told["prefer"]),
+        enabled=frozenset(wished["enabled"]),
+        request=None if wished["request"] is None else _changes(wished["request"]),
+        options=InstallOptions(**wished["options"]),
+        keep=tuple(wished["keep"]),
+        prefer=tuple(wished["prefer"]),
     )
 
 

@@ -151,9 +151,9 @@ def _got_write_lock(cursor: DBAPICursor) -> bool:
     deadline = time.monotonic() + _LOCK_WAIT
     cursor.execute("PRAGMA busy_timeout=0")
     try:
-        while not (begun := _try_to_begin(cursor)) and time.monotonic() < deadline:
+        while not (started := _try_to_begin(cursor)) and time.monotonic() < deadline:
             time.sleep(_LOCK_PAUSE)
-        return begun
+        return started
     except sqlite3.OperationalError:
         return False
     finally:
