@@ -6,6 +6,7 @@ message 11101.
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -27,6 +28,8 @@ from okapi_install.service.ports import Answer, ConnectionRefused, ModuleUnreach
 
 _POOLS = 256
 _IDENTITY = {"Accept-Encoding": "identity"}
+_BROKEN_OFF = (http.client.RemoteDisconnected, http.client.IncompleteRead)
+"""What http.client and urllib3 raise when a connection ends in good order before its response has."""
 
 
 class HttpTenantApi:
@@ -108,10 +111,10 @@ def _translated(problem: Exception, url: str, timeout: float | None) -> ModuleUn
         return ConnectionRefused(f"connection timed out: {where}")
     if isinstance(problem, ReadTimeoutError) or isinstance(cause, TimeoutError):
         return _too_late(url, timeout)
+    if any(isinstance(one, _BROKEN_OFF) for one in (*outer, cause)):
+        return ModuleUnreachable("Connection was closed")
     if isinstance(cause, ConnectionResetError):
         return ModuleUnreachable("Connection reset by peer")
-    if "RemoteDisconnected" in repr(cause) or "IncompleteRead" in repr(cause):
-        return ModuleUnreachable("Connection was closed")
     return ModuleUnreachable(f"{type(cause).__name__}: {cause}")
 
 
