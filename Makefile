@@ -18,6 +18,7 @@ PYTEST_ARGS ?= -n 2 --dist loadgroup
 BENCH_ARGS ?=
 SOAK_ARGS ?=
 LOAD_ARGS ?=
+MUTANTS_ARGS ?=
 
 CHECKED := okapi_install worker tests scripts
 
@@ -63,9 +64,13 @@ soak: $(VENV)/.installed-dev ## Run jobs for ten minutes, and check that memory 
 load: $(VENV)/.installed-dev ## Run 500 tenants, and hold 64 connections for a minute (LOAD_ARGS=...)
 	@exec $(BIN)/python -m scripts.load $(LOAD_ARGS)
 
+.PHONY: mutants
+mutants: $(VENV)/.installed-mutants ## Change domain and worker in small places, and count what no test notices (MUTANTS_ARGS=FILE ...)
+	@exec $(BIN)/python -m scripts.mutants $(MUTANTS_ARGS)
+
 .PHONY: clean
 clean: ## Remove .venv, caches, and files of builds and tests (not the data folder)
-	rm -rf $(VENV) .cache .pytest_cache .hypothesis .ruff_cache build dist *.egg-info tests/.screenshots
+	rm -rf $(VENV) .cache .pytest_cache .hypothesis .ruff_cache mutants build dist *.egg-info tests/.screenshots
 	find okapi_install worker tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp that is older than setup.cfg makes `make` install the packages again.
@@ -78,6 +83,11 @@ $(VENV)/.installed-dev: setup.cfg pyproject.toml | $(BIN)/pip
 	@echo "installing okapi-install and its tools into $(VENV) ..."
 	@$(PIP) install --editable '.[dev]'
 	@touch $(VENV)/.installed $@
+
+$(VENV)/.installed-mutants: setup.cfg pyproject.toml | $(VENV)/.installed-dev
+	@echo "installing mutmut into $(VENV) ..."
+	@$(PIP) install --editable '.[dev,mutants]'
+	@touch $(VENV)/.installed $(VENV)/.installed-dev $@
 
 $(BIN)/pip:
 	@command -v $(PYTHON) >/dev/null || { echo "okapi-install needs Python 3.11 or newer, and $(PYTHON) was not found" >&2; exit 1; }
