@@ -19,9 +19,11 @@ from __future__ import annotations
 import os
 
 from okapi_install.config import Settings
+from okapi_install.logs import set_up_logging
 from okapi_install.web.server import gunicorn_options
 
 _settings = Settings.load(os.environ)
 _settings.check_door()
+set_up_logging(_settings.log_level, _settings.log_format)
 
 globals().update(gunicorn_options(_settings))

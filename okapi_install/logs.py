@@ -63,6 +63,18 @@ def set_up_logging(level: str, log_format: str) -> None:
     logging.getLogger("celery.app.trace").setLevel(logging.WARNING)
 
 
+def emergency_line(log_format: str, event: str, **known: object) -> str:
+    """A line of that form, for whoever must not wait for a lock on the way to the log, or comes before it is set up."""
+    line = structlog.processors.add_log_level(None, "error", {"event": event, **known})
+    line = structlog.processors.TimeStamper(fmt="iso", utc=True)(None, "error", line)
+    return str(_renderer(log_format)(None, "error", line)) + "\n"
+
+
+def capture_warnings() -> None:
+    """Python's warnings become log lines."""
+    logging.captureWarnings(True)
+
+
 def _renderer(log_format: str) -> structlog.typing.Processor:
     if log_format == "json":
         return structlog.processors.JSONRenderer()

@@ -13,6 +13,8 @@ import signal
 import pytest
 from hypothesis import settings
 
+from okapi_install.adapters.parent_death import ends_with_parent
+
 # In the order in which they import each other: pytest rewrites the asserts of what is not imported yet.
 pytest_plugins = (
     "tests.fixtures.parts",
@@ -39,5 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     background may have told them to ignore Ctrl-C; the commands that they start must not inherit that.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(config, "workerinput") or "MAKELEVEL" in os.environ:  # a process of xdist, or started by make
+        ends_with_parent(signal.SIGTERM, parent=os.getppid())()
     for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
         del os.environ[name]

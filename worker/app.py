@@ -14,4 +14,4 @@ from worker.events import GatheringEvents
 
 settings = Settings.load(os.environ)
 app = Celery("okapi-install", amqp=PromptAMQP, events=GatheringEvents, include=["worker.tasks", "worker.signals"])
-app.conf.update(celery_settings(required_broker(settings)))
+app.conf.update(celery_settings(required_broker(settings)), worker_concurrency=settings.concurrency)

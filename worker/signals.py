@@ -4,24 +4,48 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import sys
 import time
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import structlog
 from celery import signals
+from celery.apps import worker as celery_worker
 from kombu.utils import functional
 
 from okapi_install.adapters.garbage import collect_rarely
+from okapi_install.adapters.watchdog import Watchdog
 from okapi_install.bootstrap import WorkerParts, build_worker
 from okapi_install.domain.errors import OkapiInstallError
-from okapi_install.logs import set_up_logging
+from okapi_install.logs import capture_warnings, emergency_line, set_up_logging
 from worker.app import settings
 from worker.process import install_parts, parts
+from worker.startup import check_options
 
 log = structlog.get_logger()
 
+watchdog = Watchdog(settings.stall_seconds or settings.lease_seconds, partial(emergency_line, settings.log_format))
+
 _WORDY = ("celery.worker.strategy", "celery.app.trace")
 """Celery's loggers of every message and every end of a task. The log lines of jobs say more."""
+
+
+@signals.celeryd_init.connect
+def on_celeryd_init(instance: Any, options: Mapping[str, Any], **_: Any) -> None:
+    """Sets up logging before Celery logs anything. Refuses options that do not fit."""
+    check_options(options, sys.argv, settings.log_format)
+    on_setup_logging()
+    capture_warnings()
+    if settings.log_format == "json":
+        instance.quiet = True  # no banner
+        vars(celery_worker)["safe_say"] = _say_nothing
+
+
+def _say_nothing(*_: object) -> None:
+    """Replaces what Celery prints when it stops, past the log. Seen with Celery 5.7.0."""
 
 
 @signals.setup_logging.connect
@@ -40,6 +64,7 @@ def on_worker_init(sender: Any, **_: Any) -> None:
     built = _built(str(sender.hostname))
     install_parts(built)
     built.start()
+    watchdog.start()
 
 
 def _built(name: str) -> WorkerParts:
@@ -67,7 +92,14 @@ def _let_others_run_while_reconnecting() -> None:
 def on_worker_ready(**_: Any) -> None:
     """Sends the first heartbeat. From now on the worker takes messages."""
     collect_rarely()
+    _stop_when_the_terminal_is_closed()
     parts().tasks.background(parts().worker.beat)
+
+
+def _stop_when_the_terminal_is_closed() -> None:
+    """Handles SIGHUP as SIGTERM, unless it was ignored before (`nohup`). Celery would restart, or die."""
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
 
 
 @signals.task_revoked.connect
@@ -81,7 +113,9 @@ def on_task_revoked(request: Any, **_: Any) -> None:
 
 @signals.worker_shutting_down.connect
 def on_worker_shutting_down(**_: Any) -> None:
-    """Releases the jobs at once, so that other workers continue them."""
+    """Releases the jobs at once, so that other workers continue them. The stop has a time limit."""
+    watchdog.end_within(settings.stop_seconds)
+    parts().tasks.background(lambda: log.info("worker stops"))
     parts().tasks.background(parts().worker.stop)
 
 

@@ -10,9 +10,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from celery.app.amqp import AMQP
 from kombu.connection import Connection
 from kombu.transport import TRANSPORT_ALIASES, redis
+
+from okapi_install.adapters.broker_messages import is_message, is_task_of_ours
+from okapi_install.adapters.celery_config import QUEUE
+
+log = structlog.get_logger()
 
 LONGEST_PAUSE = 5.0
 """Seconds."""
@@ -32,6 +38,16 @@ class SparingChannel(redis.Channel):
         if delivery_tag in self.qos._delivered:  # noqa: SLF001 - there is no public way
             super().basic_ack(delivery_tag, multiple)  # type: ignore[no-untyped-call]
 
+    def _brpop_read(self, **options: Any) -> Any:
+        self.connection.delivering = False
+        try:
+            return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
+        except (ValueError, TypeError, RecursionError) as problem:
+            if self.connection.delivering:
+                raise
+            log.warning("dropped what is no message from the broker", cause=str(problem)[:200])
+            return True
+
     def _create_client(self, asynchronous: bool = False) -> Any:
         if asynchronous:
             return super()._create_client(asynchronous=True)  # type: ignore[no-untyped-call]
@@ -44,6 +60,16 @@ class SparingTransport(redis.Transport):
     """kombu's Redis transport, with SparingChannel."""
 
     Channel = SparingChannel
+    delivering = False
+    """Whether what came last was read, and is on its way to whoever wants it."""
+
+    def _deliver(self, message: Any, queue: str) -> None:
+        """See kombu. What would end the worker is dropped."""
+        self.delivering = True
+        if not is_message(message) or (queue == QUEUE and not is_task_of_ours(message)):
+            log.warning("dropped what is no message of okapi-install from the broker", queue=queue)
+            return
+        super()._deliver(message, queue)  # type: ignore[no-untyped-call]
 
 
 TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), f"{__name__}:{SparingTransport.__name__}"))

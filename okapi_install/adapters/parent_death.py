@@ -13,19 +13,20 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 """Loaded at import, because little is allowed between fork and exec."""
 
 
-def ends_with_parent(number: signal.Signals = signal.SIGKILL) -> Callable[[], None]:
+def ends_with_parent(number: signal.Signals = signal.SIGKILL, parent: int | None = None) -> Callable[[], None]:
     """A function for a child to call first (`preexec_fn`, or after a fork), so that it gets the signal when its parent
     ends.
 
-    The parent is the thread that started it. On systems other than Linux the function does nothing.
+    The parent is the thread of this process that starts the child, unless the id of another process is given. The
+    function does nothing except on Linux.
     """
-    parent = os.getpid()
+    expected = os.getpid() if parent is None else parent
 
     def arrange() -> None:
         if _LIBC is None:
             return
         _LIBC.prctl(_PR_SET_PDEATHSIG, number)
-        if os.getppid() != parent:  # it has already ended
+        if os.getppid() != expected:  # it has already ended
             os.kill(os.getpid(), number)
 
     return arrange

@@ -23,6 +23,17 @@ def _settings(**overrides: object) -> Settings:
     return Settings.load(os.environ, **overrides)
 
 
+def _reason(problem: OkapiInstallError) -> str:
+    """Why a part does not run: a sentence, or a line of its log where programs read that."""
+    from okapi_install.logs import emergency_line
+
+    try:
+        as_json = _settings().log_format == "json"
+    except OkapiInstallError:
+        as_json = os.environ.get("OKAPI_INSTALL_LOG_FORMAT", "").strip().lower() == "json"
+    return emergency_line("json", problem.message) if as_json else f"okapi-install: {problem.message}\n"
+
+
 def _reported(command: Callable[..., None]) -> Callable[..., None]:
     """Prints an OkapiInstallError as one line on standard error, and exits with code 1."""
 
@@ -31,7 +42,7 @@ def _reported(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*args, **kwargs)
         except OkapiInstallError as problem:
-            click.echo(f"okapi-install: {problem.message}", err=True)
+            click.echo(_reason(problem), err=True, nl=False)
             sys.exit(1)
 
     return run
@@ -55,11 +66,12 @@ def serve(**overrides: object) -> None:
     Example:
       okapi-install serve --listen 127.0.0.1:9130 --data ./data
     """
-    from okapi_install.logs import set_up_logging
+    from okapi_install.logs import capture_warnings, set_up_logging
     from okapi_install.supervisor import Supervisor
 
     settings = _settings(**overrides)
     set_up_logging(settings.log_level, settings.log_format)
+    capture_warnings()
 
     def say(line: str) -> None:
         click.echo(line)
@@ -94,7 +106,7 @@ def worker(name: str, concurrency: int | None) -> None:
     options = ["-P", "gevent", "-c", str(settings.concurrency), "-E", "-n", name, "-l", "warning"]
     os.execve(  # noqa: S606 (becomes the worker)
         sys.executable,
-        [sys.executable, "-m", "celery", "-A", "worker", "worker", *options],
+        [sys.executable, "-m", "celery", "-q", "-A", "worker", "worker", *options],
         {**os.environ, **settings.to_environ()},
     )
 

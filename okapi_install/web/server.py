@@ -11,7 +11,7 @@ from gunicorn.app.base import BaseApplication
 from okapi_install.adapters.garbage import collect_rarely
 from okapi_install.adapters.parent_death import ends_with_parent
 from okapi_install.config import Settings
-from okapi_install.logs import set_up_logging
+from okapi_install.logs import capture_warnings, set_up_logging
 from okapi_install.web.connections.arrivals import MOST_FIELDS
 
 _FILES_OF_OUR_OWN = 100
@@ -68,6 +68,7 @@ def gunicorn_options(settings: Settings) -> dict[str, object]:
         "control_socket_disable": True,
         "http_parser": "python",
         "loglevel": "warning",
+        "logger_class": "okapi_install.web.connections.log.GunicornLog",
         "pre_fork": _on_fork,
         "post_fork": _on_forked,
         "post_worker_init": _on_ready,
@@ -102,7 +103,8 @@ def run_gunicorn(settings: Settings, handle: int | None = None) -> None:
     def load_app() -> Any:
         from okapi_install.web.blueprints import start_app
 
-        set_up_logging(settings.log_level, settings.log_format)
         return start_app(settings)
 
+    set_up_logging(settings.log_level, settings.log_format)
+    capture_warnings()
     GunicornApp(settings, load_app, handle).run()

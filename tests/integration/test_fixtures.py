@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import psycopg
 import pytest
 from redis import Redis
 
-from tests.fixtures.parts import missing, recorded, take_port
+from tests.fixtures.parts import ROOT, missing, recorded, take_port
 from tests.fixtures.postgresql import PostgresqlServer
 from tests.fixtures.processes import ServerProcess, StartProcess
 from tests.fixtures.redis import RedisServer
@@ -107,3 +108,16 @@ def test_missing_recordings_skip_a_test_but_fail_it_in_ci(monkeypatch: pytest.Mo
     monkeypatch.setitem(os.environ, "CI", "true")
     with pytest.raises(pytest.fail.Exception, match="with CI=true nothing may be missing"):
         recorded("conformance", root=tmp_path / "checkout")
+
+
+def test_a_server_ends_with_tests_that_are_killed(tmp_path: Path) -> None:
+    tests = (
+        "import sys, time; from pathlib import Path; from tests.fixtures.processes import ServerProcess;"
+        f"server = ServerProcess(['sleep', '600'], log=Path({str(tmp_path / 'log')!r}));"
+        "print(server.start().pid, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", tests], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        server = psutil.Process(int(process.stdout.readline()))
+        process.kill()
+    assert psutil.wait_procs([server], timeout=20)[1] == []
