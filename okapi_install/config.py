@@ -85,7 +85,6 @@ class Settings(BaseSettings):
     """None: none."""
     trusted_proxies: Annotated[tuple[str, ...], PlainValidator(rules.words(rules.network))] = ("127.0.0.1", "::1")
     page_session_seconds: Seconds = 43200.0
-    """None: the file `key` in the data folder."""
     okapi_url: WebUrl | None = None
     """None: this server's own address."""
     strict_delete: Flag = False

@@ -199,15 +199,12 @@ def module_called_again() -> str:
 
 def unfinished_work(module: str) -> str:
     """A later job meets a module that was cut short."""
-    return (
-        f"A job was aborted while module {module} was at work for this tenant. "
-        "The module may not have stopped that work"
-    )
+    return f"A job of this tenant was aborted while module {module} was running. The module may still be working on it"
 
 
 def required_module_failed(module: str) -> str:
     """A step that is given up."""
-    return f"Not begun: it needs {module}, which failed"
+    return f"Skipped: requires {module}, which failed"
 
 
 def needs_gateway() -> str:

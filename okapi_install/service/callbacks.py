@@ -1,6 +1,7 @@
-"""Tells whoever wants to know that a job has ended: what is sent, how it is signed, and when it is tried again.
+"""Callbacks about ended jobs: their content, signature and retries.
 
-It knows no HTTP library. A callback is delivered at least once: the store hands it out until it is settled.
+A callback is delivered at least once, because the store returns it until its outcome is recorded. The HTTP client is an
+adapter.
 """
 
 from __future__ import annotations
@@ -32,13 +33,14 @@ MOST_AT_ONCE = 20
 FIRST_PAUSE = 10.0
 LONGEST_PAUSE = 3600.0
 MOST_ATTEMPTS = 32
-"""With the pauses between them, they take a little less than a day."""
+"""Together with the pauses between them, these attempts take a little less than a day."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallbackRule:
-    """Who is told: the server's own address, and whether an order may name another; `check` raises UserError for one
-    that is not allowed.
+    """Where callbacks go: the address of the settings, and whether a request may name another.
+
+    `check` raises UserError for an address that is not allowed.
     """
 
     default: str | None = None
@@ -46,7 +48,7 @@ class CallbackRule:
     check: Callable[[str], None] | None = None
 
     def url_for(self, wanted: str | None) -> str | None:
-        """The address for an order that names one, or none. Raises UserError if it must not."""
+        """The address for a request that names `wanted`, or None. Raises UserError if it may not name it."""
         if wanted is not None and not self.per_job:
             raise UserError(messages.no_callback_urls())
         if wanted is not None and self.check is not None:
@@ -55,7 +57,7 @@ class CallbackRule:
 
 
 class WebhookFailed(OkapiInstallError):
-    """No answer came to a callback; the message says why, without the address."""
+    """A callback got no response. The message says why, without the address."""
 
     code = "webhook_failed"
 
@@ -64,7 +66,7 @@ class Webhook(Protocol):
     """Sends one callback."""
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
-        """The status that it is answered with; redirects are not followed. Raises WebhookFailed."""
+        """The HTTP status of the response. Redirects are not followed. Raises WebhookFailed."""
 
 
 def is_web_url(url: str) -> bool:
@@ -84,10 +86,10 @@ def signature(secret: str, at: int, body: bytes) -> str:
 
 
 def pause_after(attempts: int) -> float | None:
-    """Seconds until the next attempt, after that many; None when there is to be no other.
+    """Seconds until the next attempt, or None after the last one.
 
-    Without jitter and without a library: the schedule is documented, and what is due is kept by the store, which no
-    attempt in memory waits for. The ends of jobs spread the callbacks.
+    The schedule is documented and has no jitter. The store keeps the time of the next attempt, so nothing waits in
+    memory. Jobs end at different times, which spreads the callbacks.
     """
     if attempts >= MOST_ATTEMPTS:
         return None
@@ -95,7 +97,7 @@ def pause_after(attempts: int) -> float | None:
 
 
 def callback_document(job: Job, public_url: str) -> dict[str, object]:
-    """What is told of a job that has ended. See docs/callbacks.md."""
+    """The body of a callback. docs/callbacks.md describes it."""
     return {
         "id": job.id,
         "tenant": job.tenant,
@@ -137,12 +139,12 @@ class CallbackService:
         self._secret = secret
 
     def deliver_due(self) -> None:
-        """Sends what is due, side by side, so that an address that does not answer holds up no other."""
+        """Sends the due callbacks in parallel, so that an address that does not respond delays no other."""
         crew = self._tasks.crew()
         try:
             jobs = self._store.due_callbacks(MOST_AT_ONCE)
         except StoreUnavailable as problem:
-            log.warning("no callbacks sent: the store is away", cause=problem.message)
+            log.warning("no callbacks sent: the store is unavailable", cause=problem.message)
             return
         for place, job in enumerate(jobs):
             crew.start(place, lambda job=job: self._deliver(job))  # type: ignore[misc]
@@ -152,7 +154,7 @@ class CallbackService:
             left -= len(ended)
             for _, fault in ended:
                 if fault is not None:
-                    log.warning("callback not settled; it will be tried again", cause=str(fault))
+                    log.warning("the outcome of a callback was not recorded; it will be sent again", cause=str(fault))
 
     def _deliver(self, job: Job) -> None:
         status, cause = self._send(job)

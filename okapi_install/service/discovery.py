@@ -1,6 +1,6 @@
-"""Where modules run, whether they answer there, and the environment for deployed modules.
+"""Addresses and health of module instances, and environment variables for deployed modules.
 
-Modules are started by others; an instance is an address that a client has told us.
+This service starts no modules. An instance is an address that a client has registered.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _ASKED_AT_ONCE = 20
 
 
 class HealthProbe(Protocol):
-    """Asks an address whether anybody answers."""
+    """Checks whether an address responds."""
 
     def problem(self, url: str) -> str | None:
-        """None if there was an answer, whatever it was; else why there was none."""
+        """Why there was no response. None if there was any, whatever its status."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Health:
-    """Whether an instance answers (Okapi: HealthDescriptor)."""
+    """Whether an instance responds (Okapi: HealthDescriptor)."""
 
     inst_id: str
     srvc_id: str
@@ -55,8 +55,8 @@ class DiscoveryService:
         """Adds an instance, as sent.
 
         Raises:
-            UserError: something is missing, the instance id is taken, or it asks to start a module.
-            NotFound: it is to be started from the descriptor of a module that is not there, or on an unknown node.
+            UserError: a field is missing, the instance id is taken, or the request asks for a module to be started.
+            NotFound: the module or the node does not exist.
         """
         module, instance, url = (_text(document, name) for name in ("srvcId", "instId", "url"))
         if module is None:
@@ -107,21 +107,21 @@ class DiscoveryService:
         raise NotFound(f"{module}/{instance}")
 
     def remove(self, module: str, instance: str) -> None:
-        """Forgets an instance. Raises NotFound."""
+        """Removes an instance. Raises NotFound."""
         if not self._store.remove_instances(module, instance):
             raise NotFound(f"{module}/{instance}")
 
     def remove_of_module(self, module: str) -> None:
-        """Forgets a module's instances. Raises NotFound if there are none."""
+        """Removes a module's instances. Raises NotFound if there are none."""
         if not self._store.remove_instances(module):
             raise NotFound(module)
 
     def remove_all(self) -> None:
-        """Forgets all instances."""
+        """Removes all instances."""
         self._store.remove_instances()
 
     def health_of(self, instances: Sequence[Instance]) -> list[Health]:
-        """Asks each, several at once."""
+        """The health of each instance. Several are checked at the same time."""
         if not instances:
             return []
         with ThreadPoolExecutor(min(len(instances), _ASKED_AT_ONCE), "health") as pool:
@@ -143,7 +143,7 @@ class DiscoveryService:
         return self._node
 
     def check_node_unchanged(self, ident: str, new_id: object, url: object, name: object) -> None:
-        """Raises NotFound or UserError unless what is sent for a node says what is so."""
+        """Raises NotFound for an unknown node, and UserError if its id or URL would change."""
         if ident != self._node.node_id:
             raise NotFound(ident)
         if new_id != ident:
@@ -161,18 +161,18 @@ class EnvironmentService:
         self._store = store
 
     def all(self) -> list[EnvEntry]:
-        """All, by name."""
+        """All variables, sorted by name."""
         return self._store.env()
 
     def get(self, name: str) -> EnvEntry:
-        """One of them. Raises NotFound."""
+        """One variable. Raises NotFound."""
         for entry in self._store.env():
             if entry.name == name:
                 return entry
         raise NotFound(name)
 
     def put(self, name: str | None, value: str | None, description: str | None) -> EnvEntry:
-        """Adds or replaces it. Raises UserError if name or value are missing."""
+        """Adds or replaces a variable. Raises UserError if name or value is missing."""
         if name is None:
             raise UserError(okapi_messages.no_variable_name())
         if value is None:
@@ -183,7 +183,7 @@ class EnvironmentService:
         return entry
 
     def remove(self, name: str) -> None:
-        """Forgets it. Raises NotFound."""
+        """Removes a variable. Raises NotFound."""
         if not self._store.remove_env(name):
             raise NotFound(name)
 

@@ -11,7 +11,10 @@ _ENDED = frozenset({StepStatus.DONE, StepStatus.ERROR})
 
 
 def seconds_left(job: Job, usual: Mapping[int, Durations], now: float) -> float | None:
-    """The longest chain of dependent steps that is left, or all that is left shared by the steps that run side by side.
+    """The estimated time until the job's end.
+
+    It is the longest remaining chain of dependent steps, or all remaining work divided by the number of parallel steps,
+    whichever is larger.
 
     Args:
         job: the job, with edges that lead forward.

@@ -1,4 +1,4 @@
-"""The warning for modules that call other modules when they are initialised, where no gateway passes such calls on."""
+"""The warning for modules that call other modules during initialisation when no gateway forwards such calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NEEDS_GATEWAY = Problem.warning(messages.needs_gateway(), CODE)
 
 
 def needs_gateway(change: Change, options: InstallOptions, registry: Registry) -> bool:
-    """Whether the module of a change will be initialised and may call other modules then."""
+    """Whether the change initialises a module that may call other modules meanwhile."""
     if change.action is not Action.ENABLE or options.invoke == "false":
         return False
     module = registry.get(change.id)
@@ -21,7 +21,7 @@ def needs_gateway(change: Change, options: InstallOptions, registry: Registry) -
 
 
 def job_warnings(steps: Iterable[Step]) -> tuple[Problem, ...]:
-    """The warning of a job whose steps have that warning: one, which names the modules."""
+    """One warning for the job that names all modules whose steps have that warning."""
     modules = [step.change.id for step in steps if any(w.code == CODE for w in step.warnings)]
     if not modules:
         return ()

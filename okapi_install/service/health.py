@@ -1,4 +1,4 @@
-"""Whether this service can do its work: store, broker and workers. It responds in time, whatever hangs."""
+"""Health of the store, the broker and the workers. The response is in time even if one of them hangs."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from okapi_install.service.ports import JobStore
 log = structlog.get_logger()
 
 PATIENCE = 0.7
-"""Seconds for all checks together: they run side by side."""
+"""Seconds for all checks together. They run in parallel."""
 _FRESH = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One part, and what is wrong with it (None: nothing). For everybody: no name, address or word of another part."""
+    """One part and its problem, None if it has none. It is public, so it has no host name, address or detail."""
 
     part: str
     problem: str | None
 
 
 class HealthService:
-    """The checks. Each runs once at a time, however many ask and however long it takes."""
+    """Runs the checks. However many requests ask, each check runs only once at a time."""
 
     def __init__(self, store: JobStore, ping_broker: Callable[[], None], alive_within: float) -> None:
         self._store = store
@@ -39,7 +39,7 @@ class HealthService:
         self._checks = {part: _SingleCheck(check) for part, check in checks.items()}
 
     def findings(self) -> list[Finding]:
-        """What was found, in less than a second."""
+        """The findings of all checks, in less than a second."""
         until = time.monotonic() + PATIENCE
         running = {part: check.start() for part, check in self._checks.items()}
         return [Finding(part, _outcome(future, until)) for part, future in running.items()]
@@ -69,7 +69,7 @@ class HealthService:
 
 
 class _SingleCheck:
-    """A check with a thread of its own, and what it found within the last second."""
+    """A check that runs in its own thread. Its result is reused for a second."""
 
     def __init__(self, check: Callable[[], str | None]) -> None:
         self._check = check
@@ -79,7 +79,7 @@ class _SingleCheck:
         self._ended = 0.0
 
     def start(self) -> Future[str | None]:
-        """The run that goes on or has just ended; else a new one."""
+        """The run in progress or the one that has just ended; else starts a new one."""
         with self._lock:
             if self._last is None or (self._last.done() and time.monotonic() - self._ended > _FRESH):
                 self._last = self._thread.submit(self._run)

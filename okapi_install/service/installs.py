@@ -1,4 +1,4 @@
-"""Submit, follow, abort and retry jobs: what a client can do."""
+"""What clients do with jobs: submit, follow, abort and retry them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ from okapi_install.service.trace_context import headers_under, parent_of
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
-    """What a client asks for. `request` is None for an upgrade; `headers` are those of the HTTP request."""
+    """A client's request. `request` is None for an upgrade. `headers` are those of the HTTP request."""
 
     kind: JobKind
     tenant: str
@@ -64,13 +64,13 @@ class Order:
     callback_url: str | None = None
 
     def digest(self) -> str:
-        """What makes two orders the same: all but who asks."""
+        """Two orders with the same digest are the same request, whoever sends it."""
         return hashlib.sha256(repr((self.kind.value, self.request, self.options)).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Submitted:
-    """The plan of an order, and its job; None for a simulation. `replayed` tells that the job was there before."""
+    """The plan of an order, and its job (None for a simulation). With `replayed` the job existed before."""
 
     changes: tuple[Change, ...]
     job: Job | None
@@ -79,9 +79,9 @@ class Submitted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explanation:
-    """Why an order cannot be, or what it would do: the refusal (None if there is none) and lines for a person.
+    """Why an order is refused (None if it is not), or what it would do, in lines for a person.
 
-    `warnings` are those that its job would have from the beginning.
+    `warnings` are those that its job would start with.
     """
 
     refusal: Unresolvable | UserError | None
@@ -92,7 +92,7 @@ class Explanation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """Limits: queued jobs of a tenant, and seconds that a synchronous request waits (None: for ever)."""
+    """Limits: queued jobs per tenant, and seconds that a synchronous request waits (None: without limit)."""
 
     most_waiting: int = 100
     sync_timeout: float | None = None
@@ -100,7 +100,7 @@ class Limits:
 
 
 class StillRunning(UserError):
-    """A synchronous request has waited as long as it may; the job goes on."""
+    """A synchronous request has reached its time limit. The job continues."""
 
     code = "still_running"
 
@@ -110,7 +110,7 @@ class StillRunning(UserError):
 
 
 class InstallService:
-    """Jobs, as their clients see them."""
+    """The operations of clients on jobs."""
 
     def __init__(
         self,
@@ -142,9 +142,9 @@ class InstallService:
         """Plans the order, writes the job, and then sends a message about it.
 
         Raises:
-            UserError: the options or the plan cannot be; the tenant has too many jobs waiting.
-            KeyReused: its idempotency key came before with another order.
-            NotFound: there is no such tenant.
+            UserError: the options are invalid, no plan is possible, or the tenant has too many queued jobs.
+            KeyReused: its idempotency key was used before with another order.
+            NotFound: the tenant does not exist.
         """
         about = {"folio.tenant": order.tenant, "okapi_install.kind": order.kind.value}
         parent = parent_of(order.headers)
@@ -168,7 +168,7 @@ class InstallService:
         return Submitted(changes=tuple(step.change for step in job.steps), job=job)
 
     def _known(self, order: Order) -> Job | None:
-        """The job of an order that came before: it is not planned again, since what it changed is changed now."""
+        """The job of a repeated order. It is not planned again, because the tenant may have its modules already."""
         if order.idempotency_key is None or order.options.simulate:
             return None
         return self._store.job_of_key(order.tenant, order.idempotency_key, order.digest())
@@ -199,7 +199,7 @@ class InstallService:
         return self._planner.plan(order.kind, expected(state), order.request, order.options, state.registry_seq)
 
     def explain(self, order: Order) -> Explanation:
-        """Why the order would be refused, as a chain that a person understands. Raises NotFound."""
+        """Why the order would be refused, as a chain of reasons for a person. Raises NotFound."""
         state = self._store.tenant_state(order.tenant)
         try:
             _check_options(order)
@@ -217,7 +217,7 @@ class InstallService:
         """The job once it is complete.
 
         Raises:
-            StillRunning: it takes longer than a synchronous request may.
+            StillRunning: it takes longer than a synchronous request may wait.
             UserError: it was aborted meanwhile.
         """
         began, limit = self._clock.monotonic(), self._limits.sync_timeout
@@ -234,7 +234,7 @@ class InstallService:
                 self._watch.wait(listener, job.id, seen, LONGEST_WAIT if limit is None else limit - waited)
 
     def wait_changed(self, job_id: str, revision: int, seconds: float) -> None:
-        """Returns when the job has another revision, is complete or gone, or the time is up."""
+        """Waits until the job changes, is complete or removed, or until the timeout."""
         until = self._clock.monotonic() + seconds
         with self._notifier.listen(job_id) as listener:
             while (left := until - self._clock.monotonic()) > 0:
@@ -248,7 +248,7 @@ class InstallService:
         return self._reader.job(job_id, tenant)
 
     def jobs_of(self, tenant: str) -> list[Job]:
-        """The tenant's jobs as Okapi lists them, oldest first. Raises NotFound if there is no such tenant."""
+        """The tenant's jobs as Okapi lists them, oldest first. Raises NotFound if the tenant does not exist."""
         return self._store.jobs_of(tenant)
 
     def find(self, which: JobFilter) -> JobPage:
@@ -256,7 +256,7 @@ class InstallService:
         return self._store.find_jobs(which)
 
     def abort(self, job_id: str, *, keep: bool, tenant: str | None = None) -> Aborted:
-        """Aborts a job, and removes its info unless it is to be kept. Raises NotFound."""
+        """Aborts a job and removes its record, unless the record is to be kept. Raises NotFound."""
         aborted = self._store.abort(job_id, keep=keep, tenant_id=tenant)
         if aborted.was is JobStatus.RUNNING and aborted.job.task_id is not None:
             self._queue.revoke(aborted.job.task_id)
@@ -264,12 +264,12 @@ class InstallService:
         return aborted
 
     def abort_all(self, tenant: str) -> None:
-        """Aborts all of the tenant's jobs and removes their info; those that wait go first, so that none begins."""
+        """Aborts all jobs of the tenant and removes their records. Queued jobs go first, so that none starts."""
         jobs = self._store.jobs_of(tenant)
         self._abort_each(sorted(jobs, key=lambda job: job.status is not JobStatus.QUEUED))
 
     def stop_all(self, tenant: str) -> None:
-        """Aborts what waits or runs for the tenant, also what Okapi's list of jobs has not; what waits goes first."""
+        """Aborts all queued and running jobs of the tenant, even those that Okapi does not list. Queued ones first."""
         for status in (JobStatus.QUEUED, JobStatus.RUNNING):
             of_tenant = JobFilter(tenant=tenant, status=status, limit=self._limits.most_waiting + 1)
             self._abort_each(self._store.find_jobs(of_tenant).jobs)
@@ -301,7 +301,7 @@ def _replayed(job: Job) -> Submitted:
 
 
 def _check_options(order: Order) -> None:
-    """Raises UserError if the options cannot be, whatever the tenant has."""
+    """Raises UserError for options that are invalid for any tenant."""
     if order.kind is not JobKind.MODULE:
         parallel_checked(order.options)
     InvokeRule.parse(order.options.invoke)

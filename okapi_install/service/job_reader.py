@@ -1,6 +1,6 @@
-"""Reads jobs for those who ask again and again: a job that has not changed is not read again.
+"""A cache of jobs for clients that poll: an unchanged job is not read again.
 
-What is kept is compared with the store's revision every time, so it is never older than the store.
+Each read compares the cached revision with the store's, so the cache is never stale.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MOST_KEPT = 500
 
 
 class JobReader:
-    """Jobs by id. For many threads."""
+    """Jobs by id. Thread-safe."""
 
     def __init__(self, store: JobStore) -> None:
         self._store = store
@@ -25,7 +25,7 @@ class JobReader:
         self._lock = Lock()
 
     def job(self, job_id: str, tenant: str | None = None) -> Job:
-        """One job with its steps, of that tenant if one is given. Raises NotFound."""
+        """One job with its steps. With `tenant`, a job of another tenant is not found. Raises NotFound."""
         with self._lock:
             kept = self._kept.get(job_id)
         if kept is None or self._store.revision(job_id) != (kept.revision, kept.status):

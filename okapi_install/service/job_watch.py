@@ -1,4 +1,4 @@
-"""Looks into the store for all clients that wait for jobs at once, so that a thousand of them cost one statement."""
+"""Polls the store for all waiting clients together: a thousand of them cost one statement."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ log = structlog.get_logger()
 
 Seen = tuple[int, JobStatus]
 LONGEST_WAIT = 15.0
-"""Seconds after which a client looks by itself, whatever became of the thread that looks for all."""
+"""Seconds after which a client polls by itself, in case the shared thread has failed."""
 
 
 class JobWatch:
-    """For many threads. Its own thread runs only while somebody waits."""
+    """The shared poll. Thread-safe; its own thread runs only while a client waits."""
 
     def __init__(self, store: JobStore, every: float) -> None:
         self._store = store
@@ -30,7 +30,7 @@ class JobWatch:
         self._thread: Thread | None = None
 
     def wait(self, listener: Listener, job_id: str, seen: Seen, timeout: float) -> None:
-        """Waits until the job is no longer as it was seen, somebody tells the listener, or the time is up."""
+        """Waits until the job differs from what the client has seen, the listener is notified, or the timeout."""
         with self._watched(listener, job_id, seen):
             listener.wait(min(timeout, LONGEST_WAIT))
 
@@ -62,9 +62,9 @@ class JobWatch:
                     listener.tell()
 
     def _look(self, job_ids: Collection[str]) -> dict[str, Seen] | None:
-        """None: the store does not answer. Then each looks by itself, and learns why."""
+        """The current revisions; None if the store does not respond. Then each client polls by itself."""
         try:
             return self._store.revisions(job_ids)
         except OkapiInstallError as problem:
-            log.debug("the store could not be asked about jobs that clients wait for", cause=problem.message)
+            log.debug("the jobs that clients wait for could not be read from the store", cause=problem.message)
             return None

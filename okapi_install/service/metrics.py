@@ -1,7 +1,7 @@
-"""What happens is counted here, in memory, until it is added to what the store has counted for all processes.
+"""The meters, and the counts of this process until they are added to the totals in the store.
 
-It knows no store, clock or format. Names and units are Prometheus's; the labels of a meter take few values, none of
-them from a client, but for the products of modules.
+Names and units follow Prometheus. Labels have few values, and none of them comes from a client, except the products of
+modules.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ BUCKET, SUM, LIMIT = "_bucket", "_sum", "le"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Meter:
-    """Something that is counted: `name` without the suffix of its kind. With `buckets` it is a histogram of seconds.
+    """A counter, or a histogram of seconds if it has `buckets`. `name` has no suffix such as `_total`.
 
-    `from_start` are values of its only label that are told as 0 before anything was counted: Prometheus sees no
-    increase in a series that begins at 1.
+    `from_start` are values of its only label that are reported as 0 before the first count, because Prometheus sees no
+    increase in a series that starts at 1.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Meter:
     from_start: tuple[str, ...] = ()
 
     def key(self, suffix: str, values: Mapping[str, str], *more: tuple[str, str]) -> CountKey:
-        """The counter for those labels."""
+        """The key of the counter for those labels."""
         return self.name + suffix, (*((label, values[label]) for label in self.labels), *more)
 
 
@@ -45,56 +45,54 @@ _LONG = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 36
 JOBS_SUBMITTED = Meter(name="okapi_install_jobs_submitted", help="Jobs accepted.", labels=("kind",))
 JOBS_ENDED = Meter(
     name="okapi_install_jobs_ended",
-    help="Jobs that came to an end: done, failed, aborted, revoked or unplannable.",
+    help="Jobs that ended, by outcome: done, failed, aborted, revoked or unplannable.",
     labels=("outcome",),
     from_start=(JobStatus.DONE.value, *(reason.value for reason in EndReason)),
 )
 JOB_SECONDS = Meter(
     name="okapi_install_job_seconds",
-    help="How long jobs took that a worker carried to their end, since that worker claimed them.",
+    help="Duration of jobs, from the claim by the worker that ended them.",
     labels=("kind", "outcome"),
     buckets=_LONG,
 )
 STEPS = Meter(
     name="okapi_install_steps",
-    help="Steps that ended, by the module's product and what was done with it.",
+    help="Steps that ended, by the module's product, action and outcome.",
     labels=("module", "action", "outcome"),
 )
 MODULE_SECONDS = Meter(
     name="okapi_install_module_seconds",
-    help="Time that the steps of a product took in all: divided by its steps, the mean.",
+    help="Total duration of the steps of a product. Divided by the number of its steps, it is the mean.",
     labels=("module", "action"),
 )
 STEP_SECONDS = Meter(
     name="okapi_install_step_seconds",
-    help="How long steps took.",
+    help="Duration of steps.",
     labels=("action", "outcome"),
     buckets=_LONG,
 )
-TAKEN_OVER = Meter(name="okapi_install_leases_taken_over", help="Jobs that were taken over from a lost worker.")
-REPUBLISHED = Meter(name="okapi_install_jobs_republished", help="Messages about jobs that a sweeper sent again.")
+TAKEN_OVER = Meter(name="okapi_install_leases_taken_over", help="Jobs taken over from a lost worker.")
+REPUBLISHED = Meter(name="okapi_install_jobs_republished", help="Messages about jobs that the sweep sent again.")
 POLLS = Meter(
     name="okapi_install_polls",
-    help="Questions to modules about their tenant jobs: answered, failed, or held for longer than asked.",
+    help="Polls of tenant jobs, by outcome: answered, failed, or held for longer than requested.",
     labels=("outcome",),
 )
 UNUSUAL_STEPS = Meter(
     name="okapi_install_unusual_steps",
-    help="Steps found to take longer than their modules ever did (slow), or whose tenant job is probably lost (lost).",
+    help="Steps that run longer than their module ever took (slow), or whose tenant job is probably lost (lost).",
     labels=("kind",),
     from_start=("slow", "lost"),
 )
-STORE_ERRORS = Meter(
-    name="okapi_install_store_errors", help="Transactions that the store did not carry out.", labels=("code",)
-)
+STORE_ERRORS = Meter(name="okapi_install_store_errors", help="Transactions of the store that failed.", labels=("code",))
 BROKER_ERRORS = Meter(
     name="okapi_install_broker_errors",
-    help="Messages that the broker did not take, and connections to it that broke.",
+    help="Messages that the broker did not accept, and connections to it that broke.",
     labels=("part",),
 )
 CALLBACKS = Meter(
     name="okapi_install_callbacks",
-    help="Callbacks about ended jobs: delivered, failed (to be tried again), or given up.",
+    help="Attempts to send callbacks about ended jobs, by outcome: delivered, failed (will be retried), or given up.",
     labels=("outcome",),
     from_start=("delivered", "failed", "given_up"),
 )
@@ -105,7 +103,7 @@ HTTP_REQUESTS = Meter(
 )
 HTTP_SECONDS = Meter(
     name="okapi_install_http_request_seconds",
-    help="Time until an answer began; long polls and synchronous installs wait as long as they are asked to.",
+    help="Time until the response started. Long polls and synchronous installs wait for as long as requested.",
     labels=("route", "method"),
     buckets=_QUICK,
 )
@@ -116,12 +114,12 @@ METERS = (
 
 
 MOST_PRODUCTS = 500
-"""All modules of a FOLIO release are some 150 products."""
+"""A FOLIO release has about 150 products."""
 _LONGEST_PRODUCT = 80
 
 
 class Meters:
-    """The counts of one process since they were last taken. Safe between threads and greenlets; it never waits."""
+    """The counts of this process since the last `take`. Safe for threads and greenlets; never blocks."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -140,9 +138,9 @@ class Meters:
         self._add(((bucket, 1.0), (meter.key(SUM, labels), max(seconds, 0.0))))
 
     def product(self, name: str) -> str:
-        """The label of a module: its product, or `other` for those beyond the number that is counted one by one.
+        """The label of a module: its product, or `other` beyond MOST_PRODUCTS products and for long names.
 
-        Clients name modules as they like; a metric with a series for each name has no end.
+        Clients choose the names of modules, so the number of series needs a limit.
         """
         with self._lock:
             if name not in self._products and (len(self._products) >= MOST_PRODUCTS or len(name) > _LONGEST_PRODUCT):
@@ -151,13 +149,13 @@ class Meters:
         return name
 
     def take(self) -> dict[CountKey, float]:
-        """What was counted since the last call."""
+        """The counts since the last call, which are removed here."""
         with self._lock:
             taken, self._counts = self._counts, {}
         return taken
 
     def give_back(self, taken: Mapping[CountKey, float]) -> None:
-        """Counts again what was taken and could not be kept."""
+        """Puts back counts that were taken but could not be stored."""
         self._add(taken.items())
 
     def _add(self, counts: Iterable[tuple[CountKey, float]]) -> None:

@@ -1,4 +1,4 @@
-"""Moves what a process has counted into the store, and reads what all of them have."""
+"""Adds the counts of this process to the totals in the store, and reads the totals of all processes."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reading:
-    """What the metrics are made of: the counters of all processes together, and the numbers of now."""
+    """The values behind the metrics: the counters of all processes together, and the current gauges."""
 
     counts: Mapping[CountKey, float]
     census: Census
 
 
 class Metering:
-    """The counts of this process and of all."""
+    """Moves counts to the store and reads the totals."""
 
     def __init__(self, store: JobStore, meters: Meters) -> None:
         self._store = store
         self._meters = meters
 
     def flush(self) -> None:
-        """Adds what was counted here to the store; if that fails, the next call does it.
+        """Adds the counts of this process to the store. If that fails, the next call does it.
 
-        An answer that is lost after the commit counts twice what is in it: better than not at all.
+        If the response is lost after the commit, the same counts are added twice, which is better than losing them.
         """
         taken = self._meters.take()
         if not taken:
@@ -41,9 +41,9 @@ class Metering:
             self._store.add_counts(taken)
         except OkapiInstallError as problem:
             self._meters.give_back(taken)
-            log.debug("counts are kept for later: the store is away", cause=problem.message)
+            log.debug("counts are kept for later: the store is unavailable", cause=problem.message)
 
     def read(self) -> Reading:
-        """All counters, this process's included. Raises StoreUnavailable."""
+        """All counters, including those of this process. Raises StoreUnavailable."""
         self.flush()
         return Reading(counts=self._store.counts(), census=self._store.census())

@@ -1,7 +1,7 @@
-"""What is told of jobs and steps while they happen: metrics, news for those who wait, lines of the log.
+"""Reports changes of jobs and steps: as metrics, notifications and log lines.
 
-Whoever changes a job calls the hook that is named after the change, once, after the store has taken it; the hook
-decides what is counted, who is woken and what is logged. It changes nothing and never waits.
+Code that changes a job calls the hook of that change once, after the commit. The hook decides what is counted, who is
+notified and what is logged. It changes nothing and never blocks.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 class JobObserver:
-    """The hooks. One for a process; for many threads or greenlets."""
+    """The hooks. One instance per process; safe for threads and greenlets."""
 
     def __init__(self, notifier: Notifier, meters: Meters) -> None:
         self._notifier = notifier
@@ -49,7 +49,7 @@ class JobObserver:
         self._notifier.changed(job.id, now=True)
 
     def abort_requested(self, aborted: Aborted) -> None:
-        """A client aborted a job. One that was queued has ended by that; see job_aborted for the others."""
+        """A client aborted a job. A queued job has ended with that; a running one ends with `job_aborted`."""
         job = aborted.job
         self._notifier.changed(job.id, now=True)
         if aborted.was is JobStatus.QUEUED:
@@ -62,18 +62,18 @@ class JobObserver:
         """A worker has claimed a job."""
         if claim.taken_over:
             self._meters.count(TAKEN_OVER)
-            log.info("job is taken over: its worker's lease had run out", job=claim.job.id, epoch=claim.epoch)
+            log.info("job taken over: the lease of its worker had expired", job=claim.job.id, epoch=claim.epoch)
 
     def job_replanned(self, job: Job) -> None:
-        """A job that was claimed got another plan."""
-        log.info("job is planned again: the tenant's modules are not those that were expected", job=job.id)
+        """A claimed job was planned again."""
+        log.info("job planned again: the tenant's enabled modules differ from what the plan expected", job=job.id)
 
     def job_changed(self, job_id: str) -> None:
-        """Steps have started, moved on or ended."""
+        """Steps have started, reached another stage or ended."""
         self._notifier.changed(job_id)
 
     def step_ended(self, step: Step) -> None:
-        """A step has ended, well or not."""
+        """A step is done or has failed."""
         product, action = self._meters.product(ModuleId.parse(step.change.id).product), step.change.action.value
         outcome = (StepStatus.DONE if step.status is StepStatus.DONE else StepStatus.ERROR).value
         self._meters.count(STEPS, module=product, action=action, outcome=outcome)
@@ -89,7 +89,7 @@ class JobObserver:
         log.warning("the step takes unusually long", job=job.id, module=step.change.id, cause=warning.message)
 
     def job_ended(self, job: Job, ending: Ending, seconds: float | None = None) -> None:
-        """A job has ended; `seconds` is how long a worker had it that carried it to its end."""
+        """A job has ended. `seconds` is the time since the claim of the worker that ended it."""
         self._meters.count(JOBS_ENDED, outcome=_outcome(ending))
         if seconds is not None:
             self._meters.observe(JOB_SECONDS, seconds, kind=job.kind.value, outcome=_outcome(ending))
@@ -117,21 +117,21 @@ class JobObserver:
         log.info("job aborted: it was removed with its tenant", job=job.id)
 
     def job_lost(self, job: Job) -> None:
-        """A worker has seen that another owns its job."""
-        log.info("job is no longer this worker's", job=job.id)
+        """A worker has found that it no longer owns the job."""
+        log.info("job is no longer owned by this worker", job=job.id)
 
     def job_given_back(self, job: Job) -> None:
-        """A worker that stops has queued its job again."""
+        """A worker that is stopping has put its job back into the queue."""
         self._notifier.changed(job.id, now=True)
-        log.info("job is given back, because the worker stops", job=job.id)
+        log.info("job released, because the worker is stopping", job=job.id)
 
     def job_republished(self, job: JobRef) -> None:
-        """A sweeper sends a message about the job again."""
+        """The sweep has sent the message about a job again."""
         self._meters.count(REPUBLISHED)
-        log.info("job is published again", job=job.id, tenant=job.tenant)
+        log.info("the message about a job is sent again", job=job.id, tenant=job.tenant)
 
     def callback_attempted(self, job: Job, outcome: str, cause: str | None) -> None:
-        """A callback about the end of the job was delivered, has failed, or is given up."""
+        """A callback about the end of a job was delivered, has failed, or is given up."""
         self._meters.count(CALLBACKS, outcome=outcome)
         log.info("callback", job=job.id, outcome=outcome, attempt=job.callback_attempts, cause=cause)
 

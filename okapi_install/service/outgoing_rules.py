@@ -1,7 +1,7 @@
-"""Where this service connects to on behalf of a client: which hosts, which addresses, and never itself.
+"""Which hosts and addresses this service connects to on behalf of a client, and never to itself.
 
-Registries to pull from and callbacks are named by clients; so what they may reach is decided here. Connections to
-modules are not meant: their addresses stand in the discovery.
+Clients name registries to pull from and addresses for callbacks, so these connections are restricted. Connections to
+modules are not: their addresses are registered in the discovery.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from okapi_install.domain.errors import UserError
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _METADATA = frozenset({"fd00:ec2::254", "100.100.100.200", "192.0.0.192"})
-"""Where clouds tell secrets of a machine to whoever asks on it, other than at link-local addresses."""
+"""Metadata services of clouds, which reveal a machine's secrets, at other than link-local addresses."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OutgoingRules:
-    """What may be reached.
+    """Which connections are allowed.
 
     `hosts` are the allowed ones, `*.example.org` for all below a domain; None allows any. `own_port` is where this
     service listens.
@@ -41,7 +41,7 @@ class OutgoingRules:
             self.check_address(host, address)
 
     def check_address(self, host: str, address: IpAddress) -> None:
-        """Raises UserError for an address that no registry or listener has: link-local, multicast, unspecified."""
+        """Raises UserError for an address that no remote service has: link-local, multicast, unspecified."""
         plain = _plain(address)
         if plain.is_link_local or plain.is_multicast or plain.is_unspecified or str(plain) in _METADATA:
             raise UserError(messages.address_forbidden(host))
@@ -49,7 +49,7 @@ class OutgoingRules:
     def check_connection(self, host: str, peer: tuple[str, int], local: tuple[str, int]) -> None:
         """Raises UserError if a connection leads to the port of this service on this machine.
 
-        The two ends of a connection to one's own machine have the same address, whichever it is.
+        Both ends of a connection to this machine have the same address, whichever it is.
         """
         there, here = _address(peer[0]), _address(local[0])
         if there is None or peer[1] != self.own_port:
@@ -71,7 +71,7 @@ def _address(host: str) -> IpAddress | None:
 
 
 def _plain(address: IpAddress) -> IpAddress:
-    """The IPv4 address that an IPv6 address stands for, else itself."""
+    """The IPv4 address within an IPv4-mapped IPv6 address, else the address itself."""
     if isinstance(address, ipaddress.IPv6Address):
         return address.ipv4_mapped or address.sixtofour or address
     return address

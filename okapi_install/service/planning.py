@@ -1,4 +1,4 @@
-"""Turns what was asked for into the steps of a job, against what a tenant has or will have."""
+"""Turns a request into the steps of a job, given what the tenant has or will have enabled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from okapi_install.service.registry import RegistryService
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Planned:
-    """A plan as steps, the edges between them, and the digest of the modules that it counts on."""
+    """A plan: steps, the edges between them, and the digest of the enabled modules that it expects."""
 
     changes: tuple[Change, ...]
     steps: tuple[Step, ...]
@@ -30,7 +30,7 @@ class Planned:
 
 
 class Planner:
-    """Plans jobs with the registry as it is now. Without a gateway steps that may need one have a warning."""
+    """Plans jobs with the current registry. Without a gateway, steps that may need one get a warning."""
 
     def __init__(self, registry: RegistryService, *, gateway: bool = True) -> None:
         self._registry = registry
@@ -47,7 +47,7 @@ class Planner:
         """The plan of a job. For `newest` see RegistryService.current.
 
         Raises:
-            UserError: it cannot be (Unresolvable), or options contradict each other (Okapi 10411).
+            UserError: no plan is possible (Unresolvable), or options contradict each other (Okapi 10411).
             NotFound: a module named by `POST …/modules` does not exist.
         """
         registry, have = self._registry.current(newest), frozenset(enabled)
@@ -74,13 +74,13 @@ class Planner:
 def _decisions(
     registry: Registry, enabled: frozenset[str], changes: Sequence[Change], options: InstallOptions
 ) -> Decisions:
-    """For the modules of the plan, and for those that are told of them."""
+    """What `invoke` means for the modules of the plan, and for those that are notified of them."""
     guards = [i for i in enabled if (summary := registry.get(i)) is not None and summary.exclusive]
     return InvokeRule.parse(options.invoke).decisions([*guards, *(change.id for change in changes)])
 
 
 def expected(state: TenantState) -> frozenset[str]:
-    """What the tenant will have enabled once the jobs ahead are done."""
+    """What the tenant will have enabled once all earlier jobs are done."""
     have = state.enabled
     for steps in state.ahead:
         have = schedule.apply(have, (step.change for step in steps if step.stage is not Stage.DONE))
@@ -129,6 +129,6 @@ def _check(registry: Registry, enabled: frozenset[str], change: Change) -> None:
 
 
 def parallel_checked(options: InstallOptions) -> None:
-    """Raises UserError if steps are to run side by side without dependencies being known (Okapi 10411)."""
+    """Raises UserError if steps are to run in parallel although dependencies are not checked (Okapi 10411)."""
     if not options.dep_check and options.parallel > 1:
         raise UserError(okapi_messages.parallel_without_checks())

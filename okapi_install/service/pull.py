@@ -28,17 +28,17 @@ class Remote(Protocol):
     """Other registries."""
 
     def version(self, url: str) -> str | None:
-        """What it says it is; None if it does not answer as a registry does. Raises UserError: it must not be asked."""
+        """The version that it reports; None if it does not respond as a registry. Raises UserError if not allowed."""
 
     def descriptors(self, url: str, known: Sequence[str]) -> list[object]:
-        """Its module descriptors, as sent, but for those known. Raises UserError or InternalError."""
+        """Its module descriptors as sent, except those that are known already. Raises UserError or InternalError."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pulled:
-    """A module that was new in the other registry; `problem` says why it was left out, None if it was not.
+    """A module of the other registry that is new here. `problem` is why it was left out, None if it was added.
 
-    There is no summary of one that cannot be read.
+    `summary` is None if its descriptor cannot be read.
     """
 
     id: str
@@ -47,20 +47,20 @@ class Pulled:
 
 
 class PullService:
-    """Brings in what another registry has and this one has not."""
+    """Adds the modules that another registry has and this one lacks."""
 
     def __init__(self, registry: RegistryService, remote: Remote) -> None:
         self._registry = registry
         self._remote = remote
 
     def pull(self, urls: Sequence[str]) -> list[Pulled]:
-        """Adds the modules of the first registry that answers, less those whose requirements stay unmet.
+        """Adds the modules of the first registry that responds, except those whose requirements are not met.
 
-        The result names all that were new there, also those that were left out (Okapi), and why they were.
+        The result has all modules that are new, also those left out (as in Okapi), with the reason.
 
         Raises:
-            NotFound: none of them answers (Okapi 11000).
-            UserError: an address is not allowed, the registry refused, or it has another document under an id of ours.
+            NotFound: none of them responds (Okapi 11000).
+            UserError: an address is not allowed, the registry refused, or a module differs from ours of the same id.
         """
         url = next((u for u in urls if self._remote.version(u) is not None), None)
         if url is None:
@@ -74,13 +74,13 @@ class PullService:
 
 
 def _tell(url: str, added: int, left_out: Sequence[Pulled]) -> None:
-    """One line, however much was sent."""
+    """Logs the result in one line, however many modules there are."""
     first = [f"{p.id}: {p.problem}"[:_LONGEST_NAME] for p in left_out[:_NAMED_IN_LOG]]
     log.info("pull: modules added", url=url, added=added, left_out=len(left_out), first_left_out=first)
 
 
 def _read(sent: Sequence[object], ours: set[str]) -> tuple[list[ModuleDescriptor], list[Pulled]]:
-    """The new modules, and those that cannot be read or kept."""
+    """The new modules, and those that cannot be read or stored."""
     found: dict[str, ModuleDescriptor] = {}
     unreadable: list[Pulled] = []
     for document in sent:
@@ -95,7 +95,7 @@ def _read(sent: Sequence[object], ours: set[str]) -> tuple[list[ModuleDescriptor
 
 
 def _readable(document: object) -> ModuleDescriptor:
-    """Raises UserError for what is no descriptor, or cannot be kept."""
+    """Raises UserError for what is not a descriptor or cannot be stored."""
     try:
         written = orjson.dumps(document)
     except TypeError:

@@ -1,4 +1,4 @@
-"""The registry of modules: what this process knows of it, kept current, and the changes that clients ask for."""
+"""The registry of modules: an index in memory that is kept current, and the changes that clients request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class RegistryService:
-    """One for a process; any thread may use it."""
+    """The registry. One instance per process; thread-safe."""
 
     def __init__(self, store: RegistryStore) -> None:
         self._store = store
@@ -31,13 +31,14 @@ class RegistryService:
         self._catching_up = threading.Lock()
 
     def current(self, newest: int | None = None) -> Registry:
-        """All modules, as the store has them now, whichever process changed them. `newest` is the number of the newest
-        change, if the caller has just read it with something else: the store then need not be asked.
+        """The index of all modules, as they are in the store now.
+
+        `newest` is the number of the newest change, if the caller has just read it. It saves a query.
         """
         seq = self._seq
         if newest is not None and newest == seq:
             return self._registry
-        if seq == 0:  # everything has to be read: once, not by every thread that waits for it
+        if seq == 0:  # all modules have to be read: once, not by every waiting thread
             with self._catching_up:
                 self._apply(self._store.registry_since(self._seq))
             return self._registry
@@ -51,7 +52,7 @@ class RegistryService:
         if delta.seq == self._seq:
             return
         gone: dict[str, None] = {}
-        if delta.seq < self._seq:  # the store was put back to an earlier state: what it has now is all that there is
+        if delta.seq < self._seq:  # the database was restored to an earlier state: start from what it has now
             gone, delta = dict.fromkeys(self._registry.ids()), self._store.registry_since(0)
         changes = gone | {change.module_id: change.summary for change in delta.changes}
         self._registry.apply(changes.items())
@@ -70,7 +71,7 @@ class RegistryService:
         return [found[i] for i in ids if i in found]
 
     def select(self, query: ModuleQuery, without: Iterable[str] = ()) -> list[ModuleSummary]:
-        """The modules that a query asks for, of all but some. Raises UserError."""
+        """The modules that match a query, except those of the ids in `without`. Raises UserError."""
         registry, left_out = self.current(), set(without)
         among = (i for i in registry.ids() if i not in left_out) if left_out else None
         return registry.select(query, among)
@@ -82,12 +83,12 @@ class RegistryService:
         check: bool = True,
         versions: VersionFilter | None = None,
     ) -> None:
-        """Adds all or none. Those that are there already with the same document are passed over.
+        """Adds all modules or none. Those that exist already with the same document are skipped.
 
-        With `check` what they require must be there or come along; `versions` says which of those there count.
+        With `check`, what they require must exist or be added with them; `versions` says which existing ones count.
 
         Raises:
-            UserError: one is there with another document (Okapi 10203), or lacks what it requires (10200, 10201).
+            UserError: one exists with another document (Okapi 10203), or its requirements are not met (10200, 10201).
         """
         registry = self.current()
         new = self._new_ones(modules, registry)
@@ -99,10 +100,10 @@ class RegistryService:
             log.info("modules added", count=len(new))
 
     def add_those_met(self, modules: Sequence[ModuleDescriptor]) -> dict[str, str]:
-        """Adds the modules whose requirements are met. The result says of each of the others what it lacks.
+        """Adds the modules whose requirements are met. The result has the problem of each of the others.
 
         Raises:
-            UserError: one is there with another document (Okapi 10203).
+            UserError: one exists with another document (Okapi 10203).
         """
         registry = self.current()
         new = self._new_ones(modules, registry)
@@ -129,8 +130,8 @@ class RegistryService:
         """Removes a module.
 
         Raises:
-            UserError: a tenant has it enabled (Okapi 10206), or a module would lack what it requires (10208).
-            NotFound: there is no such module (10207).
+            UserError: a tenant has it enabled (Okapi 10206), or another module requires it (10208).
+            NotFound: the module does not exist (10207).
         """
         users = self._store.users_of(module_id)
         if users:
@@ -149,7 +150,7 @@ class RegistryService:
         """Removes old snapshots (Okapi: ModuleManager.deleteObsolete).
 
         Raises:
-            UserError: one of them is enabled for a tenant, or modules would lack what they require; nothing is removed.
+            UserError: one of them is enabled for a tenant, or is required by a module that stays. Nothing is removed.
         """
         old = self.current().obsolete(save_releases, save_snapshots, remove_dependencies=remove_dependencies)
         used = self._store.enabled_anywhere() if old else {}
@@ -162,7 +163,7 @@ class RegistryService:
 
 
 def _with_all_met(index: Index, new: Sequence[ModuleSummary]) -> set[str]:
-    """Those of the new modules whose requirements are met once the others are gone for which they are not."""
+    """The new modules without those whose requirements are not met, nor those that then lose a provider, and so on."""
     left = {m.id: m for m in new}
     index = index.changed(dict(left))
     while lacking := [m.id for m in left.values() if _lacks(index, m)]:

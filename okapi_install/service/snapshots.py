@@ -1,6 +1,6 @@
-"""A job at one moment, computed once for all who show it: states, counts, times, what is slow, an estimate.
+"""A job at one moment: states, counts, times, slow steps and an estimate.
 
-The API and the page render these values and compute nothing of their own. How a state is called and drawn is theirs.
+The API and the page render these values and compute none themselves. They choose how to word and draw a state.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from okapi_install.service.timings import TimingsService
 
 
 class State(StrEnum):
-    """Where a job or one of its modules stands. Readers are told more than the store has to know."""
+    """The state of a job or a module for readers. It distinguishes more than the store does."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -28,9 +28,9 @@ class State(StrEnum):
     DONE = "done"
     FAILED = "failed"
     STOPPED = "stopped"
-    """It ended because someone aborted or revoked the job. Nothing has failed."""
+    """It ended because the job was aborted or revoked. Nothing has failed."""
     NOT_RUN = "not run"
-    """A module whose turn had not come when the job ended."""
+    """The job ended before the module was started."""
 
 
 _OF_JOB = {
@@ -65,7 +65,7 @@ def _was_stopped(job: Job) -> bool:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModuleCounts:
-    """How many modules a job has, and how many are in each state. A state without any may be missing."""
+    """How many modules a job has, and how many are in each state. A state without modules may be missing."""
 
     total: int
     by_state: Mapping[State, int]
@@ -111,7 +111,7 @@ class JobSummary:
 
     @property
     def ticking(self) -> bool:
-        """Whether `elapsed` grows."""
+        """Whether `elapsed` still grows."""
         return self.job.started is not None and not self.job.complete
 
     @property
@@ -139,9 +139,9 @@ class StepSnapshot(NamedTuple):
     elapsed: float | None
     """Seconds since its first attempt in this run, up to its end; None if it has not started."""
     usual: Durations | None
-    """How long its product took in earlier jobs, if it ever did."""
+    """How long its product took in earlier jobs; None if it never ran."""
     slow: bool
-    """Whether it runs, and longer than its product ever did."""
+    """Whether it is running, and for longer than its product ever took."""
     after: tuple[int, ...]
     """The positions of the modules that it waits for."""
 
@@ -160,7 +160,7 @@ class JobSnapshot:
     expected: float | None
     """How many seconds its modules usually take one after the other; None if nothing is known."""
     remaining: float | None
-    """How many seconds it still takes, as far as one can tell; None if it is complete or nothing is known."""
+    """The estimated seconds until its end; None if it is complete or nothing is known."""
 
     @property
     def job(self) -> Job:
@@ -169,7 +169,7 @@ class JobSnapshot:
 
 
 def summary_of(job: Job, now: float) -> JobSummary:
-    """The job at that moment, in seconds since 1970."""
+    """The summary of a job at a moment in seconds since 1970."""
     states = tuple(step_state(step, job) for step in job.steps)
     return JobSummary(
         job=job,
@@ -182,7 +182,7 @@ def summary_of(job: Job, now: float) -> JobSummary:
 
 
 def snapshot_of(job: Job, usual: Mapping[int, Durations], now: float) -> JobSnapshot:
-    """The job at that moment; `usual` has the durations of earlier jobs by the position of the step."""
+    """The snapshot of a job. `usual` has the durations of earlier jobs by the position of the step."""
     summary = summary_of(job, now)
     after: dict[int, list[int]] = {}
     for before, later in sorted(job.edges):
@@ -210,7 +210,7 @@ def _elapsed(started: float | None, ended: float | None, now: float) -> float | 
 
 
 class SnapshotService:
-    """Snapshots of jobs as they are now, with what else has to be read for them."""
+    """Snapshots of jobs as of now. Reads the usual durations for them."""
 
     def __init__(self, timings: TimingsService, now: Callable[[], float] = time.time) -> None:
         self._timings = timings
@@ -218,9 +218,9 @@ class SnapshotService:
         """Seconds since 1970."""
 
     def summary(self, job: Job) -> JobSummary:
-        """For a list: nothing is read."""
+        """The summary for a list. It needs no read."""
         return summary_of(job, self.now())
 
     def of(self, job: Job) -> JobSnapshot:
-        """With modules, their usual durations, and the estimate."""
+        """The whole snapshot: modules, their usual durations, and the estimate."""
         return snapshot_of(job, self._timings.usual(job), self.now())

@@ -1,4 +1,4 @@
-"""What an operator can do where a request is refused, or where its plan removes more than it must."""
+"""Solutions for a request that is refused, or whose plan removes more modules than necessary."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from okapi_install.service.registry import RegistryService
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Constraints:
-    """How many solutions are wanted at most (0: none is looked for), and what they have to heed; see Wish."""
+    """The most solutions to look for (0: none), and what they must respect; see Wish."""
 
     most: int = 3
     keep: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ class Constraints:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Advice:
-    """The explanation of an order, and what can be done instead."""
+    """The explanation of an order, and solutions for it."""
 
     explanation: Explanation
     findings: Findings
@@ -45,13 +45,13 @@ class SolutionService:
         self._finder = finder
 
     def advise(self, order: Order, constraints: Constraints) -> Advice:
-        """What the order would do or why it is refused; and solutions, if it is refused.
+        """What the order would do, or why it is refused, with solutions.
 
-        If it has a plan, solutions are those that keep modules which the plan removes; and with `keep` or `prefer`
-        those that heed them. The plan itself stays as it is.
+        If it has a plan, solutions are those that keep modules which the plan removes and, with `keep` or `prefer`,
+        those that respect them. The plan itself does not change.
 
         Raises:
-            NotFound: there is no such tenant.
+            NotFound: the tenant does not exist.
             UserError: an id of the constraints cannot be read.
         """
         explanation = self._installs.explain(order)
@@ -85,6 +85,6 @@ def _is_better(solution: Solution, lost: tuple[str, ...], wish: Wish) -> bool:
 
 
 def _compared(solution: Solution, lost: tuple[str, ...]) -> Solution:
-    """The solution with a word on what it spares."""
+    """The solution with a line about the removals that it avoids."""
     kept = [module for module in lost if module not in solution.removed]
     return replace(solution, sentence=f"{words.kept(kept)} {solution.sentence}") if kept else solution

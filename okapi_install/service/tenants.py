@@ -1,4 +1,4 @@
-"""Tenants, and what they have enabled. Nothing is kept between two calls: the store is asked each time."""
+"""Tenants and their enabled modules. Nothing is cached: each call reads the store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SUPERTENANT = "supertenant"
 
 
 class TenantService:
-    """Tenants. `before_removal` is called with a tenant's id before it is removed: its jobs have to stop."""
+    """The operations on tenants. `before_removal` is called with a tenant's id, to stop its jobs before its removal."""
 
     def __init__(self, store: RegistryStore, registry: RegistryService, before_removal: Callable[[str], None]) -> None:
         self._store = store
@@ -29,11 +29,11 @@ class TenantService:
         self._before_removal = before_removal
 
     def check_caller(self, tenant_id: str) -> None:
-        """Whether requests may be made as that tenant.
+        """Checks that requests may be made as that tenant.
 
         Raises:
-            UserError: there is no such tenant (Okapi 10106).
-            NotFound: it does not have the module `okapi` enabled, and so none of its paths (10102).
+            UserError: the tenant does not exist (Okapi 10106).
+            NotFound: it does not have the module `okapi` enabled, which provides these paths (10102).
         """
         if tenant_id == SUPERTENANT:
             return
@@ -56,7 +56,7 @@ class TenantService:
         """Adds a tenant; one without an id gets a new one.
 
         Raises:
-            UserError: the id may not be so, or is taken.
+            UserError: the id is invalid or taken.
         """
         ident = tenant.id or f"t{uuid.uuid4().hex}"[:LONGEST_TENANT_ID]
         check_tenant_id(ident)
@@ -68,7 +68,7 @@ class TenantService:
         """Replaces name and description; adds the tenant if it is new (Okapi).
 
         Raises:
-            UserError: another id was sent, or the id cannot be kept.
+            UserError: the body has another id, or the id cannot be stored.
         """
         if sent_id != tenant_id:
             raise UserError(okapi_messages.tenant_id_is_fixed("null" if sent_id is None else sent_id, tenant_id))
@@ -76,9 +76,9 @@ class TenantService:
         self._store.put_tenant(tenant)
 
     def remove(self, tenant_id: str) -> None:
-        """Removes a tenant with what it has enabled and its jobs. What modules keep for it stays there.
+        """Removes a tenant with its enabled modules and its jobs. Data that modules store for it stays there.
 
-        Modules that are at work for it are told to stop, by the workers that carry its jobs out.
+        The workers that run its jobs tell their modules to stop.
 
         Raises:
             UserError: it is the supertenant.
@@ -91,7 +91,7 @@ class TenantService:
         self._store.remove_tenant(tenant_id)
 
     def enabled(self, tenant_id: str) -> list[str]:
-        """Ids of the modules that it has enabled, sorted. Raises NotFound."""
+        """Sorted ids of the tenant's enabled modules. Raises NotFound."""
         return self._store.enabled(tenant_id)
 
     def check_enabled(self, tenant_id: str, module_id: str) -> None:
@@ -100,12 +100,12 @@ class TenantService:
             raise NotFound(module_id)
 
     def modules(self, tenant_id: str, query: ModuleQuery) -> list[ModuleSummary]:
-        """Of its enabled modules those that a query asks for. Raises NotFound, UserError."""
+        """The enabled modules of a tenant that match a query. Raises NotFound, UserError."""
         enabled = self._store.enabled(tenant_id)
         return self._registry.current().select(query, enabled)
 
     def interfaces(self, tenant_id: str, kind: str | None) -> list[Mapping[str, Any]]:
-        """What its enabled modules provide, of one type or all, as their descriptors write it. Raises NotFound."""
+        """The interfaces of its enabled modules, of one type or all, as in the descriptors. Raises NotFound."""
         return [document for _, interface, document in self._provided(tenant_id) if kind in (None, interface.type)]
 
     def providers(self, tenant_id: str, interface_id: str, kind: str | None) -> list[str]:
@@ -118,7 +118,7 @@ class TenantService:
         return list(found)
 
     def timers(self, tenant_id: str) -> list[dict[str, Any]]:
-        """The timers of its enabled modules as Okapi tells them; none for an unknown tenant (Okapi)."""
+        """The timers of its enabled modules as Okapi lists them; none for an unknown tenant, as in Okapi."""
         try:
             enabled = self._registry.descriptors(self._store.enabled(tenant_id))
         except NotFound:

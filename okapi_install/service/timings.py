@@ -1,4 +1,4 @@
-"""How long modules usually take, from earlier jobs. Read through a short cache, because pages ask often."""
+"""How long modules usually take, from earlier jobs. Cached for a short time, because pages ask often."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ KEPT_SECONDS = 30.0
 MOST_KEPT = 1000
 
 TimingKey = tuple[str, str]
-"""Product and action: durations are kept by these, over all versions and tenants."""
+"""Product and action: durations are recorded by these, over all versions and tenants."""
 
 
 class TimingsService:
-    """Durations of earlier jobs. For many threads."""
+    """Durations of earlier jobs. Thread-safe."""
 
     def __init__(self, store: JobStore, clock: Clock) -> None:
         self._store = store
@@ -28,13 +28,13 @@ class TimingsService:
         self._lock = Lock()
 
     def usual(self, job: Job) -> dict[int, Durations]:
-        """What is known of the job's steps, by their position."""
+        """The known durations of the job's steps, by position."""
         keys = {step.pos: timing_key(step.change) for step in job.steps}
         known = self._of_products(frozenset(product for product, _ in keys.values()))
         return {pos: known[key] for pos, key in keys.items() if key in known}
 
     def _of_products(self, products: frozenset[str]) -> Mapping[TimingKey, Durations]:
-        """Kept only once every product is known: the first duration of a product is shown at once."""
+        """Cached only if every product is known, so that the first duration of a product is shown at once."""
         with self._lock:
             kept = self._kept.get(products)
         if kept is not None:
@@ -47,5 +47,5 @@ class TimingsService:
 
 
 def timing_key(change: Change) -> TimingKey:
-    """Under which key the duration of a step with that change is kept."""
+    """The key of the durations of a step with that change."""
     return ModuleId.parse(change.id).product, change.action.value

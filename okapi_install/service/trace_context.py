@@ -1,7 +1,7 @@
-"""The header that ties the spans of a job together (W3C Trace Context, `traceparent`).
+"""The header that connects the spans of a job (W3C Trace Context, `traceparent`).
 
-A job's trace goes from the API through the store to a worker and on to modules. So the parent of a span is never what
-the surrounding code has as its current span, but always what the job's headers name.
+A job's trace goes from the API through the store to a worker and on to modules. So the parent of a span is always the
+one in the job's headers, never the current span of the surrounding code.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 
 
 def parent_of(headers: Mapping[str, str]) -> Context:
-    """The context of the span that the headers name, for `start_as_current_span`."""
+    """The context of the span in the headers, for `start_as_current_span`."""
     return _PROPAGATOR.extract(headers, Context())
 
 
 def headers_under(span: Span, parent: Context) -> dict[str, str]:
-    """What makes others children of the span: to be added to the headers that they get.
+    """The headers that make a called service's spans children of this span.
 
-    Nothing while no traces are sent: OpenTelemetry then returns the parent as the span, and what a client has named
-    does not reach modules.
+    Empty while no traces are sent: OpenTelemetry then returns the parent as the span, and the parent that a client
+    named must not reach modules.
     """
     if span.get_span_context() == get_current_span(parent).get_span_context():
         return {}

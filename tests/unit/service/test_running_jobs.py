@@ -68,7 +68,7 @@ def test_ignored_errors_skip_what_needs_the_failed_module_and_the_job_ends() -> 
     assert job.complete
     assert job.error_type is None
     messages = {s.change.id: s.message for s in job.steps}
-    assert messages["b-1.0.0"] == "Not begun: it needs a-1.0.0, which failed"
+    assert messages["b-1.0.0"] == "Skipped: requires a-1.0.0, which failed"
     assert messages["d-1.0.0"] is None
     assert house.store.enabled("diku") == ["d-1.0.0"]
 
