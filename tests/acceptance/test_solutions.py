@@ -19,7 +19,7 @@ import pytest
 from tests.fixtures.cluster import Embedded
 from tests.unit.domain.registries import read_shared
 
-pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
+pytestmark = pytest.mark.timeout(900)
 
 PARTS = 3
 """One of so many recorded requests is played."""
