@@ -9,7 +9,7 @@ import pytest
 from gevent.event import Event
 
 from okapi_install.adapters.greenlets import GreenletTasks
-from okapi_install.domain.jobs import Job, StepStatus
+from okapi_install.domain.jobs import Job, JobStatus, StepStatus
 from okapi_install.service.ports import Answer, Claim, Progress
 from okapi_install.service.worker.worker import Rhythm, Worker
 from tests.fakes.fake_clock import FakeClock
@@ -95,6 +95,20 @@ def test_a_tenant_job_that_is_returned_just_after_a_stop_is_waited_for_by_the_ne
     assert given_back.tenant_job is not None
     assert (given_back.tenant_job.id, given_back.attempts) == ("j1", 1)
     assert "DELETE d-1.0.0 /_/tenant/j1" not in running.house.modules.seen()
+
+
+def test_another_worker_can_run_the_jobs_of_a_worker_that_stops_before_their_leases_expire() -> None:
+    running = Interrupted(STARTED)
+    running.respond_while_waited_for()
+    assert running.called.wait(PATIENCE)
+    running.house.queue.published.clear()
+    running.worker.stop()
+    running.wait()
+    assert running.house.store.job(running.job.id).status is JobStatus.QUEUED
+    assert [message.id for message in running.house.queue.published] == [running.job.id]
+    claim = running.house.store.claim(running.job.id, "w10", None, Rhythm().lease)
+    assert claim is not None
+    assert claim.worker == "w10"
 
 
 def test_a_module_that_does_not_respond_holds_up_a_clean_up_for_a_moment_only() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from okapi_install.domain.errors import ErrorType
 from okapi_install.domain.jobs import JobKind, JobStatus, Stage, StepStatus
+from okapi_install.domain.planning.schedule import digest
 from okapi_install.service.ports import Answer, ConnectionRefused, ModuleUnreachable, Tenant
 from okapi_install.service.worker.call_policy import CallPolicy
 from tests.fakes.fake_modules import Call, Script, answer
@@ -175,6 +176,7 @@ def test_a_later_job_is_planned_again_when_the_earlier_one_failed() -> None:
     done = house.store.job(second.id)
     assert [s.change.id for s in done.steps] == ["a-1.0.0", "b-1.0.0"]
     assert done.status is JobStatus.DONE
+    assert (second.assumed, done.assumed) == (digest(["a-1.0.0"]), digest([]))
 
 
 def test_a_job_that_cannot_be_planned_any_more_ends_as_an_error() -> None:
