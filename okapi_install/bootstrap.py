@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from opentelemetry.trace import NoOpTracer, Tracer
 
+from okapi_install.adapters.celery.queue import CeleryQueue
 from okapi_install.adapters.clocks import SystemClock, every
 from okapi_install.adapters.greenlets import GreenletTasks
 from okapi_install.adapters.notifier import RedisNotifier
-from okapi_install.adapters.queue import CeleryQueue
 from okapi_install.adapters.remote_registry import HttpHealthProbe, HttpRemoteRegistry
 from okapi_install.adapters.solver.process import SolverProcess
 from okapi_install.adapters.store import check_schema, ensure_builtin, open_store
@@ -22,22 +22,22 @@ from okapi_install.adapters.webhook import HttpWebhook
 from okapi_install.config import Settings, SettingsError, variable
 from okapi_install.domain.modules.internal_module import internal_module
 from okapi_install.domain.workers import worker_identity
-from okapi_install.service.callbacks import CallbackRule, CallbackService
 from okapi_install.service.discovery import DiscoveryService, EnvironmentService, Node
 from okapi_install.service.health import HealthService
-from okapi_install.service.installs import InstallService, Limits
+from okapi_install.service.jobs.callbacks import CallbackRule, CallbackService
+from okapi_install.service.jobs.installs import InstallService, Limits
+from okapi_install.service.jobs.planning import Planner
+from okapi_install.service.jobs.snapshots import SnapshotService
+from okapi_install.service.jobs.solutions import SolutionService
+from okapi_install.service.jobs.timings import TimingsService
 from okapi_install.service.metrics import Meters
 from okapi_install.service.metrics_store import Metering
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.outgoing_rules import OutgoingRules
-from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Store
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
-from okapi_install.service.snapshots import SnapshotService
-from okapi_install.service.solutions import SolutionService
 from okapi_install.service.tenants import TenantService
-from okapi_install.service.timings import TimingsService
 from okapi_install.service.worker.call_policy import CallPolicy
 from okapi_install.service.worker.catalog import Catalog
 from okapi_install.service.worker.context import WorkerContext

@@ -2,14 +2,15 @@
 
 A function has at most 40 lines without its docstring, nests at most 3 deep and is annotated; a file has at most 500
 lines; no two modules import each other, directly or through others, at the top or inside a function. In the product
-(okapi_install and worker) every module and every public class, function and method has a docstring; methods that
-override others, and Python's special methods, need none.
+(okapi_install and worker) a folder has at most 16 files of its own, and every module and every public class, function
+and method has a docstring; methods that override others, and Python's special methods, need none.
 """
 
 from __future__ import annotations
 
 import ast
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from pathlib import Path
 MOST_FUNCTION_LINES = 40
 MOST_NESTING = 3
 MOST_FILE_LINES = 500
+MOST_FILES = 16
 PRODUCT = ("okapi_install", "worker")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -182,11 +184,20 @@ def complaints(module: Module) -> Iterator[str]:
         yield from (f"{module.path}:{line}: {name}: no docstring" for line, name in undocumented(module))
 
 
+def crowded(modules: Sequence[Module]) -> Iterator[str]:
+    """Folders of the product that have too many files of their own: they want subfolders by subject."""
+    product = [module.path.parent for module in modules if module.name.partition(".")[0] in PRODUCT]
+    for folder, files in sorted(Counter(product).items()):
+        if files > MOST_FILES:
+            yield f"{folder}: {files} files, at most {MOST_FILES}"
+
+
 def main(folders: Sequence[str]) -> int:
     """Checks the folders together. The exit code is 0 if there are no violations."""
     modules = [module for folder in folders for module in read(Path(folder))]
     known = {module.name: module for module in modules}
     found = [complaint for module in modules for complaint in complaints(module)]
+    found += crowded(modules)
     graph = {module.name: imports(module, known) for module in modules}
     found += [f"import cycle: {' <-> '.join(group)}" for group in cycles(graph)]
     print("\n".join(found) or f"shape: {len(modules)} files in shape")

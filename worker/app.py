@@ -6,8 +6,8 @@ import os
 
 from celery import Celery
 
-from okapi_install.adapters.broker_connection import PromptAMQP
-from okapi_install.adapters.celery_config import celery_settings
+from okapi_install.adapters.celery.broker_connection import PromptAMQP
+from okapi_install.adapters.celery.settings import celery_settings
 from okapi_install.bootstrap import required_broker
 from okapi_install.config import Settings
 from worker.events import GatheringEvents

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from celery import concurrency
 from celery.concurrency.gevent import TaskPool
 
-from okapi_install.adapters.celery_config import QUEUE
+from okapi_install.adapters.celery.settings import QUEUE
 from okapi_install.logs import emergency_line
 
 _COMMAND = "celery -A worker worker -P gevent -c 500 -E"

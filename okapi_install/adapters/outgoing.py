@@ -24,7 +24,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 import certifi
 
 from okapi_install.domain.errors import OkapiInstallError
-from okapi_install.service.callbacks import is_web_url
+from okapi_install.service.jobs.callbacks import is_web_url
 from okapi_install.service.outgoing_rules import OutgoingRules
 
 _BUFFER = 64 * 1024

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from okapi_install import __version__
 from okapi_install.adapters.outgoing import Limits, OutgoingFailed, exchange
 from okapi_install.domain.errors import UserError
-from okapi_install.service.callbacks import WebhookFailed
+from okapi_install.service.jobs.callbacks import WebhookFailed
 from okapi_install.service.outgoing_rules import OutgoingRules
 
 _LIMITS = Limits(connect=5.0, silence=10.0, seconds=20.0, most_bytes=64 * 1024)

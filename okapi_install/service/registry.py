@@ -11,11 +11,11 @@ from okapi_install.domain import messages, okapi_messages
 from okapi_install.domain.errors import NotFound, UserError
 from okapi_install.domain.identifiers import check_length
 from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleDescriptor, ModuleSummary
-from okapi_install.domain.modules.index import Index
 from okapi_install.domain.modules.interface_versions import compatible
-from okapi_install.domain.modules.query import ModuleQuery
-from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.modules.versions import VersionFilter
+from okapi_install.domain.registry.index import Index
+from okapi_install.domain.registry.query import ModuleQuery
+from okapi_install.domain.registry.registry import Registry
 from okapi_install.service.ports import RegistryDelta, RegistryStore
 
 log = structlog.get_logger()

@@ -12,8 +12,8 @@ from okapi_install.domain.errors import NotFound, UserError
 from okapi_install.domain.identifiers import LONGEST_TENANT_ID, check_legacy_tenant_id, check_tenant_id
 from okapi_install.domain.modules.descriptors import Interface, ModuleDescriptor, ModuleSummary
 from okapi_install.domain.modules.internal_module import OKAPI_PRODUCT
-from okapi_install.domain.modules.query import ModuleQuery
 from okapi_install.domain.modules.versions import ModuleId
+from okapi_install.domain.registry.query import ModuleQuery
 from okapi_install.service.ports import RegistryStore, Tenant
 from okapi_install.service.registry import RegistryService
 

@@ -10,16 +10,16 @@ from flask_compress import Compress
 
 from okapi_install.config import Settings
 from okapi_install.service.tenants import SUPERTENANT, TenantService
-from okapi_install.web.forwarded import TrustedProxies
+from okapi_install.web.access.forwarded import TrustedProxies
+from okapi_install.web.access.key_brake import BRAKE, KeyBrake
+from okapi_install.web.access.login import PageLogin
+from okapi_install.web.access.visitors import networks
 from okapi_install.web.guards import Doors
 from okapi_install.web.http import errors, waiting
 from okapi_install.web.http.own_callbacks import refuse_own_callback
 from okapi_install.web.http.paths import Segment, SegmentedPaths
 from okapi_install.web.http.requests import RequestContext
 from okapi_install.web.http.tokens import Claims, first_of, token_of
-from okapi_install.web.key_brake import BRAKE, KeyBrake
-from okapi_install.web.login import PageLogin
-from okapi_install.web.visitors import networks
 
 _COMPRESSED = [
     *("application/json", "application/problem+json", "text/plain", "text/html", "text/css", "image/svg+xml"),

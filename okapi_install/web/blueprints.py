@@ -11,11 +11,11 @@ from okapi_install.bootstrap import Services, build_services
 from okapi_install.config import Settings
 from okapi_install.domain.errors import OkapiInstallError
 from okapi_install.web import metrics, request_meters
+from okapi_install.web.access.login import PageLogin
 from okapi_install.web.api import explain, openapi
 from okapi_install.web.api import health as api_health
 from okapi_install.web.api import jobs as api_jobs
 from okapi_install.web.app import create_app
-from okapi_install.web.login import PageLogin
 from okapi_install.web.okapi import discovery, environment, installs, system, tenants
 from okapi_install.web.okapi import modules as okapi_modules
 from okapi_install.web.page import routes as page_routes

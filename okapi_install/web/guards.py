@@ -13,13 +13,13 @@ from okapi_install.config import Settings
 from okapi_install.domain import messages
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.identifiers import check_length
+from okapi_install.web.access.key_brake import KeyBrake
+from okapi_install.web.access.login import COOKIE, PageLogin, login_address
+from okapi_install.web.access.visitors import Visitors
 from okapi_install.web.connections.arrivals import MOST_BODY
 from okapi_install.web.http.errors import refusal
 from okapi_install.web.http.responses import no_content
 from okapi_install.web.http.waiting import has_arrived
-from okapi_install.web.key_brake import KeyBrake
-from okapi_install.web.login import COOKIE, PageLogin, login_address
-from okapi_install.web.visitors import Visitors
 
 OPEN_PATHS = frozenset({"/_/proxy/health", "/_/install/health", "/_/version"})
 """What is told without an API key: whether the server lives and can work, and its version."""

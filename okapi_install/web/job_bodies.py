@@ -7,7 +7,7 @@ from threading import Lock
 from cachetools import LRUCache
 
 from okapi_install.domain.jobs import Job
-from okapi_install.service.job_reader import MOST_KEPT
+from okapi_install.service.jobs.reader import MOST_KEPT
 from okapi_install.web.http.responses import json_bytes
 from okapi_install.web.job_views import okapi_job_view
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from okapi_install.domain.errors import NotFound, StoreUnavailable
 from okapi_install.domain.jobs import Job
-from okapi_install.service.installs import InstallService
+from okapi_install.service.jobs.installs import InstallService
 from okapi_install.web.http.sse import KEEP_ALIVE_SECONDS, Event
 
 Render = Callable[[Job, int], Mapping[str, object]]

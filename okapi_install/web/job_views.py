@@ -9,8 +9,8 @@ from okapi_install.domain.foreign_text import one_line
 from okapi_install.domain.jobs import Change, InstallOptions, Job, JobStatus, Problem, Step
 from okapi_install.domain.problems import to_json
 from okapi_install.domain.timestamps import iso
-from okapi_install.service.gateway_warnings import job_warnings
-from okapi_install.service.snapshots import JobSnapshot, JobSummary, StepSnapshot
+from okapi_install.service.jobs.gateway_warnings import job_warnings
+from okapi_install.service.jobs.snapshots import JobSnapshot, JobSummary, StepSnapshot
 
 Document = dict[str, object]
 

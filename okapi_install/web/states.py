@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from okapi_install.domain.jobs import JobStatus
-from okapi_install.service.snapshots import State
+from okapi_install.service.jobs.snapshots import State
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,8 +10,8 @@ import pytest
 
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.jobs import Action, Change, InstallOptions
-from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.planning.resolver import resolve
+from okapi_install.domain.registry.registry import Registry
 from tests.fixtures.parts import missing
 from tests.unit.domain.registries import SHARED, out_of_order, read_shared, real_modules
 

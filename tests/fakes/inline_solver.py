@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from okapi_install.adapters.solver.clingo_solver import ClingoSolver
-from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.registry.registry import Registry
 from okapi_install.domain.solutions.search import Findings, find
 from okapi_install.domain.solutions.wish import Wish
 

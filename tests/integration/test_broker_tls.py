@@ -9,8 +9,8 @@ import pytest
 from celery import Celery
 from flower.utils.broker import Broker
 
-from okapi_install.adapters.broker_connection import PromptAMQP
-from okapi_install.adapters.celery_config import QUEUE, celery_settings
+from okapi_install.adapters.celery.broker_connection import PromptAMQP
+from okapi_install.adapters.celery.settings import QUEUE, celery_settings
 from okapi_install.adapters.notifier import RedisNotifier
 from okapi_install.config import Settings
 from tests.fixtures.redis import TlsRedis

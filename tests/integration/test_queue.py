@@ -7,8 +7,8 @@ import json
 from redis import Redis
 from structlog.testing import capture_logs
 
-from okapi_install.adapters.celery_config import celery_settings
-from okapi_install.adapters.queue import CeleryQueue
+from okapi_install.adapters.celery.queue import CeleryQueue
+from okapi_install.adapters.celery.settings import celery_settings
 from okapi_install.domain.jobs import JobKind
 from okapi_install.service.metrics import BROKER_ERRORS, Meters
 from okapi_install.service.ports import JobRef

@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from okapi_install.bootstrap import build_tracer
 from okapi_install.config import Settings, SettingsError
 from okapi_install.domain.jobs import InstallOptions, Job, JobKind
-from okapi_install.service.installs import Order
+from okapi_install.service.jobs.installs import Order
 from okapi_install.service.ports import ConnectionRefused
 from okapi_install.web.http.module_headers import module_headers
 from tests.fakes.fake_modules import answer

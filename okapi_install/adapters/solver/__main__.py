@@ -19,7 +19,7 @@ import orjson
 from okapi_install.adapters.solver.clingo_solver import ClingoSolver
 from okapi_install.adapters.solver.wire import error_line, findings_line, read_registry, read_wish
 from okapi_install.domain.errors import UserError
-from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.registry.registry import Registry
 from okapi_install.domain.solutions.search import find
 
 MOST_KILOBYTES = 600_000

@@ -17,8 +17,8 @@ import structlog
 
 from okapi_install.adapters.solver.wire import read_findings, registry_line, wish_line
 from okapi_install.domain.errors import UserError
-from okapi_install.domain.modules.index import Index
-from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.registry.index import Index
+from okapi_install.domain.registry.registry import Registry
 from okapi_install.domain.solutions.search import Findings
 from okapi_install.domain.solutions.wish import Wish
 from okapi_install.service.worker.fair_limit import FairLimit

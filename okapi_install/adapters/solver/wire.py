@@ -9,8 +9,8 @@ import orjson
 
 from okapi_install.domain.jobs import Action, Change, InstallOptions
 from okapi_install.domain.modules.descriptors import ModuleSummary
-from okapi_install.domain.modules.index import Index
-from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.registry.index import Index
+from okapi_install.domain.registry.registry import Registry
 from okapi_install.domain.solutions.conflicts import Conflict, Demand
 from okapi_install.domain.solutions.search import Findings
 from okapi_install.domain.solutions.solution import Choice, Solution

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleSummary
-from okapi_install.domain.modules.index import Entry
 from okapi_install.domain.modules.interface_versions import compatible
 from okapi_install.domain.modules.java_order import DEFAULT_CAPACITY, JavaMap, capacity, spread
+from okapi_install.domain.registry.index import Entry
 
 
 class _Table:

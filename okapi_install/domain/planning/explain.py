@@ -14,11 +14,11 @@ from itertools import pairwise
 from okapi_install.domain.errors import Reason, ReasonKind, Unresolvable
 from okapi_install.domain.jobs import Action, Change
 from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleSummary
-from okapi_install.domain.modules.index import Index
 from okapi_install.domain.modules.interface_versions import compatible
-from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.modules.versions import ModuleId, VersionFilter
 from okapi_install.domain.planning.enabled import provides
+from okapi_install.domain.registry.index import Index
+from okapi_install.domain.registry.registry import Registry
 
 _MOST_STEPS = 5000
 _ALL = VersionFilter()

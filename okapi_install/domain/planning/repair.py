@@ -12,9 +12,9 @@ from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import Provider, Reason, ReasonKind, Unresolvable
 from okapi_install.domain.jobs import Action, Change
 from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleSummary
-from okapi_install.domain.modules.index import Entry, Index
 from okapi_install.domain.modules.versions import VersionFilter
 from okapi_install.domain.planning.draft import Draft
+from okapi_install.domain.registry.index import Entry, Index
 
 
 class Repair:

@@ -16,13 +16,13 @@ from collections.abc import Collection, Iterable, Sequence
 from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import Reason, ReasonKind, Unresolvable
 from okapi_install.domain.jobs import Action, Change, InstallOptions
-from okapi_install.domain.modules.index import Index
 from okapi_install.domain.modules.java_order import sized_capacity
-from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.modules.versions import ModuleId, VersionFilter
 from okapi_install.domain.planning.draft import Draft
 from okapi_install.domain.planning.ordering import ordered, out_of_order
 from okapi_install.domain.planning.repair import Repair
+from okapi_install.domain.registry.index import Index
+from okapi_install.domain.registry.registry import Registry
 
 
 def resolve(

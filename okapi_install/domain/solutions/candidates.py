@@ -11,10 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleSummary
-from okapi_install.domain.modules.index import Index
 from okapi_install.domain.modules.interface_versions import compatible
 from okapi_install.domain.modules.internal_module import OKAPI_PRODUCT
 from okapi_install.domain.modules.versions import ModuleId
+from okapi_install.domain.registry.index import Index
 from okapi_install.domain.solutions.wish import Target
 
 Candidates = Mapping[str, tuple[ModuleSummary, ...]]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleSummary
-from okapi_install.domain.modules.index import Index
 from okapi_install.domain.modules.interface_versions import compatible
 from okapi_install.domain.modules.versions import ModuleId
+from okapi_install.domain.registry.index import Index
 from okapi_install.domain.solutions import words
 from okapi_install.domain.solutions.candidates import age, gateway
 from okapi_install.domain.solutions.facts import Term

@@ -25,8 +25,8 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
 from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleSummary
-from okapi_install.domain.modules.index import Index
 from okapi_install.domain.modules.interface_versions import compatible
+from okapi_install.domain.registry.index import Index
 from okapi_install.domain.solutions.candidates import Candidates, age, regular
 from okapi_install.domain.solutions.wish import Target
 

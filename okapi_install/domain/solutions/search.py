@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from okapi_install.domain.errors import OkapiInstallError, Unresolvable
-from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.registry.registry import Registry
 from okapi_install.domain.solutions.candidates import candidates, gateway
 from okapi_install.domain.solutions.conflicts import Conflict, conflict_of, needs_of
 from okapi_install.domain.solutions.facts import Fact, Term, facts

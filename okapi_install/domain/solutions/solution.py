@@ -13,10 +13,10 @@ from okapi_install.domain.errors import Unresolvable
 from okapi_install.domain.jobs import Action, Change
 from okapi_install.domain.modules.descriptors import ModuleSummary
 from okapi_install.domain.modules.internal_module import OKAPI_PRODUCT
-from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.planning import schedule as plan
 from okapi_install.domain.planning.resolver import resolve
+from okapi_install.domain.registry.registry import Registry
 from okapi_install.domain.solutions import words
 from okapi_install.domain.solutions.candidates import Candidates, age, gateway
 from okapi_install.domain.solutions.facts import contested

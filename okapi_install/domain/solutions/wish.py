@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from okapi_install.domain.jobs import Action, Change, InstallOptions
 from okapi_install.domain.modules.descriptors import ModuleSummary
-from okapi_install.domain.modules.index import Index
 from okapi_install.domain.modules.internal_module import OKAPI_PRODUCT
 from okapi_install.domain.modules.versions import ModuleId, VersionFilter
+from okapi_install.domain.registry.index import Index
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from okapi_install.domain.errors import OkapiInstallError
-from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.registry.registry import Registry
 from okapi_install.domain.solutions.search import Findings
 from okapi_install.domain.solutions.wish import Wish
 from okapi_install.service.ports.values import JobRef

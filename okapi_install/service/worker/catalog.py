@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from cachetools import LRUCache, TTLCache, cached
 
 from okapi_install.domain.modules.descriptors import ModuleDescriptor, ModuleSummary
-from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.registry.registry import Registry
 from okapi_install.service.ports import Clock, RegistryStore
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.worker.store_retries import Patience

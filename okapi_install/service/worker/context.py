@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from opentelemetry.trace import NoOpTracer, Tracer
 
+from okapi_install.service.jobs.planning import Planner
 from okapi_install.service.observer import JobObserver
-from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Clock, Store
 from okapi_install.service.worker.call_policy import CallPolicy
 from okapi_install.service.worker.catalog import Catalog

@@ -12,8 +12,8 @@ from threading import Lock
 
 from okapi_install.domain.errors import LostJob
 from okapi_install.domain.jobs import Job, JobStatus
+from okapi_install.service.jobs.planning import Planned
 from okapi_install.service.observer import JobObserver
-from okapi_install.service.planning import Planned
 from okapi_install.service.ports import Claim, Clock, Ending, JobRef, JobStore, Progress
 from okapi_install.service.worker.job_steps import JobSteps
 from okapi_install.service.worker.store_retries import Patience

@@ -21,9 +21,9 @@ from okapi_install.domain.jobs import Action, Problem, ProblemCode, ProblemType,
 from okapi_install.domain.modules.call_urls import is_segment
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.domain.modules.permissions import permission_list
-from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.modules.tenant_interface import ModuleCall, TenantCalls, tenant_calls
 from okapi_install.domain.problems import errors_of_body, merge, messages_of, parse_object, problems
+from okapi_install.domain.registry.registry import Registry
 from okapi_install.service.ports import Answer
 from okapi_install.service.trace_context import headers_under, parent_of
 from okapi_install.service.worker.call_policy import NO_DEADLINE, Deadline

@@ -9,8 +9,8 @@ from okapi_install.domain.jobs import Change, JobKind
 from okapi_install.domain.problems import to_json
 from okapi_install.domain.solutions.conflicts import Conflict
 from okapi_install.domain.solutions.solution import Solution
-from okapi_install.service.installs import Order
-from okapi_install.service.solutions import Advice, Constraints, SolutionService
+from okapi_install.service.jobs.installs import Order
+from okapi_install.service.jobs.solutions import Advice, Constraints, SolutionService
 from okapi_install.web.http.order_parsing import change_list, install_options
 from okapi_install.web.http.requests import body, json_body, parameter, whole_number
 from okapi_install.web.http.responses import json_answer

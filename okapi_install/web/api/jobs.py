@@ -6,9 +6,9 @@ from flask import Blueprint, Response
 
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.jobs import COMPLETE, Job, JobStatus
-from okapi_install.service.installs import InstallService
+from okapi_install.service.jobs.installs import InstallService
+from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.ports import JobFilter
-from okapi_install.service.snapshots import SnapshotService
 from okapi_install.web.http.conditional import with_etag
 from okapi_install.web.http.module_headers import module_headers
 from okapi_install.web.http.paging import with_links

@@ -28,7 +28,7 @@ from okapi_install.domain.errors import (
     TooManyJobs,
     Unresolvable,
 )
-from okapi_install.service.installs import StillRunning
+from okapi_install.service.jobs.installs import StillRunning
 from okapi_install.web.connections.timed_reading import TooSlow
 from okapi_install.web.http.responses import text_answer
 

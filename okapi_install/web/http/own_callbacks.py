@@ -6,7 +6,7 @@ from flask import request
 
 from okapi_install.domain import messages
 from okapi_install.domain.errors import UserError
-from okapi_install.service.callbacks import DELIVERY
+from okapi_install.service.jobs.callbacks import DELIVERY
 
 
 def refuse_own_callback() -> None:

@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import InternalError, NotFound, UserError
 from okapi_install.domain.jobs import Action, Change, InstallOptions, Job, JobKind, JobStatus
-from okapi_install.service.installs import InstallService, Order
+from okapi_install.service.jobs.installs import InstallService, Order
 from okapi_install.service.tenants import TenantService
 from okapi_install.web.http.conditional import with_etag
 from okapi_install.web.http.errors import STATUS_OF_TYPE

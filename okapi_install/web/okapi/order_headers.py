@@ -11,8 +11,8 @@ from flask import Response, after_this_request, request
 
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.jobs import InstallOptions
-from okapi_install.service.callbacks import is_web_url
-from okapi_install.service.installs import Submitted
+from okapi_install.service.jobs.callbacks import is_web_url
+from okapi_install.service.jobs.installs import Submitted
 from okapi_install.web.http.requests import parameter
 
 LONGEST_KEY = 255

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from flask import Response
 
 from okapi_install.domain.modules.descriptors import ModuleSummary
-from okapi_install.domain.modules.dot_graph import dot_graph
-from okapi_install.domain.modules.query import ModuleQuery
+from okapi_install.domain.registry.dot_graph import dot_graph
+from okapi_install.domain.registry.query import ModuleQuery
 from okapi_install.service.registry import RegistryService
 from okapi_install.web.http.requests import flag, parameter
 from okapi_install.web.http.responses import json_answer, text_answer

@@ -8,7 +8,7 @@ from functools import lru_cache
 from markupsafe import Markup
 
 from okapi_install.domain.jobs import Step
-from okapi_install.service.snapshots import JobSummary, State
+from okapi_install.service.jobs.snapshots import JobSummary, State
 from okapi_install.web.page.layering import Edge, Layout, Place, layered
 from okapi_install.web.page.svg import drawing, element, joined, shortened
 from okapi_install.web.states import STEP_STYLES

@@ -11,9 +11,9 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from okapi_install.domain.jobs import Job, JobStatus
-from okapi_install.service.installs import InstallService
+from okapi_install.service.jobs.installs import InstallService
+from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.ports import JobFilter
-from okapi_install.service.snapshots import SnapshotService
 from okapi_install.web.page.views import JobLine
 
 PER_PAGE = 25

@@ -12,8 +12,8 @@ from jinja2 import Environment
 
 from okapi_install.domain.errors import StoreUnavailable
 from okapi_install.domain.jobs import Job
-from okapi_install.service.installs import InstallService
-from okapi_install.service.snapshots import SnapshotService
+from okapi_install.service.jobs.installs import InstallService
+from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.web.http.sse import KEEP_ALIVE_SECONDS, Event
 from okapi_install.web.job_events import job_events
 from okapi_install.web.page.listing import Listing, Part

@@ -13,16 +13,16 @@ from werkzeug.wrappers import Response as BareResponse
 from okapi_install.domain import messages, okapi_messages
 from okapi_install.domain.errors import OkapiInstallError, UserError
 from okapi_install.domain.jobs import Job, JobStatus
-from okapi_install.service.installs import InstallService
+from okapi_install.service.jobs.installs import InstallService
+from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.ports import JobFilter
-from okapi_install.service.snapshots import SnapshotService
 from okapi_install.service.tenants import TenantService
+from okapi_install.web.access.key_brake import BRAKE, KeyBrake
+from okapi_install.web.access.login import COOKIE, LOGIN_PATH, PageLogin, safe_target
+from okapi_install.web.access.origin import is_same_origin
 from okapi_install.web.http.errors import refusal, status_of
 from okapi_install.web.http.module_headers import module_headers
 from okapi_install.web.http.sse import event_stream, last_event_id
-from okapi_install.web.key_brake import BRAKE, KeyBrake
-from okapi_install.web.login import COOKIE, LOGIN_PATH, PageLogin, safe_target
-from okapi_install.web.origin import is_same_origin
 from okapi_install.web.page.curl import curl_commands
 from okapi_install.web.page.graph import graph_svg
 from okapi_install.web.page.listing import Listing, Part

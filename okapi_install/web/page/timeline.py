@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from okapi_install.service.snapshots import JobSnapshot, State, StepSnapshot
+from okapi_install.service.jobs.snapshots import JobSnapshot, State, StepSnapshot
 from okapi_install.web.page.svg import drawing, element, shortened
 from okapi_install.web.states import STEP_STYLES
 from okapi_install.web.words import counted, duration

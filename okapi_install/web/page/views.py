@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from okapi_install.domain.jobs import EndReason, Job, Problem
-from okapi_install.service.snapshots import JobSnapshot, JobSummary, State, StepSnapshot
+from okapi_install.service.jobs.snapshots import JobSnapshot, JobSummary, State, StepSnapshot
 from okapi_install.web.job_views import options_view
 from okapi_install.web.states import JOB_STYLES, STEP_STYLES, StateStyle
 from okapi_install.web.words import counted, rough

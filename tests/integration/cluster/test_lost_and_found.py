@@ -10,7 +10,7 @@ from pathlib import Path
 
 import requests
 
-from okapi_install.adapters.queue import CeleryQueue
+from okapi_install.adapters.celery.queue import CeleryQueue
 from okapi_install.adapters.store import open_store
 from okapi_install.domain.jobs import Change, InstallOptions, JobKind
 from okapi_install.service.ports import JobRef, NewJob

@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from okapi_install.adapters.celery_config import QUEUE
+from okapi_install.adapters.celery.settings import QUEUE
 from tests.fixtures.site import LONE, SIDE, Site, until
 
 

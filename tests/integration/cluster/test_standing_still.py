@@ -9,7 +9,7 @@ import time
 import pytest
 from celery import Celery
 
-from okapi_install.adapters.celery_config import celery_settings
+from okapi_install.adapters.celery.settings import celery_settings
 from okapi_install.adapters.watchdog import EXIT_CODE
 from tests.fixtures.cluster import WORKER_READY
 from tests.fixtures.site import LONE, Site, until

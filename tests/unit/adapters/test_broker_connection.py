@@ -11,8 +11,8 @@ from celery.app.amqp import AMQP
 from kombu.exceptions import OperationalError
 from kombu.utils import functional
 
-from okapi_install.adapters.broker_connection import PromptAMQP, PromptConnection, SparingChannel
-from okapi_install.adapters.celery_config import celery_settings
+from okapi_install.adapters.celery.broker_connection import PromptAMQP, PromptConnection, SparingChannel
+from okapi_install.adapters.celery.settings import celery_settings
 from tests.fixtures.parts import take_port
 from tests.fixtures.redis import RedisServer
 

@@ -13,7 +13,7 @@ import pytest
 
 from okapi_install.adapters.solver.process import SolverProcess
 from okapi_install.domain.errors import UserError
-from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.registry.registry import Registry
 from okapi_install.domain.solutions.search import Findings
 from okapi_install.domain.solutions.wish import Wish
 from tests.fakes.inline_solver import InlineSolver

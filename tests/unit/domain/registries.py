@@ -15,9 +15,9 @@ from okapi_install.domain.jobs import Action, Change, InstallOptions
 from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleDescriptor, ModuleSummary, interface_ref
 from okapi_install.domain.modules.interface_versions import compatible
 from okapi_install.domain.modules.internal_module import internal_module
-from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.planning.enabled import EnabledModules
+from okapi_install.domain.registry.registry import Registry
 from tests.fixtures.parts import ROOT, recorded
 
 SHARED = ROOT.parent / "shared"

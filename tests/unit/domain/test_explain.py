@@ -9,9 +9,9 @@ import pytest
 from okapi_install.domain.errors import Unresolvable
 from okapi_install.domain.jobs import Change
 from okapi_install.domain.modules.descriptors import ModuleSummary
-from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.planning.explain import explain
 from okapi_install.domain.planning.resolver import resolve
+from okapi_install.domain.registry.registry import Registry
 from tests.unit.domain.registries import OPTIONS, enable, module
 
 WHY = (

@@ -8,8 +8,8 @@ import pytest
 
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.modules.descriptors import ModuleSummary, interface_ref
-from okapi_install.domain.modules.query import ModuleQuery
-from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.registry.query import ModuleQuery
+from okapi_install.domain.registry.registry import Registry
 from tests.unit.domain.registries import module
 
 MODULES = [

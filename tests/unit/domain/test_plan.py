@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from okapi_install.domain.jobs import Action, Change
-from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.planning.graph import ancestors, reduced
 from okapi_install.domain.planning.schedule import apply, digest, edges
+from okapi_install.domain.registry.registry import Registry
 from tests.unit.domain.registries import disable, enable, module
 
 CHAIN = Registry(

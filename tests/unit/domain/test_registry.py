@@ -8,8 +8,8 @@ from hypothesis import given
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleSummary
 from okapi_install.domain.modules.interface_versions import compatible
-from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.modules.versions import VersionFilter
+from okapi_install.domain.registry.registry import Registry
 from tests.unit.domain.registries import module, real_modules, registries
 
 USERS = [module("users-1.0.0", ["u 1.0"]), module("users-1.10.0", ["u 1.1"]), module("users-1.9.0-A", ["u 1.1"])]

@@ -9,8 +9,8 @@ import pytest
 from okapi_install.domain.errors import Provider, Unresolvable, UserError
 from okapi_install.domain.jobs import Action, Change, InstallOptions
 from okapi_install.domain.modules.descriptors import ModuleSummary
-from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.planning.resolver import check_enabled, resolve
+from okapi_install.domain.registry.registry import Registry
 from tests.unit.domain.registries import OPTIONS, disable, enable, module, out_of_order, told
 
 CHAIN = (

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from okapi_install.domain.errors import Unresolvable
 from okapi_install.domain.jobs import Action, Change
 from okapi_install.domain.modules.descriptors import ModuleSummary
-from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.planning.resolver import check_enabled, resolve
 from okapi_install.domain.planning.schedule import apply
+from okapi_install.domain.registry.registry import Registry
 from tests.unit.domain.registries import (
     OPTIONS,
     consistent_sets,

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from okapi_install.domain.errors import Unresolvable
 from okapi_install.domain.jobs import Action, Change
 from okapi_install.domain.modules.descriptors import ModuleDescriptor, ModuleSummary
-from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.planning.enabled import EnabledModules
 from okapi_install.domain.planning.resolver import resolve
 from okapi_install.domain.planning.schedule import Schedule, apply
+from okapi_install.domain.registry.registry import Registry
 from tests.unit.domain.registries import OPTIONS, disable, enable, module, read_shared, registries
 
 

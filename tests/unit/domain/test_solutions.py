@@ -9,8 +9,8 @@ import pytest
 from okapi_install.domain.jobs import Change, InstallOptions
 from okapi_install.domain.modules.descriptors import ModuleSummary
 from okapi_install.domain.modules.internal_module import internal_module
-from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.planning.resolver import resolve
+from okapi_install.domain.registry.registry import Registry
 from okapi_install.domain.solutions.search import Findings
 from okapi_install.domain.solutions.solution import Choice, Solution, removed_by
 from okapi_install.domain.solutions.wish import Wish

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from okapi_install.domain.jobs import Action, Change
 from okapi_install.domain.modules.descriptors import ModuleSummary
-from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.planning.resolver import resolve
 from okapi_install.domain.planning.schedule import apply
+from okapi_install.domain.registry.registry import Registry
 from okapi_install.domain.solutions.solution import Solution
 from okapi_install.domain.solutions.wish import Wish
 from tests.fakes.inline_solver import InlineSolver

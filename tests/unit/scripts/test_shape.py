@@ -42,6 +42,11 @@ def test_what_is_out_of_shape_is_named(
     assert complaint in capsys.readouterr().out
 
 
+def test_a_folder_with_too_many_files_of_its_own_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert checked(tmp_path, **{f"room{number}": "" for number in range(17)}) == 1
+    assert "okapi_install: 17 files, at most 16" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("one", "two"),
     [

@@ -8,11 +8,11 @@ from opentelemetry.trace import NoOpTracer, Tracer
 
 from okapi_install.domain.jobs import Action, Change, InstallOptions, Job, JobKind
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
-from okapi_install.service.callbacks import CallbackRule
-from okapi_install.service.installs import InstallService, Limits, Order
+from okapi_install.service.jobs.callbacks import CallbackRule
+from okapi_install.service.jobs.installs import InstallService, Limits, Order
+from okapi_install.service.jobs.planning import Planner
 from okapi_install.service.metrics import Meters
 from okapi_install.service.observer import JobObserver
-from okapi_install.service.planning import Planner
 from okapi_install.service.ports import Instance, Tenant
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.worker.call_policy import CallPolicy

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from okapi_install.domain.jobs import InstallOptions, JobKind, JobStatus
-from okapi_install.service.installs import Order
+from okapi_install.service.jobs.installs import Order
 from okapi_install.service.ports import Answer
 from tests.fakes.fake_modules import Call, answer
 from tests.unit.service.house import House, descriptor, enable

@@ -11,7 +11,7 @@ from urllib3.util import parse_url
 
 from okapi_install.domain.jobs import InstallOptions, Job, JobKind, JobStatus
 from okapi_install.domain.passed_headers import can_be_sent
-from okapi_install.service.installs import Order
+from okapi_install.service.jobs.installs import Order
 from okapi_install.service.ports import Answer, Instance
 from okapi_install.service.worker.call_policy import CallPolicy
 from tests.fakes.fake_modules import Call, answer

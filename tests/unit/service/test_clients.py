@@ -6,7 +6,7 @@ import pytest
 
 from okapi_install.domain.errors import NotFound, TooManyJobs, UserError
 from okapi_install.domain.jobs import InstallOptions, JobKind, JobStatus
-from okapi_install.service.installs import Order, StillRunning
+from okapi_install.service.jobs.installs import Order, StillRunning
 from tests.fakes.fake_modules import answer
 from tests.unit.service.house import House, disable, enable
 

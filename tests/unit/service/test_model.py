@@ -16,7 +16,7 @@ from okapi_install.domain.errors import OkapiInstallError, UserError
 from okapi_install.domain.jobs import Action, Change, InstallOptions, JobKind, JobStatus
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.domain.modules.versions import ModuleId
-from okapi_install.service.installs import Order
+from okapi_install.service.jobs.installs import Order
 from okapi_install.service.ports import Instance, Tenant
 from tests.unit.service.house import House, descriptor
 

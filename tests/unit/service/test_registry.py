@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from okapi_install.domain.errors import NotFound, UserError
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
-from okapi_install.domain.modules.query import ModuleQuery
 from okapi_install.domain.modules.versions import VersionFilter
+from okapi_install.domain.registry.query import ModuleQuery
 from okapi_install.service.ports import RegistryDelta
 from okapi_install.service.registry import RegistryService
 from tests.fakes.memory_store import MemoryStore

@@ -8,21 +8,21 @@ from okapi_install.bootstrap import Services
 from okapi_install.config import Settings
 from okapi_install.domain.errors import OkapiInstallError
 from okapi_install.domain.modules.internal_module import OKAPI_MODULE, internal_module
-from okapi_install.service.callbacks import CallbackRule
 from okapi_install.service.discovery import DiscoveryService, EnvironmentService, Node
 from okapi_install.service.health import HealthService
+from okapi_install.service.jobs.callbacks import CallbackRule
+from okapi_install.service.jobs.snapshots import SnapshotService
+from okapi_install.service.jobs.solutions import SolutionService
+from okapi_install.service.jobs.timings import TimingsService
 from okapi_install.service.metrics_store import Metering
 from okapi_install.service.ports import Tenant
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
-from okapi_install.service.snapshots import SnapshotService
-from okapi_install.service.solutions import SolutionService
 from okapi_install.service.tenants import SUPERTENANT, TenantService
-from okapi_install.service.timings import TimingsService
 from okapi_install.web import request_meters
+from okapi_install.web.access.login import PageLogin
 from okapi_install.web.app import create_app
 from okapi_install.web.blueprints import blueprints
-from okapi_install.web.login import PageLogin
 from tests.fakes.inline_solver import InlineSolver
 from tests.unit.service.house import House
 from tests.unit.web.conftest import FakeProbe, FakeRemote

@@ -21,7 +21,7 @@ from okapi_install.domain.errors import (
     TooManyJobs,
     Unresolvable,
 )
-from okapi_install.service.installs import StillRunning
+from okapi_install.service.jobs.installs import StillRunning
 from tests.unit.service.house import House, enable
 from tests.unit.web.conftest import Api
 

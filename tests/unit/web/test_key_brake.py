@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from okapi_install.web.key_brake import AT_ONCE, SECONDS_FOR_ONE, KeyBrake
+from okapi_install.web.access.key_brake import AT_ONCE, SECONDS_FOR_ONE, KeyBrake
 from tests.fakes.fake_clock import FakeClock
 from tests.unit.web.conftest import Api
 

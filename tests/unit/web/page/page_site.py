@@ -11,14 +11,14 @@ from flask.testing import FlaskClient
 from okapi_install.config import Settings
 from okapi_install.domain.errors import ErrorType
 from okapi_install.domain.jobs import Change, EndReason, Job, JobStatus, Problem, Stage, Step, StepStatus
-from okapi_install.service.installs import InstallService, Limits
+from okapi_install.service.jobs.installs import InstallService, Limits
+from okapi_install.service.jobs.snapshots import SnapshotService
+from okapi_install.service.jobs.timings import TimingsService
 from okapi_install.service.ports import Claim, Ending, Progress, Tenant
 from okapi_install.service.registry import RegistryService
-from okapi_install.service.snapshots import SnapshotService
 from okapi_install.service.tenants import TenantService
-from okapi_install.service.timings import TimingsService
+from okapi_install.web.access.login import PageLogin
 from okapi_install.web.app import create_app
-from okapi_install.web.login import PageLogin
 from okapi_install.web.page import routes
 from tests.contract.builders import claimed, new_job
 from tests.fakes.fake_clock import FakeClock

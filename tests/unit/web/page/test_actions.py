@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from okapi_install.domain.jobs import JobStatus, Stage, StepStatus
-from okapi_install.web.origin import is_same_origin
+from okapi_install.web.access.origin import is_same_origin
 from tests.unit.web.page.page_site import HERE, Site
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from okapi_install.domain.jobs import JobKind, Problem, Stage, StepStatus
+from okapi_install.service.jobs.snapshots import snapshot_of
 from okapi_install.service.ports import Durations
-from okapi_install.service.snapshots import snapshot_of
 from okapi_install.web.page.curl import curl_commands
 from okapi_install.web.page.graph import graph_svg
 from okapi_install.web.page.timeline import timeline_svg

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from okapi_install.web.login import COOKIE, PageLogin, safe_target
+from okapi_install.web.access.login import COOKIE, PageLogin, safe_target
 from tests.unit.web.page.page_site import HERE, Site
 
 KEY = "a key that nobody guesses"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from okapi_install.service.snapshots import State
+from okapi_install.service.jobs.snapshots import State
 from okapi_install.web import states
 from okapi_install.web.page.svg import element, shortened
 from okapi_install.web.words import DASH, counted, duration, moment, rough

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from okapi_install.domain.jobs import Job, JobStatus, ProblemCode, Step, StepStatus
 from okapi_install.domain.workers import worker_name
-from okapi_install.service.estimates import seconds_left
+from okapi_install.service.jobs.estimates import seconds_left
+from okapi_install.service.jobs.timings import TimingsService
 from okapi_install.service.ports import Durations
-from okapi_install.service.timings import TimingsService
 
 
 class State(StrEnum):

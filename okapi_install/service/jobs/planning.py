@@ -9,11 +9,11 @@ from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import NotFound, UserError
 from okapi_install.domain.invocation import Decisions, InvokeRule
 from okapi_install.domain.jobs import Action, Change, InstallOptions, JobKind, Stage, Step
-from okapi_install.domain.modules.registry import Registry
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.planning import schedule
 from okapi_install.domain.planning.resolver import check_enabled, resolve
-from okapi_install.service.gateway_warnings import NEEDS_GATEWAY, needs_gateway
+from okapi_install.domain.registry.registry import Registry
+from okapi_install.service.jobs.gateway_warnings import NEEDS_GATEWAY, needs_gateway
 from okapi_install.service.ports import TenantState
 from okapi_install.service.registry import RegistryService
 

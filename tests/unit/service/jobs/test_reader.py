@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from okapi_install.domain.jobs import Job
-from okapi_install.service import job_reader
-from okapi_install.service.job_reader import JobReader
+from okapi_install.service.jobs import reader as job_reader
+from okapi_install.service.jobs.reader import JobReader
 from okapi_install.web.job_bodies import JobBodies
 from tests.contract.builders import submit
 from tests.fakes.memory_store import MemoryStore

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from okapi_install.adapters.notifier import Wake
 from okapi_install.domain.errors import StoreUnavailable
 from okapi_install.domain.jobs import JobStatus
-from okapi_install.service.job_watch import JobWatch, Seen
+from okapi_install.service.jobs.watch import JobWatch, Seen
 from tests.contract.builders import submit
 from tests.fakes.memory_store import MemoryStore
 

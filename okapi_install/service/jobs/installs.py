@@ -27,13 +27,13 @@ from okapi_install.domain.jobs import (
 )
 from okapi_install.domain.passed_headers import kept_with_job
 from okapi_install.domain.planning.explain import explain
-from okapi_install.service.callbacks import CallbackRule
-from okapi_install.service.gateway_warnings import NEEDS_GATEWAY, job_warnings
-from okapi_install.service.job_reader import JobReader
-from okapi_install.service.job_watch import LONGEST_WAIT, JobWatch
+from okapi_install.service.jobs.callbacks import CallbackRule
+from okapi_install.service.jobs.gateway_warnings import NEEDS_GATEWAY, job_warnings
+from okapi_install.service.jobs.planning import Planned, Planner, expected, parallel_checked
+from okapi_install.service.jobs.reader import JobReader
+from okapi_install.service.jobs.watch import LONGEST_WAIT, JobWatch
 from okapi_install.service.metrics import Meters
 from okapi_install.service.observer import JobObserver
-from okapi_install.service.planning import Planned, Planner, expected, parallel_checked
 from okapi_install.service.ports import (
     Aborted,
     Clock,

@@ -10,10 +10,10 @@ import threading
 from collections.abc import Iterable, Sequence
 
 from okapi_install.domain.modules.descriptors import ModuleSummary
-from okapi_install.domain.modules.index import Entry, Index
-from okapi_install.domain.modules.query import ModuleQuery, select
-from okapi_install.domain.modules.registry_checks import check_dependencies, check_removal, obsolete
 from okapi_install.domain.modules.versions import ModuleId, VersionFilter
+from okapi_install.domain.registry.checks import check_dependencies, check_removal, obsolete
+from okapi_install.domain.registry.index import Entry, Index
+from okapi_install.domain.registry.query import ModuleQuery, select
 
 
 class Registry:

@@ -21,9 +21,9 @@ from okapi_install.domain.errors import OkapiInstallError, StoreUnavailable, Use
 from okapi_install.domain.foreign_status import is_gone, succeeded
 from okapi_install.domain.jobs import Job
 from okapi_install.domain.timestamps import iso
+from okapi_install.service.jobs.snapshots import ModuleCounts
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.ports import JobStore, Tasks
-from okapi_install.service.snapshots import ModuleCounts
 
 log = structlog.get_logger()
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from kombu.entity import Queue
 from kombu.utils.url import parse_url
 
-from okapi_install.adapters.no_results import NO_RESULTS
+from okapi_install.adapters.celery.no_results import NO_RESULTS
 
 TASKS = ("install", "upgrade", "module")
 QUEUE = "okapi-install"

@@ -17,9 +17,9 @@ from okapi_install.domain.jobs import (
     Step,
     StepStatus,
 )
+from okapi_install.service.jobs.snapshots import ModuleCounts, SnapshotService, State, snapshot_of, summary_of
+from okapi_install.service.jobs.timings import TimingsService
 from okapi_install.service.ports import Durations
-from okapi_install.service.snapshots import ModuleCounts, SnapshotService, State, snapshot_of, summary_of
-from okapi_install.service.timings import TimingsService
 from okapi_install.web.job_views import job_view
 from okapi_install.web.page.views import JobPageView
 from tests.contract.builders import submit

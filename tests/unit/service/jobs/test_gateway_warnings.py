@@ -9,9 +9,9 @@ import pytest
 from okapi_install.config import Settings
 from okapi_install.domain.jobs import InstallOptions, JobKind, JobStatus
 from okapi_install.domain.modules.descriptors import ModuleDescriptor, ModuleSummary
-from okapi_install.service.gateway_warnings import job_warnings
-from okapi_install.service.installs import Order
-from okapi_install.service.snapshots import snapshot_of
+from okapi_install.service.jobs.gateway_warnings import job_warnings
+from okapi_install.service.jobs.installs import Order
+from okapi_install.service.jobs.snapshots import snapshot_of
 from okapi_install.web.job_views import job_view, okapi_job_view
 from tests.fakes.fake_modules import answer
 from tests.unit.service.house import House, disable, enable

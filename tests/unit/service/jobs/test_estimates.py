@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from okapi_install.domain.jobs import Change, InstallOptions, Job, JobKind, JobStatus, Step, StepStatus
-from okapi_install.service.estimates import seconds_left
+from okapi_install.service.jobs.estimates import seconds_left
 from okapi_install.service.ports import Durations
 
 NOW = 1_000_000.0

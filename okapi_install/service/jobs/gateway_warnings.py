@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from okapi_install.domain import messages
 from okapi_install.domain.jobs import Action, Change, InstallOptions, Parameter, Problem, ProblemCode, Step
-from okapi_install.domain.modules.registry import Registry
+from okapi_install.domain.registry.registry import Registry
 
 CODE = ProblemCode.NEEDS_GATEWAY
 NEEDS_GATEWAY = Problem.warning(messages.needs_gateway(), CODE)

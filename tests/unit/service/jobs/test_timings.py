@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from okapi_install.domain.jobs import Action, Change, Job, Step
-from okapi_install.service import timings
+from okapi_install.service.jobs import timings
+from okapi_install.service.jobs.timings import KEPT_SECONDS, TimingsService
 from okapi_install.service.ports import Durations
-from okapi_install.service.timings import KEPT_SECONDS, TimingsService
 from tests.contract.builders import submit
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.memory_store import MemoryStore

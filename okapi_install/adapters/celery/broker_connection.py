@@ -15,8 +15,8 @@ from celery.app.amqp import AMQP
 from kombu.connection import Connection
 from kombu.transport import TRANSPORT_ALIASES, redis
 
-from okapi_install.adapters.broker_messages import is_message, is_task_of_ours
-from okapi_install.adapters.celery_config import QUEUE
+from okapi_install.adapters.celery.broker_messages import is_message, is_task_of_ours
+from okapi_install.adapters.celery.settings import QUEUE
 
 log = structlog.get_logger()
 

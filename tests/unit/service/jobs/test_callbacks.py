@@ -16,7 +16,7 @@ import pytest
 from okapi_install.adapters.webhook import HttpWebhook
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.jobs import InstallOptions, Job, JobKind
-from okapi_install.service.callbacks import (
+from okapi_install.service.jobs.callbacks import (
     MOST_ATTEMPTS,
     CallbackRule,
     CallbackService,
@@ -24,7 +24,7 @@ from okapi_install.service.callbacks import (
     pause_after,
     signature,
 )
-from okapi_install.service.installs import Order
+from okapi_install.service.jobs.installs import Order
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.outgoing_rules import OutgoingRules
 from tests.fakes.fake_modules import answer

@@ -10,8 +10,8 @@ from okapi_install.domain.solutions import words
 from okapi_install.domain.solutions.search import Findings
 from okapi_install.domain.solutions.solution import Solution, removed_by
 from okapi_install.domain.solutions.wish import Wish
-from okapi_install.service.installs import Explanation, InstallService, Order
-from okapi_install.service.planning import expected
+from okapi_install.service.jobs.installs import Explanation, InstallService, Order
+from okapi_install.service.jobs.planning import expected
 from okapi_install.service.ports import JobStore, SolutionFinder
 from okapi_install.service.registry import RegistryService
 

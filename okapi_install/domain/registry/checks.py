@@ -11,10 +11,10 @@ from functools import cmp_to_key
 from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.modules.descriptors import InterfaceRef, ModuleSummary
-from okapi_install.domain.modules.index import Entry, Index
 from okapi_install.domain.modules.interface_versions import InterfaceVersion, compatible
 from okapi_install.domain.modules.java_order import capacity, spread
 from okapi_install.domain.modules.versions import VersionFilter
+from okapi_install.domain.registry.index import Entry, Index
 
 _Providers = Callable[[str], Iterable[Entry]]
 

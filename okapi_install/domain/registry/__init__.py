@@ -1,0 +1,1 @@
+"""The registry of module descriptors: one consistent state, indexed, with its checks and queries."""
