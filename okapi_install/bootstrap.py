@@ -1,4 +1,4 @@
-"""The only place that wires parts together: settings in, use cases or a worker out."""
+"""Builds the use cases of an API process, or a worker, from settings. The only module that wires parts together."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ from okapi_install.service.worker.worker import Rhythm, Worker
 
 
 def required_broker(settings: Settings) -> str:
-    """The broker's URL. Raises SettingsError if there is none: only `serve` brings its own."""
+    """The broker's URL. Raises SettingsError if none is set: only `serve` starts a broker of its own."""
     if settings.broker_url is None:
         raise SettingsError(
             variable("broker_url"), "not set", "redis://HOST:PORT/0; only `okapi-install serve` brings one"
@@ -57,7 +57,7 @@ def required_broker(settings: Settings) -> str:
 
 
 def build_store(settings: Settings, meters: Meters | None = None) -> Store:
-    """The store, with a schema that this program knows. Waits for a database or a migration that is not ready yet."""
+    """The store. Waits until its database is available and migrated to the schema of this program."""
     store = open_store(settings.database, pool_size=settings.pool_size, meters=meters)
     check_schema(store.engine, patience=settings.startup_wait_seconds)
     ensure_builtin(store, internal_module())
@@ -65,7 +65,7 @@ def build_store(settings: Settings, meters: Meters | None = None) -> Store:
 
 
 def call_policy(settings: Settings) -> CallPolicy:
-    """How patient a worker is with modules."""
+    """The timeouts and retries of calls to modules."""
     retries = settings.connect_retry_count
     return CallPolicy(
         connect_retries=retries,
@@ -82,7 +82,7 @@ def call_policy(settings: Settings) -> CallPolicy:
 
 
 def outgoing_rules(settings: Settings) -> OutgoingRules:
-    """Where to connect to for clients; the host of the callback that the settings name is always allowed."""
+    """Where this service may connect to for clients. The host of the callback in the settings is always allowed."""
     hosts = settings.outgoing_hosts
     if hosts is not None and settings.callback_url is not None:
         hosts = (*hosts, urlsplit(settings.callback_url).hostname or "")
@@ -90,7 +90,7 @@ def outgoing_rules(settings: Settings) -> OutgoingRules:
 
 
 def callback_rule(settings: Settings) -> CallbackRule:
-    """Who is told of a job's end."""
+    """Where callbacks about ended jobs may go."""
     rules = outgoing_rules(settings)
     return CallbackRule(default=settings.callback_url, per_job=settings.callback_per_job, check=rules.check_url)
 
@@ -120,7 +120,7 @@ class Services:
     metering: Metering
 
     def start(self) -> None:
-        """Begins to add what is counted here to what all processes have counted."""
+        """Starts to add the counts of this process to the totals of all processes."""
         if self.settings.metrics:
             every(self.settings.beat_seconds, self.metering.flush, "metering")
             atexit.register(self.metering.flush)
@@ -164,7 +164,7 @@ def build_services(settings: Settings) -> Services:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkerParts:
-    """What a worker process holds."""
+    """The parts of a worker process."""
 
     settings: Settings
     store: Store
@@ -194,7 +194,7 @@ class WorkerParts:
 
 
 def build_worker(settings: Settings, name: str) -> WorkerParts:
-    """The parts of a worker process. `name` is Celery's, which another may have: jobs are owned by an identity."""
+    """The parts of a worker process. `name` is Celery's and may not be unique, so jobs are owned by an identity."""
     meters, broker, clock = Meters(), required_broker(settings), SystemClock()
     store = build_store(settings, meters)
     registry, policy, tasks = RegistryService(store), call_policy(settings), GreenletTasks()
@@ -235,13 +235,13 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
 
 
 def build_calls(settings: Settings, catalog: Catalog, tracer: Tracer | None) -> ModuleCalls:
-    """What calls modules."""
+    """The client for calls to modules."""
     api = HttpTenantApi(connect_timeout=settings.connect_timeout, connections=settings.concurrency)
     return ModuleCalls(api, catalog, SystemClock(), call_policy(settings), tracer)
 
 
 def build_tracer(settings: Settings, service: str) -> Tracer | None:
-    """What sends traces, if an endpoint is set. Raises SettingsError if the extra is not installed."""
+    """The tracer, which sends traces if an endpoint is set. Raises SettingsError if the extra is not installed."""
     if settings.otel_endpoint is None:
         return None
     try:
@@ -253,7 +253,7 @@ def build_tracer(settings: Settings, service: str) -> Tracer | None:
 
 
 def build_callbacks(settings: Settings, store: Store, tasks: GreenletTasks, observer: JobObserver) -> CallbackService:
-    """What tells of jobs that have ended."""
+    """The sender of callbacks about ended jobs."""
     return CallbackService(
         store,
         HttpWebhook(outgoing_rules(settings)),

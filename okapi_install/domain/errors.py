@@ -1,30 +1,30 @@
-"""What can go wrong, as one tree; HTTP statuses are given to it at the boundary and nowhere else.
+"""The tree of errors. Only `web` maps them to HTTP statuses.
 
 OkapiInstallError
 ├── UserError                    the request is wrong (Okapi: ErrorType.USER)
 │   ├── Unresolvable             no plan satisfies the request; carries the reasons as data
 │   ├── TooManyJobs              the tenant's queue is full
-│   ├── KeyReused                an Idempotency-Key came again with another request
-│   ├── MisfitError              what was sent does not fit its bean; carries the path to it     (modules/beans.py)
+│   ├── KeyReused                an Idempotency-Key was used again with another request
+│   ├── MisfitError              the JSON sent does not fit its bean; carries the path to it     (modules/beans.py)
 │   ├── StillRunning             a synchronous request has waited as long as it may         (service/installs.py)
 │   └── SettingsError            a setting is invalid; carries what to write                          (config.py)
-├── NotFound                     there is no such thing (Okapi: ErrorType.NOT_FOUND)
-├── InternalError                it failed on this side (Okapi: ErrorType.INTERNAL)
+├── NotFound                     it does not exist (Okapi: ErrorType.NOT_FOUND)
+├── InternalError                this service failed (Okapi: ErrorType.INTERNAL)
 │   ├── DatabaseNotMigrated      the tables are missing or those of an older version
-│   └── StoreUnavailable         the store does not answer; nothing is lost, try again
-│       └── StoreNotWritable     it answers, but takes no changes: disk full, read-only
-├── ModuleCallFailed             a module's tenant interface answered with an error, or not at all
-├── ModuleUnreachable            one call of a module got no answer                  (service/ports/world.py)
+│   └── StoreUnavailable         the store does not respond; nothing is lost, retry
+│       └── StoreNotWritable     it responds, but accepts no writes: disk full, read-only
+├── ModuleCallFailed             a module's tenant interface returned an error, or did not respond
+├── ModuleUnreachable            one call of a module got no response                (service/ports/world.py)
 │   ├── ConnectionRefused        the module was not reached                          (service/ports/world.py)
-│   └── NoAnswerInTime           it was, and the time was up                         (service/ports/world.py)
-├── UnusableUrl                  an address or a path that no call can be made with   (modules/call_urls.py)
-├── WebhookFailed                no answer to a callback                              (service/callbacks.py)
+│   └── NoAnswerInTime           it was, but did not respond in time                     (service/ports/world.py)
+├── UnusableUrl                  an address or a path that cannot be called        (modules/call_urls.py)
+├── WebhookFailed                no response to a callback                            (service/callbacks.py)
 ├── OutgoingFailed               no usable response from another site                 (adapters/outgoing.py)
 ├── BrokerUnavailable            the broker does not respond                        (adapters/notifier.py)
-├── TooManyWaiting               as many requests wait as may                          (web/http/errors.py)
+├── TooManyWaiting               too many requests wait already                        (web/http/errors.py)
 ├── OutOfTime                    the solver found nothing in its time             (solutions/search.py)
 ├── LostJob                      this worker no longer owns the job: another does, or it was aborted
-└── InvalidTransition            a job cannot go from one state to the other
+└── InvalidTransition            a job cannot change from one state to the other
 
 Errors without a type are INTERNAL. Which HTTP status each gets is in `web/http/errors.py`.
 """
@@ -38,7 +38,7 @@ from typing import ClassVar
 
 
 class ErrorType(StrEnum):
-    """Whose error it is (Okapi: ErrorType). A failed job keeps it, for the answer to a synchronous client."""
+    """Whose error it is (Okapi: ErrorType). A failed job stores it for the response to a synchronous client."""
 
     USER = "user"
     NOT_FOUND = "not_found"
@@ -46,7 +46,7 @@ class ErrorType(StrEnum):
 
 
 class OkapiInstallError(Exception):
-    """The root. `message` is one sentence for an operator, `code` is stable for programs."""
+    """The root of the tree. `message` is one sentence for an operator; `code` is stable, for programs."""
 
     code: ClassVar[str] = "error"
     error_type: ErrorType = ErrorType.INTERNAL
@@ -57,7 +57,7 @@ class OkapiInstallError(Exception):
 
 
 class UserError(OkapiInstallError):
-    """The request asks for something that cannot be; it says what to change."""
+    """An invalid or impossible request. The message says what to change."""
 
     code = "bad_request"
     error_type = ErrorType.USER
@@ -65,7 +65,7 @@ class UserError(OkapiInstallError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Provider:
-    """A module that offers an interface, in the version that it offers."""
+    """A module that provides an interface, and the version that it provides."""
 
     module: str
     version: str
@@ -87,8 +87,8 @@ class ReasonKind(StrEnum):
 class Reason:
     """One link of the chain that makes a request impossible.
 
-    `required_by` is a module id, `needed` an interface version as the descriptor writes it, `providers` are those
-    known, compatible or not.
+    `required_by` is a module id, `needed` an interface version as in the descriptor, `providers` are all known
+    providers, compatible or not.
     """
 
     kind: ReasonKind
@@ -101,7 +101,7 @@ class Reason:
 
 
 class Unresolvable(UserError):
-    """No plan satisfies the request. The message is Okapi's; the reasons say the same as data."""
+    """No plan satisfies the request. The message is Okapi's; the reasons are the same as data."""
 
     code = "unresolvable"
 
@@ -111,7 +111,7 @@ class Unresolvable(UserError):
 
 
 class TooManyJobs(UserError):
-    """The tenant has as many jobs waiting as the settings allow."""
+    """The tenant has as many queued jobs as the settings allow."""
 
     code = "too_many_jobs"
 
@@ -123,14 +123,14 @@ class KeyReused(UserError):
 
 
 class NotFound(OkapiInstallError):
-    """There is no such tenant, module, instance or job. Okapi answers with the bare id."""
+    """The tenant, module, instance or job does not exist. In some cases Okapi's response is only the id."""
 
     code = "not_found"
     error_type = ErrorType.NOT_FOUND
 
 
 class InternalError(OkapiInstallError):
-    """It failed on this side, or in a way that is not the client's doing."""
+    """A failure that the client did not cause."""
 
     code = "internal"
 
@@ -142,7 +142,7 @@ class DatabaseNotMigrated(InternalError):
 
 
 class StoreUnavailable(InternalError):
-    """The store does not answer for now."""
+    """The store does not respond at the moment."""
 
     code = "store_unavailable"
 
@@ -154,10 +154,10 @@ class StoreNotWritable(StoreUnavailable):
 
 
 class ModuleCallFailed(OkapiInstallError):
-    """A call of a module failed: `status` is the module's HTTP status, or None when it did not answer.
+    """A call of a module failed. `status` is the module's HTTP status, or None if it did not respond.
 
-    `body` is what it answered (text, at most what the settings allow), `error_type` is Okapi's for such a failure: USER
-    or INTERNAL. `hint` is what else is known.
+    `body` is the text of its response, up to the limit in the settings. `error_type` is Okapi's for such a failure:
+    USER or INTERNAL. `hint` is what else is known.
     """
 
     code = "module_call_failed"
@@ -173,7 +173,7 @@ class ModuleCallFailed(OkapiInstallError):
 
 
 class LostJob(OkapiInstallError):
-    """The job is no longer this worker's: its lease was taken over, it was aborted, or it is gone."""
+    """This worker no longer owns the job: it was taken over, aborted or removed."""
 
     code = "lost_job"
 
@@ -183,6 +183,6 @@ class LostJob(OkapiInstallError):
 
 
 class InvalidTransition(OkapiInstallError):
-    """The table of transitions has no such arrow."""
+    """The table of transitions does not have this change of state."""
 
     code = "invalid_transition"

@@ -1,6 +1,6 @@
-"""What the HTTP status means with which somebody else answers: a module, a registry, the receiver of a callback.
+"""What the HTTP status of another service's response means: a module, a registry, the receiver of a callback.
 
-Which statuses this service answers with is known in `web` alone.
+The statuses of this service's own responses are in `web` only.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def succeeded(status: int) -> bool:
 
 
 def is_ok(status: int) -> bool:
-    """200, where nothing else has a body that is wanted."""
+    """200 only, for calls where no other status has a usable body."""
     return status == 200
 
 
@@ -27,7 +27,7 @@ def is_not_found(status: int) -> bool:
 
 
 def is_gone(status: int) -> bool:
-    """410: it is not to be asked again."""
+    """410: it must not be called again."""
     return status == 410
 
 
@@ -37,5 +37,5 @@ def is_error(status: int) -> bool:
 
 
 def is_server_error(status: int) -> bool:
-    """Any 5xx: it may pass."""
+    """Any 5xx: a retry may succeed."""
     return status >= 500

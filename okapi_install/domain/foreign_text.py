@@ -1,8 +1,8 @@
-"""Text that somebody else wrote: how much of it is kept, and how it is printed.
+"""Text from other programs: how much of it is stored, and how it is shown.
 
-Modules, clients and registries send words without end, escape sequences of terminals, line breaks before a forged line
-of a log, and marks that turn the direction of writing around. What comes in is `bounded`; what goes out to a person,
-on whatever printer, is `visible`.
+Modules, clients and registries may send very long texts, escape sequences of terminals, line breaks that forge lines of
+a log, and characters that reverse the direction of text. Input goes through `bounded`; whatever is shown to a person
+goes through `visible`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MOST_CHARACTERS = 4000
-"""Of one text: a page or two, which a person may read."""
+"""The limit of one text: a page or two."""
 MOST_OF_A_LINE = 300
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
@@ -24,9 +24,9 @@ _LINE_BREAK = re.compile("\r\n?|\n")
 
 
 def bounded(value: object, most: int = MOST_CHARACTERS) -> str:
-    """What is kept of a text: so many characters, and how many there were. What is not a text is shown as JSON.
+    """The text, cut to a number of characters, with its original length if it was longer. Other values become JSON.
 
-    NUL and half a surrogate pair, which databases refuse, are replaced.
+    NUL and unpaired surrogates, which databases refuse, are replaced.
     """
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     if len(text) > most:
@@ -35,9 +35,9 @@ def bounded(value: object, most: int = MOST_CHARACTERS) -> str:
 
 
 def visible(text: str, *, lines: bool = False) -> str:
-    r"""The text with `\u001b` and the like for what a terminal or a browser would obey instead of showing it.
+    r"""The text with escapes such as `\u001b` for what a terminal or a browser would interpret instead of showing.
 
-    Line breaks become `\n`, unless `lines`. A JSON document stays one that says the same.
+    Line breaks become `\n`, unless `lines`. A JSON document stays valid and keeps its meaning.
     """
     if text.isprintable():
         return text
@@ -46,7 +46,7 @@ def visible(text: str, *, lines: bool = False) -> str:
 
 
 def visible_document(document: Any) -> Any:
-    """A JSON document with all its texts visible, line breaks kept."""
+    """A JSON document in which all texts are `visible`. Line breaks stay."""
     if isinstance(document, str):
         return visible(document, lines=True)
     if isinstance(document, Mapping):
@@ -57,6 +57,6 @@ def visible_document(document: Any) -> Any:
 
 
 def one_line(text: str, most: int = MOST_OF_A_LINE) -> str:
-    """The first line that says something, for a list."""
+    """The first line that is not empty, for a list."""
     line = next((line for line in text.splitlines() if line.strip()), "").strip()
     return line if len(line) <= most else line[:most] + " …"

@@ -1,4 +1,4 @@
-"""Which ids may be: of tenants (FOLIO's rule ADR-000002, in Okapi's words), and how long any id may be."""
+"""Valid ids: the rules for tenants (FOLIO's ADR-000002, in Okapi's words), and the length limit for all ids."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from okapi_install.domain import messages, okapi_messages
 from okapi_install.domain.errors import UserError
 
 MOST_BYTES = 1000
-"""A longer id fits into no index of a database."""
+"""A longer id does not fit into an index of a database."""
 LONGEST_KEPT = 128
-"""Characters of a text that a cache may have as its key, so that its memory has a bound."""
+"""Longest text, in characters, that a cache may use as a key. This bounds its memory."""
 LONGEST_TENANT_ID = 31
 _TENANT_ID = re.compile(r"[a-z][a-z0-9]{0,30}")
 _LEGACY_TENANT_ID = re.compile(rf"(?!\.{{1,2}}$)[!-.0-~]{{1,{MOST_BYTES}}}")
@@ -18,15 +18,15 @@ _ONE_DIGIT = re.compile(r"\d", re.ASCII)
 
 
 def check_length(ident: str) -> None:
-    """Raises UserError for an id that cannot be kept because it is too long."""
+    """Raises UserError for an id that is too long to be stored."""
     if len(ident.encode()) > MOST_BYTES:
         raise UserError(messages.id_too_long(MOST_BYTES))
 
 
 def check_legacy_tenant_id(ident: str) -> None:
-    """Raises UserError for an id that no tenant can have, also one that is older than the rules (Okapi takes any).
+    """Raises UserError for an id that not even a tenant from before the rules may have. Okapi accepts any.
 
-    It goes into paths and headers; so it is bounded, and has no character that would end one of them.
+    The id becomes a part of paths and headers. So its length is limited, and characters that would end one are refused.
     """
     if not _LEGACY_TENANT_ID.fullmatch(ident):
         raise UserError(messages.tenant_id_cannot_be_kept(MOST_BYTES))

@@ -1,7 +1,7 @@
 """The `invoke` parameter: which modules' interfaces are called. Source: Okapi (TenantInstallOptions.checkInvoke).
 
-Okapi matches its pattern with Java's engine, which can take for ever. Here RE2 does, whose time grows with the length
-of pattern and id only. A pattern that RE2 does not know, or would read otherwise than Java, is refused.
+Okapi matches the pattern with Java's engine, which may take forever. RE2's time grows only with the lengths of pattern
+and id. A pattern that RE2 does not support, or would interpret differently from Java, is refused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MOST_MEMORY = 1 << 20
 _PIECE = re.compile(
     r"\\Q.*?(?:\\E|\Z)|\\[pPx]\{[^}]{0,50}\}|\\.|\[\^?\]?|\(\?P?[a-zA-Z-]*|\{\d+(?:,\d*)?\}|&&|.", re.DOTALL
 )
-"""One alternative begins at each character at most, so that this takes no time."""
+"""At most one alternative can match at each character, so the time is linear."""
 _FLAGS = re.compile(r"\(\?[ims-]*")
 
 Decisions = tuple[tuple[str, bool], ...]
@@ -35,7 +35,7 @@ class InvokeRule:
 
     @classmethod
     def parse(cls, text: str | None) -> InvokeRule:
-        """Raises UserError: the pattern is not usable."""
+        """The rule for a value of the parameter. Raises UserError if the pattern is not usable."""
         if text is None or text == "true":
             return cls(everything=True)
         if text == "false":
@@ -52,7 +52,7 @@ class InvokeRule:
         return self.pattern.fullmatch(module_id) is not None
 
     def decisions(self, module_ids: Iterable[str]) -> Decisions:
-        """What a pattern means for those modules; nothing where there is none."""
+        """The result of a pattern for each of those modules; empty if the parameter is not a pattern."""
         if self.pattern is None:
             return ()
         return tuple((module_id, self.allows(module_id)) for module_id in sorted(set(module_ids)))
@@ -60,7 +60,7 @@ class InvokeRule:
 
 @dataclass(frozen=True, slots=True)
 class DecidedRule:
-    """The rule of a job: what was decided when it was planned; the parameter itself for other modules only."""
+    """The rule of a job: the decisions made when it was planned, and the parameter itself for other modules."""
 
     text: str | None
     decided: dict[str, bool] = field(default_factory=dict)
@@ -90,7 +90,7 @@ def _compiled(text: str) -> re2._Regexp:
 
 
 def _check_meaning(text: str) -> None:
-    """Refuses what both engines take, but not in the same way."""
+    """Raises UserError for syntax that both engines accept but interpret differently."""
     in_class = False
     for piece in _PIECE.findall(text):
         if piece.startswith("["):

@@ -16,7 +16,7 @@ from okapi_install.domain.errors import ErrorType, InvalidTransition, UserError
 
 
 class JobStatus(StrEnum):
-    """Where a job is in its life. DONE and ERROR are final; ABORTING ends with the job gone, or with ERROR."""
+    """The states of a job. DONE and ERROR are final. ABORTING ends with the removal of the job, or with ERROR."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -43,22 +43,22 @@ _ARROWS: dict[JobStatus, dict[JobStatus, str]] = {
 TRANSITIONS: Mapping[JobStatus, Mapping[JobStatus, str]] = MappingProxyType(
     {origin: MappingProxyType(targets) for origin, targets in _ARROWS.items()}
 )
-"""From, to, and why. What is not here cannot happen; removal of a job's rows is possible from every state."""
+"""From, to, and why. No other change is possible. A job's rows may be removed in every state."""
 
 ACTIVE = frozenset({JobStatus.RUNNING, JobStatus.ABORTING})
-"""At most one job of a tenant is in one of these."""
+"""At most one job of a tenant is in one of these states."""
 
 COMPLETE = frozenset({JobStatus.DONE, JobStatus.ERROR})
 
 
 def check_transition(origin: JobStatus, target: JobStatus) -> None:
-    """Raises InvalidTransition unless the table has that arrow."""
+    """Raises InvalidTransition unless the table has that change of state."""
     if target not in TRANSITIONS.get(origin, {}):
         raise InvalidTransition(f"a job that is {origin} cannot become {target}")
 
 
 def check_retry(job_id: str, status: JobStatus) -> None:
-    """Raises UserError unless a client may have a job in that state run again."""
+    """Raises UserError unless a client may retry a job in that state."""
     if status not in COMPLETE or JobStatus.QUEUED not in TRANSITIONS.get(status, {}):
         raise UserError(messages.cannot_run_again(job_id, status))
 
@@ -73,12 +73,12 @@ class EndReason(StrEnum):
 
     @property
     def stopped(self) -> bool:
-        """Whether somebody stopped the job: nothing has failed."""
+        """Whether the job was aborted or revoked, so that nothing has failed."""
         return self in (EndReason.ABORTED, EndReason.REVOKED)
 
 
 class JobKind(StrEnum):
-    """What was asked for. MODULE is Okapi's older way, `POST …/tenants/{t}/modules`; not in Okapi's job list."""
+    """The kind of request. MODULE is Okapi's older `POST …/tenants/{t}/modules`, which Okapi's job list leaves out."""
 
     INSTALL = "install"
     UPGRADE = "upgrade"
@@ -106,7 +106,7 @@ class Stage(StrEnum):
 
 
 class StepStatus(StrEnum):
-    """OKAPI-874. A step that has not begun has no status (None)."""
+    """OKAPI-874. The status of a step that has not started is None."""
 
     RUNNING = "running"
     DONE = "done"
@@ -115,7 +115,7 @@ class StepStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """One module change, asked for or planned (Okapi: TenantModuleDescriptor without progress)."""
+    """One module change, requested or planned (Okapi: TenantModuleDescriptor without progress)."""
 
     id: str
     action: Action = Action.ENABLE
@@ -131,16 +131,16 @@ class Parameter:
 
 
 class ProblemType(StrEnum):
-    """The types of our own problems. Modules send whatever they like."""
+    """The types of our own problems. Those of modules are free text."""
 
     ERROR = "error"
     WARNING = "warning"
     MESSAGE = "message"
-    """A text that a tenant job had among its `messages`."""
+    """A text in the `messages` of a tenant job."""
 
 
 class ProblemCode(StrEnum):
-    """The codes of our own problems. Modules send whatever they like."""
+    """The codes of our own problems. Those of modules are free text."""
 
     ABORTED = "aborted"
     CUT_SHORT = "cut_short"
@@ -195,24 +195,24 @@ class InstallOptions:
     """None, "false" or "only", as sent; "true" is None."""
     npm_snapshot: str | None = None
     decisions: tuple[tuple[str, bool], ...] = ()
-    """What a pattern of `invoke` means for the modules of the plan, decided once. No parameter of a client's."""
+    """The result of the pattern in `invoke` for each module of the plan, decided once. Not a query parameter."""
 
 
 class TenantJobPhase(StrEnum):
-    """Which part of a step a tenant job does."""
+    """The phase of a step that a tenant job belongs to."""
 
     INIT = "init"
     PURGE = "purge"
-    """The purge that goes before an enable with purge."""
+    """The purge before an enable with purge."""
     OVER = "over"
-    """The job has succeeded. Its module may have been told to forget it, and would not find it."""
+    """The tenant job has succeeded. It may have been deleted, so its module may not find it any more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TenantJob:
-    """A module's own asynchronous job, as its POST named it.
+    """A module's own asynchronous job, as its POST returned it.
 
-    `base_url` is the module instance that was called: the job must be asked for there and nowhere else.
+    `base_url` is the module instance that was called. Only that instance may be polled.
     """
 
     id: str
@@ -222,7 +222,7 @@ class TenantJob:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """One entry of a job's plan and how far it has come. Times are seconds since 1970, by the store's clock."""
+    """One entry of a job's plan and its progress. Times are seconds since 1970, by the store's clock."""
 
     pos: int
     change: Change
@@ -237,10 +237,10 @@ class Step:
     ended: float | None = None
     tenant_job: TenantJob | None = None
     revision: int = 0
-    """The job's revision at which this step changed last; set by the store."""
+    """The revision of the job in which this step last changed; set by the store."""
 
     def aborted(self, now: float) -> Step:
-        """This step as it ends that was running when its job was aborted."""
+        """The end of this step if it was running when its job was aborted."""
         words = messages.step_aborted()
         problem = Problem.error(words, ProblemCode.ABORTED)
         return replace(self, status=StepStatus.ERROR, message=words, errors=(*self.errors, problem), ended=now)
@@ -270,7 +270,7 @@ class Job:
     """Whose error that was, for a synchronous client; None if such a client asked to ignore errors."""
     reason: EndReason | None = None
     assumed: str = ""
-    """Digest of the enabled modules that the plan counts on; see `digest` in plan.py."""
+    """Digest of the enabled modules that the plan expects; see `digest` in plan.py."""
     requested_by: str | None = None
     owner: str | None = None
     epoch: int = 0
@@ -283,9 +283,9 @@ class Job:
     callback_attempts: int = 0
     """How often the callback has been tried since the job's end."""
     edges: tuple[tuple[int, int], ...] = field(default=())
-    """Pairs of step positions (before, after): why a step waits for another; for the graph."""
+    """Pairs of step positions (before, after): the later step waits for the earlier one."""
 
     @property
     def complete(self) -> bool:
-        """Okapi's `complete`: nothing more will happen unless it is retried."""
+        """Okapi's `complete`: the job has ended, and changes only if it is retried."""
         return self.status in COMPLETE

@@ -1,6 +1,6 @@
-"""Our own sentences that an operator may read. Okapi's are in `okapi_messages`.
+"""Our own messages to operators; Okapi's are in `okapi_messages`.
 
-What is said in more than one place, or to more than one reader, has one name here.
+A message that is used in more than one place, or by more than one reader, is here under one name.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ def starts_no_modules(module: str) -> str:
 
 
 def node_names_not_kept(node: str) -> str:
-    """A client names a node."""
+    """A client sends a name for a node."""
     return f"okapi-install keeps no name for node {node}: leave nodeName out"
 
 
@@ -22,12 +22,12 @@ def runs_no_timers(timer: str) -> str:
 
 
 def id_too_long(most_bytes: int) -> str:
-    """An id that fits into no index."""
+    """An id is too long for an index of the database."""
     return f"An id must not be longer than {most_bytes} bytes"
 
 
 def tenant_id_cannot_be_kept(most: int) -> str:
-    """A tenant's id that would end a path or a header."""
+    """A tenant's id has characters that would end a path or a header."""
     return (
         f"This tenant's id cannot be kept: it may have printable ASCII characters, without space and /, {most} at most"
     )
@@ -39,7 +39,7 @@ def not_from_this_page() -> str:
 
 
 def unknown_host(host: str | None) -> str:
-    """A request names this server by a name that nobody gave it."""
+    """A request has an unknown name of this server in its Host header."""
     return (
         f"This server is not asked by the name {host}. If that is one of its names, add it to the setting "
         "allowed_hosts, or set an api_key"
@@ -47,7 +47,7 @@ def unknown_host(host: str | None) -> str:
 
 
 def foreign_origin() -> str:
-    """A page of another origin would change something."""
+    """A page of another origin tries to change something."""
     return (
         "A page of another origin may change nothing here without an API key. "
         "If it is to, add its origin to the setting allowed_origins, or set an api_key"
@@ -55,22 +55,22 @@ def foreign_origin() -> str:
 
 
 def too_many_wrong_keys() -> str:
-    """An address guesses keys."""
+    """A client sends too many wrong keys."""
     return "Too many wrong API keys came from this address. Try again in some seconds"
 
 
 def too_many_waiting(most: int) -> str:
-    """A request too many would wait for a job."""
+    """Too many requests wait for jobs."""
     return f"{most} requests wait for jobs already, as many as may: api_waiting. Ask again later, or use async=true"
 
 
 def too_many_large_bodies(most: int) -> str:
-    """A response too many that a slow client may hold."""
+    """Too many large responses are being sent."""
     return f"{most} large bodies are being sent already, as many as may. Ask again later"
 
 
 def no_such_page() -> str:
-    """A page that is not there."""
+    """A browser requests an unknown page."""
     return "There is no such page, job or tenant. A job may have been removed since"
 
 
@@ -85,7 +85,7 @@ def holds_nul() -> str:
 
 
 def left_out_of_pull() -> str:
-    """A descriptor that was left out for no reason that can be found any more."""
+    """A descriptor was left out of a pull, and the reason is no longer known."""
     return "It was left out when the modules were added; pull again"
 
 
@@ -95,42 +95,42 @@ def host_not_listed(host: str) -> str:
 
 
 def connects_to_itself(host: str) -> str:
-    """A client names this server as another one."""
+    """A client gives an address of this server as that of another one."""
     return f"okapi-install does not connect to itself: {host}"
 
 
 def address_forbidden(host: str) -> str:
-    """A host of which nothing good can come."""
+    """A client gives an address that this server never connects to."""
     return f"okapi-install does not connect to {host}: it is a link-local, multicast or metadata address, or none"
 
 
 def pull_refused(registry: str, status: int) -> str:
-    """Another registry gives no list."""
+    """Another registry does not return a list of modules."""
     return f"pull: {registry} answered with status {status}"
 
 
 def own_callback() -> str:
-    """A callback reaches the server that sent it."""
+    """A callback is received by the server that sent it."""
     return "This is a callback of okapi-install to okapi-install itself: give the callback another address"
 
 
 def no_callback_urls() -> str:
-    """A request brings a callback, and the settings allow none."""
+    """A request names a callback, and the settings allow none."""
     return "This server takes no callback URLs with a request: leave X-Okapi-Install-Callback out"
 
 
 def tenant_queue_full(tenant: str, most: int) -> str:
-    """A job too many is submitted."""
+    """A tenant has too many queued jobs."""
     return f"Tenant {tenant} has {most} jobs waiting already"
 
 
 def idempotency_key_reused(key: str) -> str:
-    """An Idempotency-Key comes with two requests."""
+    """An Idempotency-Key is used for two different requests."""
     return f"Idempotency-Key {key} was used before with another request"
 
 
 def job_still_running(tenant: str, job: str) -> str:
-    """A synchronous request has waited for as long as it may."""
+    """A synchronous request has reached its time limit."""
     return f"The job has not ended yet and goes on: GET /_/proxy/tenants/{tenant}/install/{job}"
 
 
@@ -150,7 +150,7 @@ def only_errors_are_retried(job: str, status: str) -> str:
 
 
 def nothing_to_retry(job: str) -> str:
-    """A client retries a job all of whose steps are done."""
+    """A client retries a job whose steps are all done."""
     return f"All steps of job {job} are done; there is nothing to retry"
 
 
@@ -170,7 +170,7 @@ def job_revoked() -> str:
 
 
 def outlived_workers(takeovers: int) -> str:
-    """The end of a job that may be what ends workers."""
+    """The end of a job that may be what kills workers."""
     return (
         f"The job was taken over {takeovers} times without any step having ended: the workers that ran it died or "
         "stopped responding. Look into their logs before you retry it. Its modules were not told to stop"
@@ -178,42 +178,42 @@ def outlived_workers(takeovers: int) -> str:
 
 
 def some_modules_failed(failed: int, total: int) -> str:
-    """The end of a job that ignores errors."""
+    """The end of a job that ignored errors."""
     return f"{failed} of {total} modules failed; the others went on, as ignoreErrors asks for"
 
 
 def earlier_step_failed() -> str:
-    """The end of a job that failed before this worker had it."""
+    """The end of a job whose step failed before this worker claimed it."""
     return "a step of an earlier run failed"
 
 
 def internal_error(kind: str, words: str) -> str:
-    """The end of a job that broke the worker's own code."""
+    """The end of a job in which the worker's own code failed."""
     return f"Internal error: {kind}: {words}"
 
 
 def module_called_again() -> str:
-    """A worker was lost in the middle of a call."""
+    """A worker was lost during a call of a module."""
     return "the module was called again, because a worker was lost while it was being called"
 
 
 def unfinished_work(module: str) -> str:
-    """A later job meets a module that was cut short."""
+    """A module of the job was interrupted by the abort of an earlier job."""
     return f"A job of this tenant was aborted while module {module} was running. The module may still be working on it"
 
 
 def required_module_failed(module: str) -> str:
-    """A step that is given up."""
+    """A step is skipped because of a failed one."""
     return f"Skipped: requires {module}, which failed"
 
 
 def needs_gateway() -> str:
-    """A step whose module calls others, where no gateway passes that on."""
+    """A module calls other modules when it is initialised, and no gateway forwards those calls."""
     return "When initialised, it calls other modules through X-Okapi-Url, which is not a gateway: set okapi_url"
 
 
 def modules_need_gateway(modules: str) -> str:
-    """The same, of a whole job."""
+    """The same for all such modules of a job."""
     return (
         f"These modules call others through X-Okapi-Url when they are initialised: {modules}. X-Okapi-Url is "
         "okapi-install itself, which is not a gateway, so such calls get 404. Set okapi_url to the address of a "
@@ -222,19 +222,19 @@ def modules_need_gateway(modules: str) -> str:
 
 
 def tried_for(attempts: int, seconds: float) -> str:
-    """A module that did not start in time."""
+    """A module did not start in time."""
     return (
         f"tried {attempts} times in {seconds:.0f} s. If the module takes longer to start, raise connect_retry_seconds"
     )
 
 
 def unsendable_header(name: str) -> str:
-    """An auth filter gives what cannot be passed on."""
+    """An auth filter returns a value that cannot be sent in a header."""
     return f"a value for {name} that no header can carry"
 
 
 def bad_instance_address(address: str) -> str:
-    """An instance is called at an address that is none."""
+    """An instance is registered with an unusable address."""
     return (
         f"the address {address} of an instance: it must be http://HOST:PORT or https://HOST:PORT, a path may follow; "
         "printable ASCII without ? # \\. Register the instance again with such a url"
@@ -242,7 +242,7 @@ def bad_instance_address(address: str) -> str:
 
 
 def bad_path(path: str) -> str:
-    """A descriptor's path that leads elsewhere."""
+    """A path in a descriptor leads away from the instance."""
     return (
         f"the path {path} of its descriptor: it must begin with / and have printable ASCII without ? # \\ and the "
         "segments . and .. , or the call would leave the module's instance. Post a descriptor with such a path"
@@ -250,29 +250,29 @@ def bad_path(path: str) -> str:
 
 
 def location_without_object() -> str:
-    """A POST promises a tenant job and does not say which."""
+    """A module's POST announces a tenant job without returning it."""
     return "a Location, but a body that is no JSON object"
 
 
 def bad_tenant_job_id(most: int) -> str:
-    """A tenant job that cannot be asked for."""
+    """The id of a tenant job cannot be part of a path."""
     return (
         f"a tenant job whose id cannot be part of a path: it must be 1 to {most} printable characters without a step .."
     )
 
 
 def not_a_tenant_job(body: str) -> str:
-    """A poll finds something else."""
+    """The response to a poll is not a tenant job."""
     return f"a body that is no tenant job: {body}"
 
 
 def module_reports_error() -> str:
-    """A tenant job has failed without words."""
+    """A tenant job has failed without a message."""
     return "the module reports an error"
 
 
 def tenant_job_not_deleted(why: str) -> str:
-    """A module keeps a tenant job that is over."""
+    """A finished tenant job could not be deleted."""
     return f"the finished tenant job could not be deleted: {why}"
 
 
@@ -290,7 +290,7 @@ def longer_than_ever(seconds: float, longest: float, runs: int) -> str:
 
 
 def long_without_comparison(seconds: float) -> str:
-    """A step takes long, and nobody knows whether its module always does."""
+    """A step takes long, and there are no earlier runs to compare with."""
     return (
         f"The module has been at it for {seconds:.0f} s, and no earlier run of it is known. "
         "If its log shows that it does nothing, abort the job and retry it"
@@ -298,7 +298,7 @@ def long_without_comparison(seconds: float) -> str:
 
 
 def tenant_job_probably_lost(seconds: float) -> str:
-    """A tenant job does not move any more since its module was restarted."""
+    """A tenant job has not changed since its module failed to respond."""
     return (
         "The module has probably lost its tenant job: it did not answer for a while, and since then the job has not "
         f"changed for {seconds:.0f} s, which is longer than this module ever took. If its log shows that it does "
@@ -315,42 +315,42 @@ def lost_tenant_job_ended(seconds: float) -> str:
 
 
 def tenant_job_last_seen(seconds: float) -> str:
-    """What is known of a tenant job that cannot be asked for any more."""
+    """When a tenant job that cannot be polled any more was last seen."""
     return f"the tenant job was running when last seen, {seconds:.0f} s ago"
 
 
 def tenant_job_never_seen(seconds: float) -> str:
-    """The same, of one that no poll has found."""
-    return f"the tenant job has not been seen in the {seconds:.0f} s since it was first asked for"
+    """The same for a tenant job that no poll has found."""
+    return f"the tenant job has not been seen in the {seconds:.0f} s since the first poll"
 
 
 def more_left_out(number: int) -> str:
-    """A module sends more errors or warnings than are kept."""
+    """A module sends more errors or warnings than are stored."""
     return f"{number} more were left out"
 
 
 def store_unavailable(why: str) -> str:
-    """The database does not answer."""
+    """The database does not respond."""
     return f"The store is not available: {why}"
 
 
 def store_not_writable(why: str) -> str:
-    """The database takes no changes."""
+    """The database accepts no writes."""
     return f"The store takes no changes: {why}"
 
 
 def database_not_migrated() -> str:
-    """A start before the migration."""
+    """The program starts before the migration."""
     return "The database has no tables of okapi-install, or those of an older version: run okapi-install migrate"
 
 
 def database_too_new() -> str:
-    """A start of an older version."""
+    """A newer version has migrated the database."""
     return "The database was written by a newer version of okapi-install than this one"
 
 
 def wrong_encoding(encoding: str | None) -> str:
-    """A database that cannot keep every character."""
+    """A database with an encoding that cannot store every character."""
     return (
         f"The database has the encoding {encoding}, and needs UTF8. Make one that has it: "
         "CREATE DATABASE okapi_install ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
@@ -358,17 +358,17 @@ def wrong_encoding(encoding: str | None) -> str:
 
 
 def pooler_splits_transactions() -> str:
-    """A pooler of connections that cannot be used."""
+    """A connection pooler with an unusable mode."""
     return "The pooler before the database splits transactions (pool_mode = statement): set pool_mode = transaction"
 
 
 def data_not_writable(folder: object, why: str | None) -> str:
-    """The data folder takes nothing."""
+    """The data folder is not writable."""
     return f"The data folder {folder} cannot be written to: {why}"
 
 
 def data_in_use(folder: object, process: str) -> str:
-    """Two servers have one data folder."""
+    """Two servers use the same data folder."""
     return (
         f"The data folder {folder} is in use by another okapi-install serve (process {process}): stop that one, or "
         "name another folder with --data"
@@ -381,10 +381,10 @@ def address_in_use(address: str) -> str:
 
 
 def cannot_listen(address: str, why: object) -> str:
-    """This machine has no such address, or does not give that port."""
+    """This machine does not have the address, or refuses the port."""
     return f"Cannot listen on {address}: {why}. Name another address with --listen"
 
 
 def broker_does_not_start(why: str) -> str:
-    """The embedded broker ends at once."""
+    """The embedded broker ends right after its start."""
     return f"The embedded broker (Valkey) does not start: {why}. Set OKAPI_INSTALL_BROKER_URL to use another one"

@@ -1,7 +1,7 @@
-"""Okapi's sentences, word for word: those that it numbers, and those that it writes where it needs them.
+"""Okapi's messages, word for word: those that it numbers, and those that it writes within its code.
 
 The numbers are those of Okapi 7.0.0 (`infra-messages/Messages_en.properties`). Programs match these words, so none of
-them may change. Our own sentences are in `messages`; what is wrong with a descriptor is said beside its check.
+them may change. Our own messages are in `messages`. Those about invalid descriptors are next to their checks.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Errors and warnings of modules, after FOLIO's error schema, read from whatever a module returned.
 
-What a module sends is data of a stranger: anything may be missing or of another type, and it may be large.
+The data of a module is not trusted: anything may be missing, of another type or very large.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.jobs import Parameter, Problem, ProblemCode
 
 MOST_PROBLEMS = 50
-"""Of one list that a module sends."""
+"""The limit of one list that a module sends."""
 MOST_PARAMETERS = 20
-"""Of one problem."""
+"""The limit of one problem."""
 _MOST_OF_A_PART = 500
 """Characters of a type, a code, and a parameter's key and value."""
 _MOST_OF_A_LIST = 40_000
@@ -23,7 +23,7 @@ _MOST_OF_A_LIST = 40_000
 
 
 def problem(document: object) -> Problem | None:
-    """One entry of an `errors` or `warnings` list; a bare text is taken as its message. None if it says nothing."""
+    """One entry of an `errors` or `warnings` list. A plain text is taken as its message. None if it is empty."""
     if isinstance(document, str):
         return Problem(message=bounded(document)) if document else None
     if not isinstance(document, Mapping):
@@ -40,7 +40,7 @@ def problem(document: object) -> Problem | None:
 
 
 def problems(listing: object) -> tuple[Problem, ...]:
-    """The problems in a list, in their order; empty if it is no list. What is too much is left out, and counted."""
+    """The problems in a list, in their order; empty if it is not a list. Those beyond the limits are only counted."""
     if not isinstance(listing, list):
         return ()
     kept: list[Problem] = []
@@ -76,17 +76,17 @@ def errors_of_body(body: str) -> tuple[Problem, ...]:
 
 
 def messages_of(document: Mapping[str, object]) -> list[str]:
-    """A tenant job's `messages`: texts."""
+    """The texts in a tenant job's `messages`."""
     return [found.message for found in problems(document.get("messages"))]
 
 
 def merge(*groups: Iterable[Problem]) -> tuple[Problem, ...]:
-    """All of them in order, each once."""
+    """The problems of all lists in order, without duplicates."""
     return tuple(dict.fromkeys(item for group in groups for item in group))
 
 
 def to_json(item: Problem) -> dict[str, object]:
-    """The problem after FOLIO's error.schema; what is not known is left out."""
+    """The problem after FOLIO's error.schema, without unknown values."""
     document: dict[str, object] = {"message": item.message}
     if item.type is not None:
         document["type"] = item.type

@@ -1,4 +1,4 @@
-"""How moments are written for people and programs."""
+"""The text form of times for people and programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The seams: what the use cases need from the world, as Protocols. Adapters and test fakes fulfil them."""
+"""What the use cases need from the outside, as Protocols. Adapters and the fakes of tests implement them."""
 
 from __future__ import annotations
 

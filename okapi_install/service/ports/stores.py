@@ -1,6 +1,6 @@
 """What the use cases need of a store.
 
-Every method is one transaction, and raises StoreUnavailable when the store does not answer.
+Every method is one transaction, and raises StoreUnavailable when the store does not respond.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class RegistryStore(Protocol):
         """What changed in the registry after `seq` (0: everything)."""
 
     def add_modules(self, modules: Sequence[ModuleDescriptor]) -> None:
-        """Adds all or none. Those that are there already with the same document are passed over.
+        """Adds all modules or none. Those that exist already with the same document are skipped.
 
         Raises:
-            UserError: one is there with another document (Okapi 10203).
+            UserError: one exists with another document (Okapi 10203).
         """
 
     def remove_module(self, module_id: str) -> bool:
-        """Whether it was there.
+        """Removes a module; whether it existed.
 
         Raises:
             UserError: a tenant has it enabled (Okapi 10206).
@@ -55,62 +55,62 @@ class RegistryStore(Protocol):
         """The descriptors of those ids that exist."""
 
     def add_tenant(self, tenant: Tenant, enabled: Sequence[str] = ()) -> None:
-        """Raises UserError if there is one of that id (Okapi 10400)."""
+        """Adds a tenant. Raises UserError if its id is taken (Okapi 10400)."""
 
     def put_tenant(self, tenant: Tenant) -> None:
-        """Adds or replaces name and description."""
+        """Adds a tenant, or replaces its name and description."""
 
     def tenant(self, tenant_id: str) -> Tenant:
-        """Raises NotFound, with the bare id as message."""
+        """One tenant. Raises NotFound, with only the id as its message."""
 
     def tenants(self) -> list[Tenant]:
-        """All, by id."""
+        """All tenants, sorted by id."""
 
     def remove_tenant(self, tenant_id: str) -> None:
-        """Removes it with its enabled modules and its jobs. Raises NotFound."""
+        """Removes a tenant with its enabled modules and its jobs. Raises NotFound."""
 
     def enabled(self, tenant_id: str) -> list[str]:
-        """Ids of the tenant's enabled modules, sorted. Raises NotFound if there is no such tenant."""
+        """Sorted ids of the tenant's enabled modules. Raises NotFound if the tenant does not exist."""
 
     def users_of(self, module_id: str) -> list[str]:
-        """Ids of the tenants that have it enabled, sorted."""
+        """Sorted ids of the tenants that have a module enabled."""
 
     def enabled_anywhere(self) -> dict[str, str]:
-        """Every enabled module id and one tenant that has it."""
+        """Every enabled module, by id, with one tenant that has it."""
 
     def add_instance(self, instance: Instance) -> None:
-        """Raises UserError if there is an instance of that id, of whatever module (Okapi 10809)."""
+        """Adds an instance. Raises UserError if any module has one of that id (Okapi 10809)."""
 
     def instances(self, srvc_id: str | None = None) -> list[Instance]:
-        """Those of a module, or all."""
+        """The instances of a module, or all."""
 
     def remove_instances(self, srvc_id: str | None = None, inst_id: str | None = None) -> int:
-        """How many were removed."""
+        """Removes instances; how many."""
 
     def put_env(self, entry: EnvEntry) -> None:
-        """Adds or replaces it."""
+        """Adds or replaces a variable."""
 
     def env(self) -> list[EnvEntry]:
-        """All, by name."""
+        """All variables, sorted by name."""
 
     def remove_env(self, name: str) -> bool:
-        """Whether it was there."""
+        """Removes a variable; whether it existed."""
 
 
 class JobStore(Protocol):
-    """Jobs. What is written about a running job carries its claim; a stale claim changes nothing."""
+    """Jobs. Every write about a running job carries its claim. A stale claim changes nothing."""
 
     def tenant_state(self, tenant_id: str) -> TenantState:
-        """What a new job of that tenant is planned against. Raises NotFound."""
+        """The state on which a new job of the tenant is planned. Raises NotFound."""
 
     def add_job(self, job: NewJob, *, most_waiting: int) -> Job:
-        """Writes it as QUEUED with its steps.
+        """Adds a job as QUEUED with its steps.
 
-        The same idempotency key of the same tenant with the same request digest returns the job of that key
-        and writes nothing (compare the id).
+        If the tenant has a job with the same idempotency key and request digest, that job is returned and nothing is
+        written (compare the id).
 
         Raises:
-            NotFound: there is no such tenant.
+            NotFound: the tenant does not exist.
             TooManyJobs: the tenant has `most_waiting` jobs queued already.
             KeyReused: the key was used with another digest.
         """
@@ -122,47 +122,50 @@ class JobStore(Protocol):
         """One job with its steps. Raises NotFound; a job being aborted is not found, unless its info is kept."""
 
     def revision(self, job_id: str) -> tuple[int, JobStatus] | None:
-        """Revision and status, cheaply; None where `job` raises NotFound."""
+        """Revision and status, a cheap read; None where `job` raises NotFound."""
 
     def revisions(self, job_ids: Collection[str]) -> dict[str, tuple[int, JobStatus]]:
-        """The same of many jobs in one look; those of which `job` raises NotFound are left out."""
+        """The same for many jobs in one statement, without those for which `job` raises NotFound."""
 
     def jobs_of(self, tenant_id: str) -> list[Job]:
-        """The tenant's jobs with their steps, oldest first, as `job` would show them; no MODULE jobs."""
+        """The tenant's jobs with their steps, oldest first, without MODULE jobs and those that `job` does not find."""
 
     def find_jobs(self, which: JobFilter) -> JobPage:
         """Jobs of all tenants with their steps, newest first."""
 
     def claim(self, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
-        """Takes a job, for `lease` seconds: a QUEUED one whose turn it is in its tenant, or one that is RUNNING or
-        ABORTING under a lease that has run out. None if it cannot be had. Increments the epoch.
+        """Claims a job for `lease` seconds and increments its epoch; None if it cannot be claimed.
+
+        It can if it is the next QUEUED job of its tenant, or is RUNNING or ABORTING with an expired lease.
         """
 
     def save(self, claim: Claim, progress: Progress) -> int:
-        """Commits progress of a RUNNING job; the new revision. Raises LostJob, and then nothing is changed."""
+        """Commits progress of a RUNNING job; the new revision. If it raises LostJob, nothing has changed."""
 
     def replan(self, claim: Claim, steps: Sequence[Step], edges: Sequence[tuple[int, int]], assumed: str) -> None:
-        """Replaces the steps of a claimed job of which none has begun. Raises LostJob."""
+        """Replaces the steps of a claimed job, none of which has started. Raises LostJob."""
 
     def finish(self, claim: Claim, ending: Ending, progress: Progress) -> JobRef | None:
-        """Ends a RUNNING job and forgets its headers; the tenant's next queued job, if any. Raises LostJob."""
+        """Ends a RUNNING job and deletes its headers; the tenant's next queued job, if any. Raises LostJob."""
 
     def end_abort(self, claim: Claim, warning_modules: Sequence[str]) -> JobRef | None:
-        """Removes an ABORTING job, or ends it as ERROR `aborted` if its info is kept; the tenant's next job.
+        """Removes an ABORTING job, or ends it as ERROR `aborted` if its record is kept; the tenant's next job.
 
-        `warning_modules` are modules whose own tenant job may go on; the next job that touches one is told.
-        Steps that were running become error "aborted". Raises LostJob.
+        `warning_modules` are modules whose own tenant job may continue. The next job that changes one gets a warning.
+        Steps that were running end as error "aborted". Raises LostJob.
         """
 
     def standing(self, claim: Claim) -> JobStatus | None:
-        """The job's status while the claim holds (RUNNING or ABORTING); None when it is no longer ours."""
+        """The job's status while the claim is valid (RUNNING or ABORTING); else None."""
 
     def release(self, claim: Claim) -> None:
-        """Gives a RUNNING job back as QUEUED, for another worker, with its steps as they are. LostJob is ignored."""
+        """Makes a RUNNING job QUEUED again, with its steps as they are. Does nothing if the claim is stale."""
 
     def abort(self, job_id: str, *, keep: bool, tenant_id: str | None = None) -> Aborted:
-        """A QUEUED job is removed (kept: ended as ERROR `aborted`), a RUNNING one becomes ABORTING, a complete one is
-        removed (kept: left as it is). Raises NotFound.
+        """Aborts a job. Raises NotFound.
+
+        A QUEUED job is removed, or ended as ERROR `aborted` if its record is kept. A RUNNING one becomes ABORTING. A
+        complete one is removed, or unchanged if its record is kept.
         """
 
     def end_queued(self, job_id: str, ending: Ending) -> bool:
@@ -172,51 +175,53 @@ class JobStore(Protocol):
         """Makes a job that ended as ERROR QUEUED again with those steps (all of them), and counts the retry.
 
         Raises:
-            NotFound: there is no such job.
-            UserError: it is not at an end that can be retried.
+            NotFound: the job does not exist.
+            UserError: it has not ended as ERROR.
         """
 
     def beat(self, worker: str, lease: float) -> list[Beat]:
-        """Renews the leases of all the worker's jobs in one statement, and tells of each."""
+        """Renews the leases of all jobs of the worker in one statement. Returns the state of each job."""
 
     def leave(self, worker: str) -> None:
-        """Forgets a worker that ends. One that ends without a word is forgotten after an hour."""
+        """Removes a worker that has stopped. One that crashed is removed an hour after its last heartbeat."""
 
     def disown(self, worker: str, beat: Beat) -> None:
-        """Ends the lease of a claim that the worker does not know of: the answer to its claim was lost on the way."""
+        """Ends the lease of a claim that the worker does not know of, because the response to its claim was lost."""
 
     def sweep(self, lease: float, republish_after: float) -> list[JobRef]:
-        """Jobs to publish again, each told to one sweeper only: expired leases, and queued jobs whose turn it is
-        and whose message was sent more than `republish_after` seconds ago (doubled with every time).
+        """Jobs whose message has to be sent again, each returned to one sweeper only.
+
+        These are jobs with an expired lease, and each tenant's next queued job if its message was sent more than
+        `republish_after` seconds ago. That time doubles with each message.
         """
 
     def durations(self, products: Collection[str]) -> dict[tuple[str, str], Durations]:
-        """By (product, action) for those products that have been seen."""
+        """Durations by (product, action) for those products that have run before."""
 
     def due_callbacks(self, limit: int) -> list[Job]:
-        """Complete jobs whose callback is due now, each told to one caller only (leased for a minute)."""
+        """Complete jobs whose callback is due now, each returned to one caller only (leased for a minute)."""
 
     def callback_done(self, job_id: str, *, delivered: bool, retry_in: float | None) -> None:
-        """Records the outcome of a callback; `retry_in` seconds None means it is given up."""
+        """Records the outcome of a callback. With `retry_in` None, there is no further attempt."""
 
     def purge_complete(self, older_than: float) -> int:
         """Removes complete jobs that ended more than that many seconds ago; how many."""
 
     def census(self) -> Census:
-        """Numbers for the metrics."""
+        """The gauges for the metrics."""
 
     def add_counts(self, deltas: Mapping[CountKey, float]) -> None:
-        """Adds to counters; those that are not there begin at 0. They outlive jobs and processes."""
+        """Adds to counters, which start at 0. They outlive jobs and processes."""
 
     def counts(self) -> dict[CountKey, float]:
         """All counters."""
 
 
 class Store(RegistryStore, JobStore, Protocol):
-    """All of it, and its own health."""
+    """The whole store, with a health check."""
 
     def check(self) -> None:
-        """Raises StoreUnavailable unless it answers."""
+        """Raises StoreUnavailable unless the store responds."""
 
     def dispose(self) -> None:
         """Closes its connections."""

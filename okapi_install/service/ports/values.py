@@ -1,4 +1,4 @@
-"""What goes through the seams: frozen values that stores and use cases hand to each other."""
+"""Immutable values that stores and use cases exchange."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Tenant:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Instance:
-    """Where a module runs (Okapi: DeploymentDescriptor). `document` is all of it, as sent."""
+    """Where a module runs (Okapi: DeploymentDescriptor). `document` is the whole JSON as sent."""
 
     inst_id: str
     srvc_id: str
@@ -49,7 +49,7 @@ class RegistryChange:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RegistryDelta:
-    """What changed after a sequence number, oldest first, and the number to ask from next time."""
+    """The changes after a sequence number, oldest first, and the number to start from next time."""
 
     seq: int
     changes: tuple[RegistryChange, ...]
@@ -57,10 +57,10 @@ class RegistryDelta:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TenantState:
-    """What a plan is made against: what the tenant has enabled now, and the plans that will run before.
+    """The input of a plan: what the tenant has enabled now, and the plans that will run before it.
 
     `ahead` holds the steps of the tenant's jobs that are not complete (nor aborting), oldest job first. `registry_seq`
-    is the number of the newest change in the registry at that moment, None if that was not asked for.
+    is the number of the newest change in the registry at that moment, None if that was not requested.
     """
 
     enabled: frozenset[str]
@@ -70,7 +70,7 @@ class TenantState:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewJob:
-    """A job to be written. `headers` are those of the request that modules get; they are forgotten at its end."""
+    """A job to be added. `headers` are those of the request that modules get; they are deleted when the job ends."""
 
     id: str
     tenant: str
@@ -90,12 +90,12 @@ class NewJob:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """The right to carry a job out: valid while the store has the same owner and epoch.
+    """The right to run a job. It is valid while the store has the same owner and epoch.
 
-    `now` is the store's clock at the claim. `enabled` is what the tenant has enabled. `aborting` tells that
-    the job is to be cleaned up, not carried on. `taken_over` tells that another worker's lease had run out,
-    `takeovers` how often that was so since a step of the job has ended.
-    `unfinished_work` has a text for each module of the tenant that may still be at work after an abort. `registry_seq`
+    `now` is the store's clock at the claim. `enabled` is what the tenant has enabled. With
+    `aborting`, the job is to be cleaned up, not continued. With `taken_over`, the lease of another worker had expired;
+    `takeovers` is how often that happened since a step of the job last ended.
+    `unfinished_work` has a text for each module of the tenant that may still be running after an abort. `registry_seq`
     is as in TenantState.
     """
 
@@ -114,7 +114,7 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Progress:
-    """What changes in one commit: whole new values of the steps that changed, and of the tenant's modules."""
+    """The changes of one commit: new values of the changed steps, and changes of the tenant's enabled modules."""
 
     steps: tuple[Step, ...] = ()
     enable: tuple[str, ...] = ()
@@ -123,7 +123,7 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ending:
-    """How a job ends: DONE or ERROR, with the reason and the words of an error."""
+    """How a job ends: DONE or ERROR, with the reason and the message of an error."""
 
     status: JobStatus
     message: str | None = None
@@ -134,7 +134,7 @@ class Ending:
 ABORTED = Ending(
     status=JobStatus.ERROR, message=messages.job_aborted(), error_type=ErrorType.USER, reason=EndReason.ABORTED
 )
-"""How a job ends that was aborted and whose info is kept."""
+"""The end of an aborted job whose record is kept."""
 
 REVOKED = Ending(
     status=JobStatus.ERROR,
@@ -142,12 +142,12 @@ REVOKED = Ending(
     error_type=ErrorType.INTERNAL,
     reason=EndReason.REVOKED,
 )
-"""How a job ends whose task was revoked."""
+"""The end of a job whose task was revoked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobRef:
-    """Enough of a job to send a message about it."""
+    """What a message about a job needs."""
 
     id: str
     tenant: str
@@ -157,7 +157,7 @@ class JobRef:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Beat:
-    """What a heartbeat found of one of the worker's jobs."""
+    """The state of one of the worker's jobs at a heartbeat."""
 
     job_id: str
     epoch: int
@@ -166,7 +166,7 @@ class Beat:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Aborted:
-    """What an abort did. `was` is the job's state before; `task_id` is the task to revoke, if it was running."""
+    """The result of an abort. `was` is the job's state before; `task_id` is the task to revoke, if it was running."""
 
     job: JobRef
     was: JobStatus
@@ -174,7 +174,7 @@ class Aborted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Durations:
-    """How long a module took before, in seconds, over successful steps of its product with that action."""
+    """Durations, in seconds, of earlier successful steps of a product with one action."""
 
     count: int
     mean: float
@@ -182,7 +182,7 @@ class Durations:
 
     @property
     def slow_after(self) -> float:
-        """Seconds after which a step counts as slow: longer than it ever took, by a tenth and a second."""
+        """Seconds after which a step counts as slow: a tenth and a second more than the longest so far."""
         return self.longest * 1.1 + 1
 
 
@@ -197,7 +197,7 @@ class WorkerInfo:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobFilter:
-    """Which jobs of all tenants: newest first, `limit` from `offset`. None means any."""
+    """Selects jobs of all tenants, newest first: `limit` of them from `offset`. None means any."""
 
     tenant: str | None = None
     status: JobStatus | None = None
@@ -207,7 +207,7 @@ class JobFilter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobPage:
-    """A page of jobs and how many match in all."""
+    """A page of jobs, and the total number of matches."""
 
     jobs: tuple[Job, ...]
     total: int
@@ -215,7 +215,7 @@ class JobPage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Census:
-    """Numbers for the metrics, all from one moment."""
+    """The gauges for the metrics, all from one moment."""
 
     jobs: Mapping[JobStatus, int]
     waiting: int
@@ -223,5 +223,5 @@ class Census:
     """Age in seconds of the oldest queued job, None if there is none."""
     running_steps: int = 0
     slow_steps: int = 0
-    """Those of the running steps that take longer than their product ever did."""
+    """Running steps that take longer than their product ever took."""
     workers: tuple[WorkerInfo, ...] = field(default=())

@@ -1,4 +1,4 @@
-"""What the use cases need of the rest of the world: the broker, modules, encryption, concurrency, time."""
+"""What the use cases need besides the store: the broker, modules, encryption, concurrency, time."""
 
 from __future__ import annotations
 
@@ -15,45 +15,45 @@ from okapi_install.service.ports.values import JobRef
 
 
 class Queue(Protocol):
-    """The broker: hints that there is work, and the carrying of aborts."""
+    """The broker: sends hints that there is work, and aborts."""
 
     def publish(self, job: JobRef) -> None:
-        """Sends the task of the job under its `task_id`. Raises OkapiInstallError if the broker does not answer."""
+        """Sends the task of the job under its `task_id`. Raises OkapiInstallError if the broker does not respond."""
 
     def revoke(self, task_id: str) -> None:
-        """Tells all workers to terminate that task. Does not raise: the store knows."""
+        """Tells all workers to terminate that task. Never raises, because the store has the abort."""
 
 
 class SolutionFinder(Protocol):
-    """Looks for solutions where a request is refused; bounded in time."""
+    """Finds solutions for a refused request, within a time limit."""
 
     def find(self, registry: Registry, wish: Wish, most: int) -> Findings:
         """At most `most` solutions. Raises UserError if an id of the wish cannot be read."""
 
 
 class Listener(Protocol):
-    """One who waits for changes of one job."""
+    """Waits for changes of one job."""
 
     def wait(self, timeout: float) -> bool:
-        """Waits until a change is told that came after the last call, `timeout` seconds at most; whether one came."""
+        """Whether a change was reported since the last call. Waits at most `timeout` seconds for one."""
 
     def tell(self) -> None:
-        """Wakes whoever waits."""
+        """Wakes the waiting thread."""
 
 
 class Notifier(Protocol):
-    """Wakes those who wait for a change of a job. It may lose a call: those who wait look anyway."""
+    """Change notifications for jobs. A notification may be lost: waiting clients also poll."""
 
     def changed(self, job_id: str, *, now: bool = False) -> None:
-        """The job has changed. Calls may be put together for some ms, unless `now`."""
+        """Reports a change of the job. Calls may be combined for some ms, unless `now`."""
 
     def listen(self, job_id: str) -> AbstractContextManager[Listener]:
-        """Changes from here on wake the listener. Look into the store after this, so that none is missed."""
+        """A listener for changes from now on. Read the store after this call, so that no change is missed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What a module answered: any status; header names in lower case; the body as text."""
+    """The response of a module: any status, header names in lower case, the body as text."""
 
     status: int
     headers: Mapping[str, str]
@@ -61,7 +61,7 @@ class Answer:
 
 
 class ModuleUnreachable(OkapiInstallError):
-    """No answer came: the connection broke or the time was up. `retry` tells whether trying again makes sense."""
+    """There was no response: the connection broke or the time was up. `retry` says whether a retry makes sense."""
 
     code = "module_unreachable"
 
@@ -71,39 +71,39 @@ class ModuleUnreachable(OkapiInstallError):
 
 
 class ConnectionRefused(ModuleUnreachable):
-    """The module was not reached at all, so it has not seen the call."""
+    """The module was not reached, so it has not received the call."""
 
     code = "connection_refused"
 
 
 class NoAnswerInTime(ModuleUnreachable):
-    """The module was reached, and the time was up before it answered."""
+    """The module was reached, but did not respond in time."""
 
     code = "no_answer_in_time"
 
 
 class TenantApi(Protocol):
-    """One HTTP call of a module."""
+    """The HTTP client for modules."""
 
     def call(self, method: str, url: str, headers: Mapping[str, str], body: str, timeout: float | None) -> Answer:
-        """One call. `timeout` is the seconds for all of it, None for ever.
+        """Makes one call. `timeout` is the total number of seconds, None for no limit.
 
         Raises:
-            ModuleUnreachable: also as ConnectionRefused or NoAnswerInTime.
+            ModuleUnreachable: there was no response; also as ConnectionRefused or NoAnswerInTime.
         """
 
 
 class Crew(Protocol):
-    """Runs the steps of one job side by side."""
+    """Runs the steps of one job in parallel."""
 
     def start(self, pos: int, work: Callable[[], None]) -> None:
-        """Begins the work of the step at that position."""
+        """Starts the work of the step at that position."""
 
     def finished(self, timeout: float | None = None) -> list[tuple[int, BaseException | None]]:
-        """Waits until something has ended, or for so many seconds; all that has ended, with what it raised."""
+        """Waits until work has ended, or for so many seconds; all that has ended, with the exception of each."""
 
     def kill(self) -> None:
-        """Ends all that runs, at whatever point it waits, and returns when it has ended."""
+        """Interrupts all running work, wherever it waits, and returns when it has ended."""
 
 
 class Tasks(Protocol):
@@ -113,17 +113,17 @@ class Tasks(Protocol):
         """A new crew for one job."""
 
     def current(self) -> Callable[[], None]:
-        """What, when called from elsewhere, interrupts the caller's task with a BaseException."""
+        """A function that interrupts the caller's task with a BaseException when another task calls it."""
 
     def background(self, work: Callable[[], None]) -> None:
-        """Runs work on its own, so that an interruption of the caller does not reach it."""
+        """Runs work in a task of its own, so that an interruption of the caller does not reach it."""
 
 
 class Clock(Protocol):
-    """Time for waiting; never for deciding who owns what."""
+    """Time for waiting. Ownership is never decided by it."""
 
     def monotonic(self) -> float:
-        """Seconds from some fixed moment."""
+        """Seconds since some fixed moment."""
 
     def sleep(self, seconds: float) -> None:
-        """Waits; on gevent only the calling greenlet."""
+        """Sleeps; under gevent, only the calling greenlet does."""

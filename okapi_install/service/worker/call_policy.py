@@ -1,4 +1,4 @@
-"""How patient a worker is with modules. All times in seconds."""
+"""Timeouts and retries of calls to modules. All times are in seconds."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Deadline:
-    """When a step must have ended, on the worker's monotonic clock; None for never."""
+    """When a step must have ended, by the worker's monotonic clock; None for no limit."""
 
     at: float | None
 
     def left(self, now: float) -> float | None:
-        """Seconds left, at least some; None for ever."""
+        """Seconds left, more than 0 even when the time is up; None for no limit."""
         return None if self.at is None else max(self.at - now, 0.05)
 
     def passed(self, now: float) -> bool:
@@ -24,14 +24,14 @@ NO_DEADLINE = Deadline(at=None)
 
 
 def shorter(*seconds: float | None) -> float | None:
-    """The shortest of them; None is for ever."""
+    """The shortest of the times; None is no limit."""
     given = [s for s in seconds if s is not None]
     return min(given) if given else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallPolicy:
-    """Settings of the calls to modules; Okapi tries for 40 s, which slow modules need to start."""
+    """Settings of calls to modules. Okapi retries for 40 s, because modules may start slowly."""
 
     connect_retries: int = 22
     connect_retry_pause: float = 90.0 / 22
@@ -42,7 +42,7 @@ class CallPolicy:
     poll_longest_pause: float = 5.0
     poll_retry_seconds: float = 30.0
     poll_hold_slack: float = 2.0
-    """Longer than `wait` and this a module that knows `wait` does not hold its answer."""
+    """A module that supports `wait` holds its response for at most `wait` and this."""
     step_timeout: float | None = None
     slow_step_seconds: float = 60.0
     lost_job_timeout: float | None = None

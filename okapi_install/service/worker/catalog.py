@@ -1,8 +1,7 @@
-"""What a worker knows of modules while it runs jobs: descriptors, and where modules run.
+"""A worker's caches of module descriptors and instances.
 
-A descriptor is valid as long as the registry's index holds the very summary that it came with; a module that is
-removed and added again is read again. Instances are kept for a second. Of many jobs that want the same at once, one
-reads it.
+A descriptor is valid as long as the registry's index has the same summary object. A module that was removed and added
+again is read again. Instances are cached for a second. If many jobs need the same entry at once, only one reads it.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _FRESH = 1.0
 
 
 class Catalog:
-    """Descriptors and instances, read from the store when they are first wanted; they wait while it is unavailable."""
+    """Descriptors and instances, read from the store on first use. Reads wait while it is unavailable."""
 
     def __init__(self, store: RegistryStore, registry: RegistryService, clock: Clock, patience: Patience) -> None:
         self._store = store
@@ -58,7 +57,7 @@ class Catalog:
         return {i: descriptor for i, (summary, descriptor) in kept.items() if summary is summaries[i]}
 
     def _read(self, summaries: Mapping[str, ModuleSummary]) -> dict[str, ModuleDescriptor]:
-        """What another job has read meanwhile, and the rest from the store."""
+        """The descriptors: those that another job has read meanwhile, the rest from the store."""
         found = self._valid(summaries)
         missing = [i for i in summaries if i not in found]
         read = self._patience(lambda: self._store.descriptors(missing)) if missing else {}
@@ -69,7 +68,7 @@ class Catalog:
     def instance_url(self, module_id: str, *, fresh: bool = False) -> str | None:
         """The address of one of the module's instances, picked at random as Okapi does; None if there is none.
 
-        `fresh` reads them again, for a call to the address that was returned before has failed.
+        `fresh` reads them again, because a call to the last address has failed.
         """
         urls = self._fresh_urls(module_id) if fresh else self._recent_urls(module_id)
         return random.choice(urls) if urls else None  # noqa: S311 (load balancing, not security)

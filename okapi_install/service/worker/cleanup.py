@@ -1,4 +1,4 @@
-"""What is left to do for a job that was interrupted: aborted, revoked, removed, lost, or its worker stops."""
+"""Cleans up after an interrupted job: aborted, revoked, removed, lost, or its worker stops."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ log = structlog.get_logger()
 
 
 _LOOK = 0.02
-"""Seconds between two looks for responses that are still to come."""
+"""Seconds between two checks for outstanding responses."""
 
 
 class Cleanup:
-    """Cleans up after interrupted jobs. It only acts while the lease holds, or when the job was removed under it.
+    """Cleans up after interrupted jobs. It only acts while the lease is valid, or if the job was removed meanwhile.
 
-    What the steps know in memory counts, also where it could not be committed.
+    It relies on the steps in memory, even if their last changes could not be committed.
     """
 
     def __init__(self, context: WorkerContext, tasks: Tasks) -> None:
@@ -33,8 +33,8 @@ class Cleanup:
     def stop(self, lease: Lease, steps: JobSteps, crew: Crew) -> None:
         """Stops the steps of a job.
 
-        One whose module may be about to return a tenant job gets a moment to take it: a tenant job whose id is not
-        known cannot be cancelled.
+        A step whose module may be about to return a tenant job gets a moment to receive it, because a tenant job can
+        only be cancelled by its id.
         """
         lease.close()
         clock = self._context.clock
@@ -44,7 +44,7 @@ class Cleanup:
         crew.kill()
 
     def settle(self, lease: Lease, steps: JobSteps, *, stopping: bool = False) -> JobRef | None:
-        """Ends, removes or gives back the job, as the store says; the tenant's next job, if it is free now."""
+        """Ends, removes or releases the job, depending on its state in the store; the tenant's next job, if any."""
         standing = lease.standing()
         if standing is None:
             self._leave(lease, steps)
@@ -61,20 +61,20 @@ class Cleanup:
             return None
 
     def give_up(self, lease: Lease, steps: JobSteps, ending: Ending) -> JobRef | None:
-        """Ends a job that cannot go on, as soon as the store takes that; the tenant's next job. Raises LostJob."""
+        """Ends a job that cannot continue, as soon as the store accepts that; the tenant's next job. Raises LostJob."""
         try:
             self._cancel(lease, steps)
         except Exception:
-            log.exception("modules were not told that their steps are cut short", job=lease.job.id)
+            log.exception("modules were not told to stop their interrupted steps", job=lease.job.id)
         return self._finish(lease, steps, ending)
 
     def end_outlived(self, lease: Lease, steps: JobSteps) -> JobRef | None:
-        """Ends a job that has ended one worker after the other; the tenant's next job.
+        """Ends a job during which several workers were lost; the tenant's next job.
 
-        Its modules are not called any more, not even to stop them: that may be what ends workers.
+        Its modules are not called any more, not even to stop them, because such a call may be what kills workers.
         """
         claim = lease.claim
-        log.error("job has ended several workers, and is ended", job=claim.job.id, takeovers=claim.takeovers)
+        log.error("job ended: several workers were lost while they ran it", job=claim.job.id, takeovers=claim.takeovers)
         try:
             if claim.aborting:
                 return self._end_abort(lease, steps)
@@ -101,7 +101,7 @@ class Cleanup:
         self._context.observer.job_removed(lease.job)
 
     def _was_removed(self, lease: Lease) -> bool:
-        """Whether the job went with its tenant, which may be there again. If not, another worker has or had it."""
+        """Whether the job was removed with its tenant. If not, another worker has or had it."""
         store, retries = self._context.store, self._context.retries
         if retries.without_end(lambda: store.revision(lease.job.id)) is not None:
             return False
@@ -115,7 +115,7 @@ class Cleanup:
         return True
 
     def _cancel(self, lease: Lease, steps: JobSteps) -> None:
-        """Tells the modules whose tenant jobs run to stop. Some only forget the job (RMB); hence the later warning."""
+        """Tells the modules whose tenant jobs run to stop. Some only delete its record (RMB), hence the warning."""
         running = [step for step in steps if step.status is StepStatus.RUNNING and step.tenant_job is not None]
         if not running:
             return

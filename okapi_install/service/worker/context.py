@@ -1,4 +1,4 @@
-"""What a worker process works with, put together once."""
+"""The shared objects of a worker process, built once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """A first-in, first-out concurrency limit for threads and greenlets. A greenlet may be killed while it waits.
 
-The semaphores of the standard library let in whoever asks at the right moment: of three hundred that come together, the
-first are overtaken by others again and again.
+The semaphores of the standard library are not fair: with three hundred waiting, the first are overtaken repeatedly.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ class FairLimit:
             raise TimeoutError
 
     def _withdrawn(self, turn: threading.Event) -> bool:
-        """Whether its turn has not come. It does not wait any more."""
+        """Removes a waiting caller from the queue; False if it has got its place already."""
         with self._mutex:
             if turn.is_set():
                 return False
@@ -54,7 +53,7 @@ class FairLimit:
             return True
 
     def _leave(self) -> None:
-        """Gives the place to whoever has waited longest; nobody can take it in between."""
+        """Gives the place directly to the caller that has waited longest."""
         with self._mutex:
             if self._waiting:
                 self._waiting.popleft().set()

@@ -1,6 +1,6 @@
-"""One claimed job: which steps start, what their ends change, how the job ends.
+"""Runs one claimed job: which steps start, what changes when they end, how the job ends.
 
-It lives in one task of one worker. Everything that it writes goes through its lease; LostJob tells it to stop.
+It runs in one task of one worker. All its writes go through its lease. On LostJob it stops.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from okapi_install.service.worker.step import StepRun
 from okapi_install.service.worker.unusual_steps import key_of, slow_warning, suspects, unusual_after
 
 _LOOKS = 4
-"""How often slow steps are looked for within the shortest time that makes a step slow."""
+"""Checks for slow steps within the shortest time after which a step counts as slow."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """The first failure of a job, and whose error that is."""
+    """The first failure of a job, and whose error it is."""
 
     message: str
     error_type: ErrorType
@@ -73,7 +73,7 @@ class JobRun:
         """Plans the job again if that is needed, and commits that its first steps run.
 
         Raises:
-            LostJob: the job is another worker's now, or was aborted.
+            LostJob: another worker owns the job now, or it was aborted.
             StoreNotWritable: nothing can be committed any more.
         """
         failure = None
@@ -91,8 +91,8 @@ class JobRun:
         """Runs the job to its end; the tenant's next job.
 
         Raises:
-            LostJob: the job is another worker's now, or was aborted.
-            StoreNotWritable: nothing can be committed any more, and there is more to do than to end the job.
+            LostJob: another worker owns the job now, or it was aborted.
+            StoreNotWritable: nothing can be committed any more, and the job still has steps to run.
         """
         while not self._schedule.idle:
             starting, self._starting = self._starting, []
@@ -105,7 +105,7 @@ class JobRun:
     # Steps
 
     def _start_steps(self) -> None:
-        """Starts what may start, in one commit with what has changed before; the last commit of a job is its end."""
+        """Starts the steps that may start, in one commit with earlier changes. The last commit of a job is its end."""
         changed = list(self._uncommitted.steps)
         while positions := self._schedule.begin():
             changed.extend(self._started(pos) for pos in positions)
@@ -131,7 +131,7 @@ class JobRun:
         return StepRun(*parts, registry=self._registry, enabled=self._enabled, purge=purge)
 
     def _collect(self) -> None:
-        """Waits for steps to return, and takes what that changes."""
+        """Waits for steps to return, and records their results."""
         for pos, error in self._crew.finished(self._context.policy.slow_step_seconds / _LOOKS):
             if error is not None:
                 raise error
@@ -165,7 +165,7 @@ class JobRun:
         )
 
     def _notice_slow(self) -> None:
-        """Warns of steps that take longer than their modules ever did: they themselves wait for their modules."""
+        """Warns of steps that take longer than their modules ever took. The steps themselves are blocked in calls."""
         least, clock = self._context.policy.slow_step_seconds, self._context.clock.monotonic()
         if clock - self._looked < least / _LOOKS:
             return
@@ -209,7 +209,7 @@ class JobRun:
         )
 
     def _is_upgraded_guard(self, step: Step) -> bool:
-        """Okapi tells an upgraded permissions module of all modules once more, last."""
+        """Whether the step upgraded the permissions module. As in Okapi, all modules are announced to it at the end."""
         change, summary = step.change, self._registry.get(step.change.id)
         return (
             change.action is Action.ENABLE and change.from_id is not None and summary is not None and summary.exclusive
@@ -228,7 +228,7 @@ class JobRun:
 
 
 def _planned_steps(context: WorkerContext, lease: Lease) -> list[Step]:
-    """The job's steps, planned again if the tenant does not have what the plan counts on.
+    """The job's steps, planned again if the tenant's enabled modules are not those that the plan expects.
 
     Raises:
         UserError, NotFound: the job cannot be planned any more.

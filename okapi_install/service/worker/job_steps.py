@@ -1,6 +1,6 @@
-"""The steps of one job as its worker knows them, and how a step changes when it starts and ends.
+"""The steps of one job in its worker's memory, and how a step changes when it starts and ends.
 
-Nothing is committed here. What is known here and not committed yet counts when a job is cleaned up.
+Nothing is committed here. A clean-up relies on these values, even if they are not committed yet.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _CALLED_AGAIN = Problem.warning(messages.module_called_again(), ProblemCode.CALL
 
 
 class JobSteps:
-    """The newest value of every step, and which of them the store has.
+    """The newest value of every step, and which of them are committed.
 
-    `now` is the store's time. `leftovers` has a warning for each module whose work may go on after an abort.
+    `now` is the store's time. `leftovers` has a warning for each module that may still be running after an abort.
     `calling` are the positions of steps whose module may be about to return a tenant job.
     """
 
@@ -44,7 +44,7 @@ class JobSteps:
         return cls(claim.job.steps, now, claim.unfinished_work)
 
     def plan(self, steps: Sequence[Step]) -> None:
-        """Replaces all steps, before the first of them starts."""
+        """Replaces all steps. None of them may have started."""
         self._steps, self._committed = list(steps), list(steps)
 
     def __iter__(self) -> Iterator[Step]:
@@ -61,7 +61,7 @@ class JobSteps:
         return step
 
     def started(self, pos: int) -> Step:
-        """The step runs. If it ran before under a lost worker, and has no tenant job, its module is called again."""
+        """Marks the step as running. If a lost worker ran it, and it has no tenant job, its module is called again."""
         step = self._steps[pos]
         fresh = step.tenant_job is None
         warnings = step.warnings
@@ -84,12 +84,12 @@ class JobSteps:
         )
 
     def nothing_to_do(self, pos: int) -> Step:
-        """The step is done without any call."""
+        """Marks the step as done without any call."""
         now = self._now()
         return self._put(replace(self._steps[pos], stage=Stage.DONE, status=StepStatus.DONE, started=now, ended=now))
 
     def has_tenant_job(self, pos: int, job: TenantJob | None) -> Step:
-        """The module runs that tenant job for the step, or none any more."""
+        """Sets the tenant job that the module runs for the step; None if it does not run one any more."""
         return self._put(replace(self._steps[pos], tenant_job=job))
 
     def found(self, pos: int, errors: Iterable[Problem] = (), warnings: Iterable[Problem] = ()) -> Step:
@@ -98,11 +98,11 @@ class JobSteps:
         return self._put(replace(step, errors=merge(step.errors, errors), warnings=merge(step.warnings, warnings)))
 
     def returned(self, pos: int, failure: ModuleCallFailed | None) -> None:
-        """The calls of the step are over. It counts as running until `ended`."""
+        """Records that all calls of the step have ended. It counts as running until `ended`."""
         self._returned[pos] = failure
 
     def ended(self, pos: int) -> tuple[Step, ModuleCallFailed | None]:
-        """A step that has returned is done, or has failed."""
+        """Marks a step that has returned as done or failed."""
         step, failure = self._steps[pos], self._returned.pop(pos)
         ended = replace(
             step,
@@ -116,7 +116,7 @@ class JobSteps:
         return self._put(ended), failure
 
     def skipped(self, pos: int, failed: str) -> Step:
-        """The step cannot run, because what it requires has failed."""
+        """Marks the step as failed, because a module that it requires has failed."""
         text = messages.required_module_failed(failed)
         problem = Problem.error(text, ProblemCode.NEEDS_FAILED_MODULE)
         return self._put(
@@ -131,15 +131,15 @@ class JobSteps:
         )
 
     def committed(self, steps: Iterable[Step]) -> None:
-        """The store has these values now."""
+        """Records that these values are committed."""
         for step in steps:
             self._committed[step.pos] = step
 
     def stopped(self, why: str) -> list[Step]:
-        """What is to be committed with the end of a job that cannot go on.
+        """The steps to commit with the end of a job that cannot continue.
 
-        A running step is cut short for that reason. One that has ended is as it ended, even if that could not be
-        committed. One whose start was not committed is as before.
+        A running step ends with that reason. A step that has ended keeps its result, even if that was not committed.
+        A step whose start was not committed stays as it was.
         """
         for pos in list(self._returned):
             self.ended(pos)
@@ -172,12 +172,12 @@ class JobSteps:
         return {step.pos for step in self._steps if step.status is StepStatus.DONE}
 
     def purge_spent(self, pos: int) -> bool:
-        """Whether an enable other than this has started. Okapi purges for the first enable of a job only."""
+        """Whether another enable has started. Okapi purges only for the first enable of a job."""
         return any(s.pos != pos and s.status is not None and s.change.action is Action.ENABLE for s in self._steps)
 
 
 def _lasting(warnings: tuple[Problem, ...]) -> tuple[Problem, ...]:
-    """What is left of the warnings when a step ends well: not those that it seemed to be slow or lost."""
+    """The warnings that stay when a step succeeds: all but those that it seemed to be slow or lost."""
     return tuple(w for w in warnings if w.code not in WHILE_IT_RUNS)
 
 
@@ -194,7 +194,7 @@ def changed_modules(step: Step, lookup: Lookup) -> tuple[tuple[str, ...], tuple[
 
 
 def progress_of(steps: Iterable[Step], lookup: Lookup) -> Progress:
-    """The steps with what they change in the tenant's modules, for one commit."""
+    """The progress for one commit: the steps, and what they change in the tenant's enabled modules."""
     changed = tuple(steps)
     modules = [changed_modules(step, lookup) for step in changed]
     enable = tuple(module for came, _ in modules for module in came)
@@ -203,7 +203,7 @@ def progress_of(steps: Iterable[Step], lookup: Lookup) -> Progress:
 
 
 def adapted(steps: Sequence[Step], enabled: Collection[str]) -> list[Step]:
-    """The steps of a resumed job. What an enable still replaces is what the tenant has of its product now."""
+    """The steps of a resumed job. An enable now replaces the module of its product that the tenant has now."""
     by_product = {ModuleId.parse(i).product: i for i in sorted(enabled, reverse=True)}
     return [_adapted(step, by_product, enabled) for step in steps]
 

@@ -1,7 +1,7 @@
 """A worker's right to run a job, for as long as its heartbeats renew it.
 
-Everything that is written about a claimed job goes through its lease. The store checks owner and epoch with each write,
-so that a worker that has lost the job changes nothing.
+Every write about a claimed job goes through its lease. The store checks owner and epoch with each write, so a worker
+that has lost the job changes nothing.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from okapi_install.service.worker.store_retries import Patience
 class Lease:
     """One claim of a job.
 
-    `headers` are those of the request that modules get. `confirmed` is when the store was last asked with the answer
-    that the claim holds, by the worker's clock, and `claimed` the first such moment. `interrupt` ends the task that
-    runs the job.
+    `headers` are those of the request that modules get. `confirmed` is when the store last confirmed the
+    claim, by the worker's clock (the time of the request), and `claimed` the first such time. `interrupt` ends the task
+    that runs the job.
     """
 
     claim: Claim
@@ -48,22 +48,22 @@ class Lease:
 
     @property
     def unbroken(self) -> bool:
-        """Whether it has lasted until now, so that no other worker can have had the job since it was confirmed."""
+        """Whether it has not expired, so that no other worker can have had the job since it was confirmed."""
         return self.clock.monotonic() - self.confirmed <= self.seconds
 
     def now(self) -> float:
-        """The store's time, as far as this worker can tell without asking."""
+        """The store's time, estimated without a query."""
         return self.claim.now + self.clock.monotonic() - self.claimed
 
     def close(self) -> None:
-        """No module is called under it any more."""
+        """Ends all calls of modules under this lease: `check` raises from now on."""
         self.closed = True
 
     def check(self) -> None:
-        """Before a module is called: a worker that was frozen does not know yet that it has lost the job.
+        """Called before each call of a module, because a worker that was frozen may have lost the job meanwhile.
 
         Raises:
-            LostJob: it has, or the lease is closed.
+            LostJob: the job is lost, or the lease is closed.
         """
         if self.closed:
             raise LostJob(self.job.id)
@@ -71,17 +71,17 @@ class Lease:
             raise LostJob(self.job.id)
 
     def standing(self) -> JobStatus | None:
-        """The job's status while the claim holds (RUNNING or ABORTING); None when another worker has it, or nobody."""
+        """The job's status while the claim is valid (RUNNING or ABORTING); else None."""
         return self.retries.without_end(lambda: self.store.standing(self.claim))
 
     def save(self, steps: JobSteps, progress: Progress) -> None:
-        """Commits progress. Raises LostJob, and StoreNotWritable when the store has refused it for too long."""
+        """Commits progress. Raises LostJob, and StoreNotWritable if the store has refused writes for too long."""
         self.retries(lambda: self.store.save(self.claim, progress))
         steps.committed(progress.steps)
         self.observer.job_changed(self.job.id)
 
     def save_running(self, steps: JobSteps, pos: int) -> None:
-        """Commits the newest value of a step that runs. The step and the job's task do so, one after the other."""
+        """Commits the newest value of a running step. The step and the job's task do so one after the other."""
         with self._writing:
             self.save(steps, Progress(steps=(steps[pos],)))
 
@@ -90,13 +90,13 @@ class Lease:
         self.retries(lambda: self.store.replan(self.claim, planned.steps, planned.edges, planned.assumed))
 
     def finish(self, ending: Ending, progress: Progress) -> JobRef | None:
-        """Ends the job, however long the store needs to take that; the tenant's next job. Raises LostJob."""
+        """Ends the job, with retries until the store accepts it; the tenant's next job. Raises LostJob."""
         return self.retries.without_end(lambda: self.store.finish(self.claim, ending, progress))
 
     def end_abort(self, cut_short: Sequence[str]) -> JobRef | None:
-        """Ends an aborted job in which those modules were cut short; the tenant's next job. Raises LostJob."""
+        """Ends an aborted job in which those modules were interrupted; the tenant's next job. Raises LostJob."""
         return self.retries.without_end(lambda: self.store.end_abort(self.claim, cut_short))
 
     def release(self) -> None:
-        """Gives the job back for another worker."""
+        """Releases the job for another worker."""
         self.retries.without_end(lambda: self.store.release(self.claim))

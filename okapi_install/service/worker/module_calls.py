@@ -1,7 +1,6 @@
 """Calls modules on behalf of a tenant, as Okapi's ProxyService.callSystemInterface does.
 
-It knows headers, the auth filter's part, instances and when a call is tried again; it does not know what
-the calls mean, nor jobs or steps.
+It handles headers, the auth filter, instances and retries. It knows neither the meaning of the calls nor jobs.
 """
 
 from __future__ import annotations
@@ -41,11 +40,11 @@ _MOST_OF_A_PATH = 200
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caller:
-    """On whose behalf: the tenant, the headers that modules get of the client's, and who guards the tenant's modules.
+    """On whose behalf modules are called: the tenant, the client's headers for modules, and the auth filter.
 
-    `auth` is the first enabled module with an auth filter, None if there is none; `expand` tells that its
-    permissions module knows expanded permission sets (`_tenantPermissions` 1.1 or later). Without `system_auth`
-    no auth filter is asked (Okapi: enable_system_auth). `lease` is checked before each call that changes something.
+    `auth` is the first enabled module with an auth filter, None if there is none. With `expand`, the
+    permissions module supports expanded permission sets (`_tenantPermissions` 1.1 or later). Without `system_auth`
+    no auth filter is called (Okapi: enable_system_auth). `lease` is checked before each call that changes something.
     No call lasts longer than `deadline`, whatever its own limit is.
     """
 
@@ -59,7 +58,7 @@ class Caller:
     deadline: Deadline = NO_DEADLINE
 
     def base_headers(self, path: str) -> dict[str, str]:
-        """The headers of a call of that path, without a token. The request's id is continued, as Okapi does."""
+        """The headers of a call of that path, without a token. The id of the request is extended, as in Okapi."""
         part = _FIRST_PART.match(path)
         own = f"{random.randrange(1_000_000):06}/{part[1] if part else ''}"  # noqa: S311 - told apart, not guessed
         given = self.headers.get(_REQUEST_ID)
@@ -74,7 +73,7 @@ class Caller:
 
 
 def timed_out(failure: ModuleCallFailed) -> bool:
-    """Whether the module was reached, and the time was up before it answered."""
+    """Whether the module was reached, but did not respond in time."""
     return isinstance(failure.__cause__, NoAnswerInTime)
 
 
@@ -100,10 +99,10 @@ class ModuleCalls:
         query: str = "",
         timeout: float | None = None,
     ) -> tuple[Answer, str]:
-        """The answer (any 2xx) and the address of the instance that gave it. `timeout` is for each attempt.
+        """The response (any 2xx) and the address of the instance that sent it. `timeout` applies to each attempt.
 
         Raises:
-            ModuleCallFailed: no instance, no answer, or a status other than 2xx; in Okapi's words.
+            ModuleCallFailed: no instance, no response, or a status other than 2xx; in Okapi's words.
         """
         retries, began = self._policy.connect_retries if call.retry else 0, self._clock.monotonic()
         for attempt in range(retries + 1):
@@ -117,19 +116,17 @@ class ModuleCalls:
             except ModuleUnreachable as problem:
                 if attempt == retries or not self._again(caller, problem):
                     raise self._failed(call, self._after_retries(problem, attempt, began)) from problem
-                log.info(
-                    "module call is tried again", module=call.module.id, cause=problem.message, attempt=attempt + 1
-                )
+                log.info("module call is retried", module=call.module.id, cause=problem.message, attempt=attempt + 1)
             self._clock.sleep(self._policy.connect_retry_pause)
         raise AssertionError("unreachable")
 
     def _again(self, caller: Caller, problem: ModuleUnreachable) -> bool:
-        """Whether a call is repeated: not after a module that was reached let the time run out."""
+        """Whether a call is retried. It is not if the module was reached but did not respond in time."""
         late = caller.deadline.passed(self._clock.monotonic() + self._policy.connect_retry_pause)
         return problem.retry and not late and not isinstance(problem, NoAnswerInTime)
 
     def _after_retries(self, problem: ModuleUnreachable, retries: int, began: float) -> str:
-        """Why a call failed; for a module that did not start in time, also for how long it was tried."""
+        """The failure of a call. If the module did not start in time, it says how long the call was retried."""
         if not retries or not isinstance(problem, ConnectionRefused):
             return problem.message
         seconds = self._clock.monotonic() - began
@@ -149,7 +146,7 @@ class ModuleCalls:
             raise self._failed(named, problem.message) from problem
 
     def _headers(self, caller: Caller, call: ModuleCall) -> dict[str, str]:
-        """The headers of a call, with the token that the auth filter gives for it."""
+        """The headers of a call, with the token that the auth filter returns for it."""
         headers, guard = caller.base_headers(call.path), caller.auth or call.module
         if caller.system_auth and guard.auth_filter is not None:
             headers |= self._authorize(caller, call, guard, guard.auth_filter)
@@ -158,7 +155,7 @@ class ModuleCalls:
     def _authorize(
         self, caller: Caller, call: ModuleCall, guard: ModuleDescriptor, entry: RoutingEntry
     ) -> dict[str, str]:
-        """Asks the auth filter for a token (Okapi: authForSystemInterface); headers for the call itself."""
+        """The headers for a call with a token from the auth filter (Okapi: authForSystemInterface)."""
         url = self._instance(guard.id, call.path)
         headers = caller.base_headers(call.path) | {"X-Okapi-Url-to": url, "X-Okapi-Filter": entry.phase or "auth"}
         if call.entry is not None:
@@ -179,7 +176,7 @@ class ModuleCalls:
         return {name: value for name, value in found.items() if value}
 
     def _send(self, method: str, url: str, headers: Mapping[str, str], body: str, timeout: float | None) -> Answer:
-        """One HTTP call of a module, under a span that the module is told of."""
+        """Makes one HTTP call of a module within a span, which is passed on to the module."""
         where, parent = urlsplit(url), parent_of(headers)
         about = {"http.request.method": method, "server.address": where.netloc, "url.path": where.path}
         with self._tracer.start_as_current_span(

@@ -1,7 +1,7 @@
 """One running step: permissions, the tenant interface, the module's tenant job.
 
-The order of the calls is Okapi's (TenantManager.enableAndDisableModule). Nothing is committed here but the name of a
-tenant job, before it is waited for.
+The order of the calls is Okapi's (TenantManager.enableAndDisableModule). Only the reference
+to a tenant job is committed here, before the worker waits for it.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ MOST_JOB_ID = 1000
 class StepRun:
     """Runs one step of a job.
 
-    `enabled` is the job's own set of the tenant's enabled modules, which changes as steps end. `purge` tells that an
-    enable is preceded by a purge. Without `guarded` the calls are made although the lease does not hold any more.
+    `enabled` is the job's own set of the tenant's enabled modules, which changes as steps end. With `purge`, an enable
+    is preceded by a purge. Without `guarded`, calls are made even if the lease is no longer valid.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class StepRun:
         self._find_modules(guarded=guarded)
 
     def _find_modules(self, *, guarded: bool) -> None:
-        """Reads the descriptors of the step's modules, and of those that guard the tenant's modules."""
+        """Reads the descriptors of the step's modules, and of the tenant's auth filter and permissions module."""
         change = self._change
         old = change.id if change.action is Action.DISABLE else change.from_id
         guards = [i for i in self._enabled if (s := self._registry.get(i)) is not None and s.exclusive]
@@ -100,10 +100,10 @@ class StepRun:
         )
 
     def run(self) -> None:
-        """Makes all calls of the step. Their outcome goes into the job's steps; a failed step does not raise.
+        """Makes all calls of the step and records the outcome in the job's steps. A failed step does not raise.
 
         Raises:
-            LostJob: the job is another worker's now, or was aborted.
+            LostJob: another worker owns the job now, or it was aborted.
             StoreNotWritable: a tenant job could not be committed.
         """
         job, change, headers = self._lease.job, self._change, self._caller.headers
@@ -125,7 +125,7 @@ class StepRun:
             self._steps.returned(self._pos, failure)
 
     def cancel(self) -> None:
-        """Tells the module to stop the step's tenant job, if there is one and its interface can."""
+        """Tells the module to stop the step's tenant job, if there is one and the interface has a DELETE."""
         job = self._steps[self._pos].tenant_job
         if job is None:
             return
@@ -159,7 +159,7 @@ class StepRun:
     # The calls of a step, in Okapi's order
 
     def _initialise(self) -> None:
-        """Makes the calls after which the change can be recorded. Raises ModuleCallFailed."""
+        """Makes all calls that must succeed before the change is recorded. Raises ModuleCallFailed."""
         to, resumed = self._to, self._steps[self._pos].tenant_job
         if to is None and self._from is None:
             return
@@ -233,9 +233,9 @@ class StepRun:
         return tenant_calls(old, self._to, tenant_parameters=parameters, purge=purge)
 
     def _post(self, calls: TenantCalls, phase: TenantJobPhase) -> tuple[TenantJob | None, Mapping[str, object] | None]:
-        """Calls the module; the tenant job that it returned, which is committed, and its first state.
+        """Calls the module; the tenant job that it returned, already committed, and its first state.
 
-        While this lasts, a clean-up waits a moment for the response: a tenant job must be known to be cancelled.
+        During the call, a clean-up waits a moment for the response, because it can only cancel a tenant job by its id.
         """
         body = "" if calls.body is None else json.dumps(calls.body, indent=2)
         timeout = self._context.policy.call_timeout
@@ -260,7 +260,7 @@ class StepRun:
         self._lease.save_running(self._steps, self._pos)
 
     def _complete(self, calls: TenantCalls, job: TenantJob, document: Mapping[str, object] | None) -> None:
-        """Waits for the tenant job, if it is not complete yet, and takes its result. Raises ModuleCallFailed."""
+        """Waits for the tenant job, if it is not complete yet, and records its result. Raises ModuleCallFailed."""
         jobs = self._context.tenant_jobs
         if job.phase is TenantJobPhase.OVER:
             jobs.forget(self._caller, calls, job)
@@ -278,7 +278,7 @@ class StepRun:
             raise failure
 
     def _usual(self) -> float:
-        """Seconds after which the step takes longer than its module ever did."""
+        """Seconds after which the step takes longer than its module ever took."""
         product, action = key_of(self._steps[self._pos])
         seen = self._context.retries(lambda: self._context.store.durations(frozenset((product,))))
         return unusual_after(seen.get((product, action)), self._context.policy.slow_step_seconds)
@@ -289,7 +289,7 @@ class StepRun:
         self._lease.save_running(self._steps, self._pos)
 
     def _take_result(self, module_id: str, document: Mapping[str, object]) -> ModuleCallFailed | None:
-        """Takes what the tenant job reports (OKAPI-874); the failure to raise if it failed."""
+        """Records what the tenant job reports (OKAPI-874); the failure to raise if it failed."""
         self._found(warnings=problems(document.get("warnings")))
         reported = problems(document.get("errors"))
         texts, error = messages_of(document), document.get("error")

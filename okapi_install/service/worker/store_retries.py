@@ -17,13 +17,13 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 _PAUSES = wait_random_exponential(multiplier=0.1, min=0.05, max=2.0)
-"""Seconds, by chance: hundreds of jobs that wait for one database do not all come back to it at the same moment."""
+"""Seconds, with jitter: hundreds of jobs that wait for the database must not all retry at the same moment."""
 
 
 class Patience:
-    """Does a thing with the store, again and again while the store is unavailable.
+    """Retries an operation of the store while the store is unavailable.
 
-    A write whose response was lost may be done twice: writes are such that this changes nothing.
+    A write whose response was lost may be repeated, so every write is idempotent.
     """
 
     def __init__(self, clock: Clock, policy: CallPolicy) -> None:
@@ -31,7 +31,7 @@ class Patience:
         self._policy = policy
 
     def __call__(self, work: Callable[[], T]) -> T:
-        """For what is done on the way.
+        """Runs an operation, with a limit if the store accepts no writes.
 
         Raises:
             StoreNotWritable: it has been read-only or full for longer than the policy allows.
@@ -39,7 +39,7 @@ class Patience:
         return self._done(work, self._policy.store_retry_seconds)
 
     def without_end(self, work: Callable[[], T]) -> T:
-        """For what must be done before anything else can be, such as the end of a job."""
+        """Runs an operation that must succeed, such as the end of a job, without any limit."""
         return self._done(work, math.inf)
 
     def _done(self, work: Callable[[], T], longest_refusal: float) -> T:
@@ -61,7 +61,7 @@ class Patience:
 
 
 class _Refusal:
-    """For how long a store has responded and taken no changes. One that does not respond is waited for without end."""
+    """How long a store has responded but refused writes. For one that does not respond there is no limit."""
 
     def __init__(self, clock: Clock, longest: float) -> None:
         self._clock = clock
@@ -69,7 +69,7 @@ class _Refusal:
         self._since: float | None = None
 
     def too_long(self, problem: BaseException | None) -> bool:
-        """Whether it is to be reported instead of waited for, after one more failure."""
+        """Whether to give up after this failure."""
         if not isinstance(problem, StoreNotWritable):
             return False
         now = self._clock.monotonic()

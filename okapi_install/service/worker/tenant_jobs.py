@@ -1,4 +1,4 @@
-"""Waits for a module's own tenant job, and ends it. What real modules do there is in docs/modules.md."""
+"""Polls a module's own tenant job, and deletes it. docs/modules.md describes what real modules do."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from okapi_install.service.worker.module_calls import Caller, ModuleCalls, timed
 log = structlog.get_logger()
 
 _MOST_KNOWN = 4096
-"""Instances that are known to take `wait` for seconds."""
+"""Most instances remembered to interpret `wait` as seconds."""
 _WORDS_OF_A_LOST_JOB = "not found"
-"""RMB, folio-vertx-lib and Spring modules say so in a 404 about a tenant job that they do not have."""
+"""The text of a 404 from RMB, folio-vertx-lib and Spring modules for an unknown tenant job."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lookout:
     """How the caller of `wait` learns that a module has probably lost its tenant job.
 
-    `usual` gives the seconds after which a step of that module takes longer than ever; `lost` takes the warning.
+    `usual` returns the seconds after which a step of that module takes longer than ever; `lost` receives the warning.
     """
 
     usual: Callable[[], float]
@@ -44,9 +44,9 @@ class Lookout:
 
 @dataclass(kw_only=True, slots=True)
 class _Trail:
-    """What the polls of one job have found so far. Times are those of the worker's clock.
+    """The results of the polls of one job so far. Times are by the worker's clock.
 
-    `quiet_since`: the module answers again after it did not, and the job has not changed since then.
+    `quiet_since` is when the module responded again after an outage, if the job has not changed since then.
     """
 
     began: float
@@ -88,10 +88,10 @@ class TenantJobs:
         self._without_wait: LRUCache[str, bool] = LRUCache(_MOST_KNOWN)
 
     def wait(self, caller: Caller, calls: TenantCalls, job: TenantJob, lookout: Lookout) -> Mapping[str, object]:
-        """Asks until the job is complete; the job as its module tells it.
+        """Polls until the job is complete; the job as its module returned it.
 
         Raises:
-            ModuleCallFailed: the module lost the job, answers nothing of use for too long, or the time is up.
+            ModuleCallFailed: the module has lost the job, sent no usable response for too long, or the time is up.
         """
         if calls.get is None:
             raise ModuleCallFailed(
@@ -120,7 +120,7 @@ class TenantJobs:
                 self._clock.sleep(self._pause(now - (trail.trouble_since or trail.began)))
 
     def _trouble(self, trail: _Trail, failure: ModuleCallFailed, now: float) -> None:
-        """A poll has failed. Raises the failure, with what is known of the job, when that has lasted for too long."""
+        """Records a failed poll. Raises the failure, with when the job was last seen, after too long."""
         trail.failed(now)
         if now - (trail.trouble_since or now) <= self._policy.poll_retry_seconds:
             return
@@ -130,7 +130,7 @@ class TenantJobs:
         raise failure
 
     def _doubt(self, trail: _Trail, lookout: Lookout, now: float) -> None:
-        """Warns of a job that has not moved since its module failed to answer, for longer than it ever took."""
+        """Warns of a job that has not changed since an outage of its module, for longer than it ever took."""
         quiet = 0.0 if trail.quiet_since is None else now - trail.quiet_since
         if trail.suspected is not None or quiet <= self._policy.slow_step_seconds:
             return
@@ -146,12 +146,12 @@ class TenantJobs:
     def _ask(
         self, caller: Caller, get: ModuleCall, base_url: str
     ) -> tuple[Mapping[str, object] | None, ModuleCallFailed | None]:
-        """The job, or a failure that may pass; neither, if the poll was held for longer than requested.
+        """The job, or a temporary failure; neither, if the poll was held for longer than requested.
 
-        Some versions of folio-vertx-lib take `wait` for seconds. They are asked without it from then on.
+        Some versions of folio-vertx-lib interpret `wait` as seconds. They are polled without it from then on.
 
         Raises:
-            ModuleCallFailed: it cannot pass.
+            ModuleCallFailed: the failure is permanent.
         """
         instance, wait = f"{get.module.id} {base_url}", self._policy.poll_wait_ms / 1000
         waits = wait > 0 and instance not in self._without_wait
@@ -188,7 +188,7 @@ class TenantJobs:
         )
 
     def forget(self, caller: Caller, calls: TenantCalls, job: TenantJob) -> str | None:
-        """Deletes a job that is complete; what went wrong with that, if anything."""
+        """Deletes a complete job; the warning if that failed."""
         if calls.delete is None:
             return None
         delete = replace(calls.delete.at(job.id), retry=False)
@@ -201,7 +201,7 @@ class TenantJobs:
         return None
 
     def cancel(self, caller: Caller, delete: ModuleCall, job: TenantJob) -> None:
-        """Tells the module to stop; whatever it answers."""
+        """Tells the module to stop, and ignores its response."""
         once = replace(delete, retry=False)
         with contextlib.suppress(ModuleCallFailed):
             calls, timeout = self._calls, self._policy.cancel_timeout
@@ -209,12 +209,12 @@ class TenantJobs:
 
 
 def _without_deadline(caller: Caller) -> Caller:
-    """What must be said to a module when the time is up, or nearly so."""
+    """The caller with time for a last call when the step's time is up or nearly so."""
     return replace(caller, deadline=NO_DEADLINE)
 
 
 def _is_final(failure: ModuleCallFailed) -> bool:
-    """RMB says 404 with other words when its database is unavailable; Okapi gives up at anything but 2xx."""
+    """Whether a retry is pointless. RMB returns 404 with another text if its database is unavailable."""
     if failure.status is None or is_server_error(failure.status):
         return False
     return not is_not_found(failure.status) or _WORDS_OF_A_LOST_JOB in failure.body.lower()

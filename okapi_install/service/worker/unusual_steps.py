@@ -1,7 +1,7 @@
-"""Steps that take longer than their modules ever did: when that is so, and what is said about it.
+"""Finds steps that take longer than their modules ever took, and has the warnings about them.
 
-A module whose process died in the middle, or whose client library did, never answers and never ends its tenant job.
-From outside it looks like a module that works. What can be reported is that it takes longer than ever, for any tenant.
+A module that crashed, or whose client library failed, never responds and never ends its tenant job. From outside it
+looks like one that is still running. All that can be reported is that it takes longer than ever, over all tenants.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.service.ports import Durations
 
 WHILE_IT_RUNS = frozenset((ProblemCode.LONGER_THAN_EVER, ProblemCode.TENANT_JOB_PROBABLY_LOST))
-"""Codes of warnings that a step loses when it ends well."""
+"""Codes of warnings that are removed when a step succeeds."""
 _UNKNOWN = 10
-"""A module of which nothing is known has so many times the least time."""
+"""A module without earlier runs may take so many times the minimum."""
 
 
 def unusual_after(seen: Durations | None, least: float) -> float:
-    """Seconds after which a step takes longer than its module ever did, but at least that many."""
+    """Seconds after which a step takes longer than its module ever took, but at least that many."""
     return _UNKNOWN * least if seen is None else max(seen.slow_after, least)
 
 
 def key_of(step: Step) -> tuple[str, str]:
-    """How durations are kept: by product and action."""
+    """The key of durations: product and action."""
     return ModuleId.parse(step.change.id).product, step.change.action.value
 
 
 def suspects(steps: Iterable[Step], now: float, least: float) -> list[Step]:
-    """The running steps that may be unusual, without those that have the warning already."""
+    """The running steps that may be slow, without those that have the warning already."""
     return [
         step
         for step in steps

@@ -1,6 +1,6 @@
-"""A worker's part in the life of jobs: claims them, runs them, renews their leases, takes over what others lost.
+"""Claims jobs, runs them, renews their leases, and takes over jobs of lost workers.
 
-One Worker for a process. It does not know Celery; tasks and signals call it.
+There is one Worker per process. It does not depend on Celery, whose tasks and signals call it.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from okapi_install.service.worker.lease import Lease
 log = structlog.get_logger()
 
 _AT_ONCE = 8
-"""How many jobs start at once in a process. Jobs that came first call their modules first, however many come, and slow
-modules work while other jobs still start."""
+"""How many jobs may be starting at once in a process. Under load, the first jobs call their modules first, and slow
+modules run while other jobs are starting."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rhythm:
-    """The times of a worker, in seconds: how long a lease lasts, and when a message about a job is sent again.
+    """Times of a worker in seconds: the length of a lease, and when a message about a job is sent again.
 
-    `most_takeovers` is how often a job may be taken over before one of its steps ends.
+    `most_takeovers` is how often a job may be taken over without a step ending.
     """
 
     lease: float = 15.0
@@ -65,7 +65,7 @@ class Worker:
         self._starting = FairLimit(_AT_ONCE)
 
     def run(self, job_id: str, task_id: str | None) -> None:
-        """Runs the job if it can be claimed; else returns at once, because another worker has it, or it is gone."""
+        """Runs the job if it can be claimed. Else another worker has it or it was removed, and this returns at once."""
         if self._stopping:
             return
         with structlog.contextvars.bound_contextvars(job=job_id), self._holding(job_id), ExitStack() as starting:
@@ -107,7 +107,7 @@ class Worker:
 
     @contextmanager
     def _holding(self, job_id: str) -> Iterator[None]:
-        """While it lasts, the job's claim is known here, even if the store's response is still on its way."""
+        """Within the block the claim of the job counts as known, even before the store's response has arrived."""
         self._held[job_id] += 1
         try:
             yield
@@ -116,7 +116,7 @@ class Worker:
             self._held = +self._held
 
     def _run(self, lease: Lease, starting: ExitStack) -> None:
-        """Runs a claimed job to its end, or cleans up. `starting` is left when the job's first steps have started."""
+        """Runs a claimed job to its end, or cleans up. `starting` is exited once the job's first steps have started."""
         claim, steps, crew = lease.claim, JobSteps.of(lease.claim, lease.now), self._tasks.crew()
         self._context.observer.job_claimed(claim)
         if claim.takeovers > self._rhythm.most_takeovers:
@@ -144,15 +144,15 @@ class Worker:
             self._leases.pop(claim.job.id, None)
 
     def _settle(self, lease: Lease, steps: JobSteps, crew: Crew) -> None:
-        """After an interruption. It runs in the background, where a second revoke of the task does not reach it."""
+        """Cleans up after an interruption, in the background, where a second revoke of the task has no effect."""
         with self._holding(lease.job.id):
             self._cleanup.stop(lease, steps, crew)
             self._publish(self._cleanup.settle(lease, steps, stopping=self._stopping))
 
     def _fail(self, lease: Lease, steps: JobSteps, crew: Crew, message: str) -> None:
-        """Ends a job that cannot go on. Its claim holds until the store takes the end."""
+        """Ends a job that cannot continue. Its claim is renewed until the store accepts the end."""
         self._cleanup.stop(lease, steps, crew)
-        log.warning("job cannot be carried on; it ends as soon as the store takes that", cause=message)
+        log.warning("job cannot continue; it ends as soon as the store accepts that", cause=message)
         ending = Ending(status=JobStatus.ERROR, message=message, error_type=ErrorType.INTERNAL, reason=EndReason.FAILED)
         try:
             self._publish(self._cleanup.give_up(lease, steps, ending))
@@ -160,19 +160,19 @@ class Worker:
             self._tasks.background(lambda: self._settle(lease, steps, crew))
 
     def _publish(self, job: JobRef | None) -> None:
-        """Sends a message about a job. If that fails, a sweeper sends it later."""
+        """Sends a message about a job. If that fails, the sweep sends it later."""
         if job is None:
             return
         job = replace(job, task_id=job.task_id or str(uuid.uuid4()))
         try:
             self._queue.publish(job)
         except OkapiInstallError as problem:
-            log.warning("message not sent; a sweeper will", job=job.id, cause=problem.message)
+            log.warning("message not sent; the sweep will send it", job=job.id, cause=problem.message)
 
     def revoked(self, job_id: str) -> None:
-        """The job's task was revoked. If it had not started, its info is kept, as an error with the reason.
+        """Handles a revoked task. A job that had not started ends as an error with that reason.
 
-        If its worker is lost, it is ended here: no worker that got the revoke takes a message about it any more.
+        A job whose worker is lost is ended here too, because workers that got the revoke discard messages about it.
         """
         ending = REVOKED
         if self._context.retries.without_end(lambda: self._context.store.end_queued(job_id, ending)):
@@ -184,7 +184,7 @@ class Worker:
                 self._publish(self._cleanup.settle(lease, JobSteps.of(lease.claim, lease.now)))
 
     def beat(self) -> None:
-        """Renews the leases of all jobs of this process; interrupts those that were aborted or lost."""
+        """Renews the leases of all jobs of this process, and interrupts those that were aborted or lost."""
         judged, asked = dict(self._leases), self._context.clock.monotonic()
         try:
             beats = {beat.job_id: beat for beat in self._context.store.beat(self._identity, self._rhythm.lease)}
@@ -204,32 +204,32 @@ class Worker:
         self._disown_strays(list(beats.values()))
 
     def _trust_no_lease(self) -> None:
-        """While the store is unavailable no worker can renew a lease. Afterwards all have the time of one to do so."""
+        """Delays takeovers after an outage of the store, so that every worker has time to renew its leases."""
         self._trusts_leases_from = self._context.clock.monotonic() + self._rhythm.lease
 
     def _silent_too_long(self) -> bool:
         return self._context.clock.monotonic() - self._renewed > self._rhythm.lease
 
     def _disown_strays(self, beats: list[Beat]) -> None:
-        """Ends claims that this worker holds but does not run, after two beats.
+        """Ends claims that this worker holds but does not run, if two heartbeats in a row find them.
 
         Their response was lost, and our heartbeats would renew them forever.
         """
         unknown = {(beat.job_id, beat.epoch): beat for beat in beats if beat.job_id not in self._held}
         for key in unknown.keys() & self._strays:
-            log.warning("a claim without a task is given up", job=key[0])
+            log.warning("a claim without a task is released", job=key[0])
             with suppress(StoreUnavailable):
                 self._context.store.disown(self._identity, unknown[key])
         self._strays = set(unknown)
 
     def sweep(self) -> None:
-        """Sends messages about jobs that no worker runs: their worker is lost, or their message was."""
+        """Sends messages about jobs that no worker runs, because their worker or their message was lost."""
         if self._silent_too_long() or self._context.clock.monotonic() < self._trusts_leases_from:
             return
         try:
             jobs = self._context.store.sweep(self._rhythm.lease, self._rhythm.republish_after)
         except StoreUnavailable as problem:
-            log.warning("nothing swept: the store is unavailable", cause=problem.message)
+            log.warning("no sweep: the store is unavailable", cause=problem.message)
             self._trust_no_lease()
             return
         for job in jobs:
@@ -237,7 +237,7 @@ class Worker:
             self._publish(job)
 
     def forget_complete(self, seconds: float) -> None:
-        """Removes complete jobs that ended longer ago than that."""
+        """Removes complete jobs that ended more than that many seconds ago."""
         try:
             gone = self._context.store.purge_complete(seconds)
         except StoreUnavailable:
@@ -246,13 +246,13 @@ class Worker:
             log.info("complete jobs removed, as keep_complete_seconds says", jobs=gone)
 
     def stop(self) -> None:
-        """Gives all jobs back, so that other workers go on with them."""
+        """Releases all jobs, so that other workers continue them."""
         self._stopping = True
         for lease in list(self._leases.values()):
             lease.interrupt()
 
     def leave(self) -> None:
-        """The last act of this process: it is not counted as a worker any more."""
+        """Called last in this process, which then no longer counts as a worker."""
         with suppress(StoreUnavailable):
             self._context.store.leave(self._identity)
 

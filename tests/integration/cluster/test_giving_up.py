@@ -17,7 +17,7 @@ from tests.integration.cluster.fleet import MANY, Fleet
 from tests.integration.cluster.tight import tight_server
 
 IMPATIENT = {"OKAPI_INSTALL_STORE_RETRY_SECONDS": "2"}
-GIVEN_UP = "job cannot be carried on; it ends as soon as the store takes that"
+GIVEN_UP = "job cannot continue; it ends as soon as the store accepts that"
 REASON = "The store takes no changes: the database is read-only"
 
 
