@@ -1,1 +1,1 @@
-"""The HTTP side: one blueprint for each family of paths; it knows use cases, not how they are kept or carried out."""
+"""The HTTP API and the page: one blueprint for each family of paths. It calls use cases, never a store or broker."""

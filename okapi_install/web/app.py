@@ -30,9 +30,9 @@ _COMPRESSED = [
 def create_app(
     settings: Settings, blueprints: Sequence[Blueprint], tenants: TenantService, page: PageLogin | None = None
 ) -> Flask:
-    """The API with those families of paths. What no blueprint has is answered as Okapi does.
+    """The API with those blueprints. Unknown paths get the same response as from Okapi.
 
-    In every rule `<name>` stands for one segment of the path as it was sent, decoded: it may hold a slash.
+    In every rule, `<name>` stands for one segment of the path, decoded, which may contain a slash.
     """
     app = Flask("okapi_install.web")
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
@@ -54,9 +54,9 @@ def create_app(
 
 
 def _compress(app: Flask) -> None:
-    """Responses that are worth it, for clients that say they accept it. Event streams are sent as they are."""
+    """Compresses large responses for clients that accept it, except event streams."""
     app.config["COMPRESS_MIMETYPES"] = _COMPRESSED
-    app.config["COMPRESS_MIN_SIZE"] = 1400  # what fits into one packet is sent as it is
+    app.config["COMPRESS_MIN_SIZE"] = 1400  # a response that fits into one packet is not compressed
     app.config["COMPRESS_ALGORITHM"] = ["br", "gzip"]
     app.config["COMPRESS_BR_LEVEL"] = 4
     app.config["COMPRESS_LEVEL"] = 5
@@ -68,7 +68,7 @@ def _find_context(tenants: TenantService) -> None:
     """Finds token and tenant of the request, in the order of Okapi's proxy.
 
     Raises:
-        UserError: the tokens differ, the token cannot be read, or there is no such tenant.
+        UserError: the tokens differ, the token cannot be read, or the tenant does not exist.
         NotFound: the tenant does not have Okapi's API enabled.
     """
     if not _is_for_okapi():
@@ -83,5 +83,5 @@ def _find_context(tenants: TenantService) -> None:
 
 
 def _is_for_okapi() -> bool:
-    """Paths of the page and of its parts are not: what a browser sends along for others does not matter there."""
+    """Whether the path belongs to the API. On paths of the page, Okapi's headers and cookies have no meaning."""
     return request.path.startswith("/_/") or request.routing_exception is not None

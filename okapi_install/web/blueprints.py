@@ -1,4 +1,4 @@
-"""All blueprints of the API, each given the use cases that it needs."""
+"""All blueprints of the API with their use cases."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def build_app(settings: Settings) -> Flask:
 
 
 def start_app(settings: Settings) -> Flask:
-    """The same. Where it is refused, the log says why in a line, and the process ends, as does gunicorn's master."""
+    """The same for a process. If it cannot start, it logs the reason in one line and ends, with gunicorn's master."""
     try:
         return build_app(settings)
     except OkapiInstallError as problem:

@@ -1,4 +1,4 @@
-"""What every request passes before a view is called, and every answer on its way out.
+"""Checks of every request before a view is called, and headers for every response.
 
 In: CORS preflights, the API key, the size of the body, characters that no store takes. Out: CORS and security headers.
 """
@@ -22,7 +22,7 @@ from okapi_install.web.http.responses import no_content
 from okapi_install.web.http.waiting import has_arrived
 
 OPEN_PATHS = frozenset({"/_/proxy/health", "/_/install/health", "/_/version"})
-"""What is told without an API key: whether the server lives and can work, and its version."""
+"""Paths that need no API key: the health and the version of the server."""
 
 _METHODS = "PUT,PATCH,DELETE,GET,POST"
 _TAKEN = (
@@ -53,7 +53,7 @@ class Doors:
         self._most = settings.max_body_bytes
 
     def install(self, app: Flask) -> None:
-        """Puts the doors before all views of the app."""
+        """Adds the checks before all views of the app."""
         app.config["MAX_CONTENT_LENGTH"] = self._most + 1  # what is longer is cut off there; see requests.body
         app.before_request(self._check_visitor)
         app.before_request(self._preflight)
@@ -63,7 +63,7 @@ class Doors:
         app.after_request(self._out)
 
     def _check_visitor(self) -> Response | None:
-        """Keeps out what a browser was led to ask for; see Visitors."""
+        """Refuses requests that a foreign page may have made the browser send; see Visitors."""
         if request.path in OPEN_PATHS:
             return None
         host = request.headers.get("Host")
@@ -79,7 +79,7 @@ class Doors:
         return no_content() if asks and _is_shared() else None
 
     def _check_key(self) -> Response | None:
-        """The key is taken out of the request: it is ours, and nothing to pass on to modules."""
+        """Checks the API key and removes it from the request, so that it is not passed on to modules."""
         if self._key is None or request.path in OPEN_PATHS:
             return None
         address = request.remote_addr or ""
@@ -99,7 +99,7 @@ class Doors:
         return answer
 
     def _sent_keys(self) -> list[str]:
-        """What may be meant as a key: not FOLIO's tokens, which have two dots."""
+        """The values that may be meant as a key. FOLIO's tokens are not: they have two dots."""
         sent = (request.environ.get("HTTP_X_OKAPI_TOKEN"), request.environ.get("HTTP_AUTHORIZATION"))
         dots = (self._key or b"").count(b".")
         return [text for text in sent if text and (text.count(".") != 2 or dots == 2)]
@@ -110,14 +110,14 @@ class Doors:
         return hmac.compare_digest(sent.removeprefix("Bearer ").strip().encode("utf-8", "replace"), self._key)
 
     def _check_size(self) -> Response | None:
-        """A body of unknown length is measured where it is read."""
+        """Refuses a body whose Content-Length is too large. One of unknown length is checked while it is read."""
         most = self._most if request.path.startswith("/_/") else MOST_BODY  # forms are small
         if (request.content_length or 0) <= most and (most == self._most or has_arrived()):
             return None
         return refusal(413, f"The body is larger than the {most} bytes that this server takes", "body_too_large")
 
     def _out(self, answer: Response) -> Response:
-        """Adds headers; those that a view has set itself stay."""
+        """Adds headers to a response. Those that a view has set stay."""
         policy = _PAGE_POLICY if answer.mimetype == "text/html" else _DATA_POLICY
         wanted = [*_ALWAYS, ("Content-Security-Policy", policy)]
         if request.path.startswith("/_/"):
@@ -131,7 +131,7 @@ class Doors:
         return answer
 
     def _share(self, answer: Response) -> None:
-        """Okapi's CORS, but no browser is told to send what it keeps for this server."""
+        """Adds Okapi's CORS headers, but without allowing browsers to send credentials."""
         headers = answer.headers
         if "Origin" not in request.headers:
             return
@@ -144,12 +144,12 @@ class Doors:
 
 
 def _is_shared() -> bool:
-    """Whether pages of other origins may use it: the API, but not the page."""
+    """Whether pages of other origins may use the path: true for the API, not for the page."""
     return request.path.startswith("/_/")
 
 
 def _is_for_people() -> bool:
-    """Whether a browser asks for a page: it is led to the login instead of being refused."""
+    """Whether a browser requests a page. It is then redirected to the login instead of being refused."""
     wants_html = any(kind == "text/html" for kind, _ in request.accept_mimetypes)
     return request.method == "GET" and wants_html and not request.path.startswith("/_/")
 

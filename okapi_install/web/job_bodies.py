@@ -1,4 +1,4 @@
-"""The body of the response about a job, kept for those who ask again and again."""
+"""A cache of response bodies about jobs, for clients that poll."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from okapi_install.web.job_views import okapi_job_view
 
 
 class JobBodies:
-    """Okapi's InstallJob as JSON. A job that has not changed is the very value that the reader of jobs gave before."""
+    """Okapi's InstallJob as JSON. An unchanged job is the same object as before, which is how the cache finds it."""
 
     def __init__(self) -> None:
         self._kept: LRUCache[str, tuple[Job, bytes]] = LRUCache(MOST_KEPT)
         self._lock = Lock()
 
     def of(self, job: Job) -> bytes:
-        """The body for that job as it is."""
+        """The body for that job."""
         with self._lock:
             kept = self._kept.get(job.id)
         if kept is None or kept[0] is not job:

@@ -1,4 +1,4 @@
-"""The events of one job, for the API and for the page: each change, the end, or that the job is gone."""
+"""The events of one job, for the API and for the page: each change, and the end or removal of the job."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from okapi_install.service.jobs.installs import InstallService
 from okapi_install.web.http.sse import KEEP_ALIVE_SECONDS, Event
 
 Render = Callable[[Job, int], Mapping[str, object]]
-"""From a job and the revision that the reader has seen to the data of an event."""
+"""Returns the data of an event, from a job and the revision that the reader has seen."""
 
 
 def job_events(
@@ -26,8 +26,8 @@ def job_events(
 ) -> Iterator[Event | None]:
     """An event `name` for each change after revision `since`, then `end` or `gone`.
 
-    Ids are revisions of the job, so a reader that comes back goes on where it was. A stream whose store is unavailable
-    is cut; the reader connects again. `pause` is the least time in seconds between two events.
+    Ids are revisions of the job, so a reader that reconnects continues where it was. If the store becomes unavailable,
+    the stream ends and the reader reconnects. `pause` is the least time in seconds between two events.
     """
     seen = since
     while True:

@@ -15,7 +15,7 @@ from okapi_install.service.jobs.snapshots import JobSnapshot, JobSummary, StepSn
 Document = dict[str, object]
 
 _MOST_LISTED = 5
-"""Errors, and warnings, of a module in a list of jobs."""
+"""Most errors, and most warnings, of a module in a list of jobs."""
 
 
 def change_view(change: Change) -> Document:
@@ -27,7 +27,7 @@ def change_view(change: Change) -> Document:
 
 
 def step_result_view(step: Step) -> Document:
-    """An entry of a synchronous answer: with a message if it failed (Okapi: cloneWithoutStage)."""
+    """An entry of a synchronous response, with a message if it failed (Okapi: cloneWithoutStage)."""
     document = change_view(step.change)
     return document if step.message is None else document | {"message": step.message}
 
@@ -68,7 +68,7 @@ def okapi_job_view(job: Job) -> Document:
 
 
 def okapi_listed_view(job: Job) -> Document:
-    """The same in a list: of what modules said, the first line."""
+    """The same in a list, with only the first line of messages of modules."""
     return okapi_job_view(replace(job, steps=tuple(map(_brief, job.steps))))
 
 
@@ -153,7 +153,7 @@ def summary_view(summary: JobSummary) -> Document:
 
 
 def step_view(it: StepSnapshot) -> Document:
-    """One module of our fuller view."""
+    """One module of `job_view`."""
     step = it.step
     return {
         "pos": step.pos,

@@ -1,6 +1,6 @@
-"""`GET /metrics`: what all processes have counted, and the numbers of now, as Prometheus wants them.
+"""`GET /metrics`: the counters of all processes and the current gauges, in Prometheus's format.
 
-Any API process tells the same; a process is not a target of its own. It knows the format, and asks one use case.
+Every API process returns the same values, so one of them is enough as a target.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from okapi_install.service.ports import Census
 
 
 def blueprint(metering: Metering, *, alive_within: float) -> Blueprint:
-    """`/metrics`. A worker counts as alive whose heartbeat is at most `alive_within` seconds old."""
+    """`/metrics`. A worker counts as alive if its heartbeat is at most `alive_within` seconds old."""
     routes = Blueprint("metrics", __name__)
 
     @routes.get("/metrics")
@@ -56,35 +56,35 @@ class ReadingCollector(Collector):
 
 
 def _info() -> Metric:
-    info = GaugeMetricFamily("okapi_install_build_info", "The version that answers; always 1.", labels=["version"])
+    info = GaugeMetricFamily("okapi_install_build_info", "Version of the API process, always 1.", labels=["version"])
     info.add_metric([__version__], 1)
     return info
 
 
 def _gauges(census: Census) -> Iterator[Metric]:
-    jobs = GaugeMetricFamily("okapi_install_jobs", "Jobs that are kept, by state.", labels=["status"])
+    jobs = GaugeMetricFamily("okapi_install_jobs", "Jobs in the store, by state.", labels=["status"])
     for status, count in census.jobs.items():
         jobs.add_metric([status.value], count)
     yield jobs
     for name, help_text, value in (
-        ("waiting_jobs", "Jobs that wait for a worker or for their turn.", census.waiting),
-        ("oldest_waiting_job_age_seconds", "Age of the oldest of them; 0 if none waits.", census.oldest_waiting or 0),
-        ("running_steps", "Steps that are being carried out.", census.running_steps),
-        ("slow_steps", "Those that take longer than their product ever did.", census.slow_steps),
+        ("waiting_jobs", "Queued jobs, which wait for a worker or for an earlier job of their tenant.", census.waiting),
+        ("oldest_waiting_job_age_seconds", "Age of the oldest queued job, or 0.", census.oldest_waiting or 0),
+        ("running_steps", "Running steps.", census.running_steps),
+        ("slow_steps", "Running steps that take longer than their product ever took.", census.slow_steps),
     ):
         yield GaugeMetricFamily(f"okapi_install_{name}", help_text, value=value)
 
 
 def _workers(census: Census, alive_within: float) -> Iterator[Metric]:
     alive = sum(worker.age <= alive_within for worker in census.workers)
-    yield GaugeMetricFamily("okapi_install_workers_alive", "Workers whose heartbeat is not older than a lease.", alive)
+    yield GaugeMetricFamily("okapi_install_workers_alive", "Workers with a heartbeat within the last lease.", alive)
     age = GaugeMetricFamily(
         "okapi_install_worker_heartbeat_age_seconds",
-        "Age of each worker's last heartbeat; a worker is forgotten after an hour.",
+        "Age of each worker's last heartbeat. A worker is removed after an hour without one.",
         labels=["worker"],
     )
     jobs = GaugeMetricFamily(
-        "okapi_install_worker_jobs", "Jobs that a worker owned at its last heartbeat.", labels=["worker"]
+        "okapi_install_worker_jobs", "Jobs that each worker owned at its last heartbeat.", labels=["worker"]
     )
     youngest = {w.name: w for w in sorted(census.workers, key=lambda w: -w.age)}  # one for a name, or labels repeat
     for worker in youngest.values():
@@ -104,7 +104,7 @@ def _counter(meter: Meter, values: Mapping[Labels, float]) -> Metric:
 
 
 def _histogram(meter: Meter, counts: Mapping[str, Mapping[Labels, float]]) -> Metric:
-    """The store counts each duration in one bucket; Prometheus wants it in all that are large enough."""
+    """A histogram with cumulative buckets, as Prometheus needs it. The store counts each duration in one bucket."""
     family = HistogramMetricFamily(meter.name, meter.help, labels=meter.labels)
     filled: dict[Labels, dict[float, float]] = {}
     for labels, value in counts.get(meter.name + BUCKET, {}).items():

@@ -1,4 +1,4 @@
-"""Counts the requests of an app and the time until each is answered, by the pattern of its path."""
+"""Counts the requests of an app and the time until each response, by the pattern of the path."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PLACE = re.compile(r"<(?:[^<>:]+:)?([^<>]+)>")
 
 
 class Timed:
-    """WSGI middleware that notes when a request came."""
+    """WSGI middleware that records when a request arrived."""
 
     def __init__(self, inner: WSGIApplication) -> None:
         self._inner = inner
@@ -33,7 +33,7 @@ class Timed:
 
 
 def install(app: Flask, meters: Meters) -> None:
-    """Counts all requests of the app, those that its doors refuse included."""
+    """Counts all requests of the app, including those that its guards refuse."""
     app.wsgi_app = Timed(app.wsgi_app)  # type: ignore[method-assign]
 
     def count(answer: Response) -> Response:

@@ -16,7 +16,7 @@ from okapi_install.web.connections.arrivals import MOST_FIELDS
 
 _FILES_OF_OUR_OWN = 100
 MORE_CONNECTIONS = 2000
-"""Connections that wait, idle or with half a request, beside those that have a thread."""
+"""Connections without a thread: idle, or with an incomplete request."""
 
 
 class GunicornApp(BaseApplication):  # type: ignore[misc]
@@ -41,13 +41,13 @@ class GunicornApp(BaseApplication):  # type: ignore[misc]
 
 
 def gunicorn_options(settings: Settings) -> dict[str, object]:
-    """Long polls and event streams hold a thread each, so there are many; a stop does not wait for them.
+    """The options for gunicorn. Long polls and event streams hold a thread each, so there are many threads.
 
-    No header of a client says what the path, the scheme or the address is: gunicorn would believe those that come from
-    127.0.0.1. What proxies say is read by `forwarded`, and from those only that the settings name.
+    Headers with the path, the scheme or the address of the client are ignored: gunicorn would trust those from
+    127.0.0.1. `forwarded` reads them, only from the proxies in the settings.
 
-    The parser is named, because gunicorn takes `gunicorn_h1c` where it happens to be installed, which lets through
-    what the other refuses: bare line feeds, folded headers, request lines without an end.
+    The parser is set, because gunicorn prefers `gunicorn_h1c` if it happens to be installed. That one accepts what the
+    other refuses: bare line feeds, folded headers, request lines without an end.
     """
     return {
         "bind": settings.listen,
@@ -76,7 +76,7 @@ def gunicorn_options(settings: Settings) -> dict[str, object]:
 
 
 def _on_fork(_arbiter: object, worker: Any) -> None:
-    """A worker that is busy would else outlive a master that is killed, for as long as a request takes."""
+    """Ends a worker with its master. A busy worker would otherwise outlive a killed master until its requests end."""
     worker.end_with_master = ends_with_parent()
 
 
@@ -90,7 +90,7 @@ def _on_ready(worker: Any) -> None:
 
 
 def _open_files() -> int:
-    """How many files this process may open, raised as far as it may be."""
+    """How many files this process may open, after raising the limit as far as possible."""
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = max(now, min(most, 65_536) if most != resource.RLIM_INFINITY else 65_536)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
@@ -98,7 +98,7 @@ def _open_files() -> int:
 
 
 def run_gunicorn(settings: Settings, handle: int | None = None) -> None:
-    """Serves until it is told to end. `handle` is a socket that listens already; without it a new one does."""
+    """Serves until the process is stopped. `handle` is a socket that is listening already; None opens a new one."""
 
     def load_app() -> Any:
         from okapi_install.web.blueprints import start_app

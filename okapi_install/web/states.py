@@ -1,4 +1,4 @@
-"""How the page shows a state: a word, an icon and a class, so that colour never speaks alone."""
+"""How the page shows a state: a word, an icon and a class, so that nothing is shown by colour alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class StateStyle:
     word: str
     icon: str
     tint: str
-    """The colour of a picture that stands alone; within the page the style sheet decides."""
+    """The colour in a standalone picture. Within the page the style sheet sets it."""
 
 
 _TICK = "M3.5 8.5 6.5 11.5 12.5 4.5"

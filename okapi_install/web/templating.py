@@ -1,4 +1,4 @@
-"""Jinja for the page: everything is escaped, and a name that there is not is an error."""
+"""Jinja for the page: everything is escaped, and an unknown name is an error."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def page_templates() -> Environment:
 
 
 def _shown(value: object) -> object:
-    """Nothing of what others wrote turns the direction of the page around, or hides."""
+    """Shows a value with control and direction characters escaped, so that foreign text cannot reverse the page."""
     return visible(value, lines=True) if type(value) is str else value
 
 
 def icon(path: str) -> Markup:
-    """A small sign beside a word that says the same; screen readers pass it over."""
+    """A small icon beside a word with the same meaning. Screen readers skip it."""
     return Markup(
         '<svg class="icon" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true" focusable="false">'
         '<path d="{}"></path></svg>'
@@ -60,5 +60,5 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _digest(name: str) -> str:
-    """A new version of a file has a new address, so that no browser shows the old one."""
+    """A digest for the address of a file, so that browsers do not use an old version from their cache."""
     return hashlib.sha256(files("okapi_install.web").joinpath("static", name).read_bytes()).hexdigest()[:12]

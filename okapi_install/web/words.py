@@ -23,7 +23,7 @@ def duration(seconds: float | None) -> str:
 
 
 def rough(seconds: float) -> str:
-    """An estimate for people, without digits that it cannot promise: `a few seconds`, `about 20 s`, `about 3 min`."""
+    """An estimate for people, without misleading precision: `a few seconds`, `about 20 s`, `about 3 min`."""
     if seconds < 5:
         return "a few seconds"
     if seconds < 57.5:

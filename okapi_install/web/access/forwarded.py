@@ -1,4 +1,4 @@
-"""What a proxy says of its client: believed only from the proxies that the settings name."""
+"""Headers in which proxies report their client. Only those of the trusted proxies in the settings are used."""
 
 from __future__ import annotations
 

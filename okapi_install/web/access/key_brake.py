@@ -1,4 +1,4 @@
-"""Slows down whoever guesses keys: some wrong ones at once, then one in a while. In bounded memory."""
+"""Limits attempts to guess the key: a few at once, then one after each pause. Its memory is bounded."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _MOST_CLIENTS = 10_000
 
 
 class KeyBrake:
-    """By client: how many guesses it has left. The same wrong key again is no new guess: a program repeats itself."""
+    """The attempts left for each client. The same wrong key again is not counted, because programs repeat requests."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._lock = Lock()
         self._salt = secrets.token_bytes(16)
         self._clients: OrderedDict[str, tuple[float, float, bytes]] = OrderedDict()
-        """Guesses left at a moment, and a digest of the last wrong key; those who guessed last are at the end."""
+        """Attempts left at a time, and a digest of the last wrong key, least recent client first."""
 
     def blocks(self, address: str) -> bool:
-        """Whether that client has no guess left."""
+        """Whether that client has no attempts left."""
         with self._lock:
             return self._left(_client(address)) < 1
 
     def wrong(self, address: str, key: str) -> None:
-        """That client has sent a wrong key."""
+        """Counts a wrong key of that client."""
         client, digest = _client(address), hashlib.blake2b(key.encode("utf-8", "replace"), key=self._salt).digest()
         with self._lock:
             if self._clients.get(client, (0.0, 0.0, b""))[2] == digest:
@@ -48,7 +48,7 @@ class KeyBrake:
 
 
 def _client(address: str) -> str:
-    """An IPv6 client has a whole network of addresses."""
+    """The key of a client: its address, or the network of an IPv6 address, since a client has all addresses of it."""
     try:
         known = ipaddress.ip_address(address)
     except ValueError:

@@ -1,7 +1,7 @@
-"""How a browser shows the API key: typed into a form once, then kept as a session that the key itself is not in.
+"""The login of a browser: the API key is typed into a form once and replaced by a session, which does not contain it.
 
-The cookie is good for the page and what else is no API, never for paths below `/_/`, and no other site can send it.
-API processes with the same key accept each other's sessions.
+The session cookie is valid for the page and other paths outside the API, never below `/_/`, and other sites cannot send
+it. API processes with the same key accept each other's sessions.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ LOGIN_PATH = "/login"
 STATIC_PREFIX = "/static/"
 _MOST_ENDED = 10_000
 _SLOW = {"n": 1 << 15, "r": 8, "p": 1}
-"""A tenth of a second, and 32 MiB."""
+"""Parameters of scrypt: a tenth of a second and 32 MiB per key."""
 
 
 class PageLogin:
-    """The key's side of it. Without a key everybody may look."""
+    """Checks keys and sessions. Without a key every request is admitted."""
 
     def __init__(self, key: str | None, seconds: float = 43_200.0) -> None:
         self._key = key.encode() if key else None
@@ -38,12 +38,12 @@ class PageLogin:
 
     @classmethod
     def of(cls, settings: Settings) -> PageLogin:
-        """By the settings."""
+        """The login for these settings."""
         return cls(settings.api_key, settings.page_session_seconds)
 
     @property
     def needed(self) -> bool:
-        """Whether there is a key to show."""
+        """Whether the server has a key."""
         return self._key is not None
 
     def is_key(self, sent: str) -> bool:
@@ -52,18 +52,19 @@ class PageLogin:
 
     @cached_property
     def _serializer(self) -> URLSafeTimedSerializer:
-        """Made from the API key, so that another key ends all sessions; slowly, which is once here, and each time for
-        somebody who tries keys on a cookie.
+        """Signs sessions with a secret derived from the API key, so that a new key ends all sessions.
+
+        The derivation is slow. It is done once here, but an attacker who tries keys on a cookie needs it for each key.
         """
         secret = hashlib.scrypt(self._key or b"", salt=b"okapi-install page session", maxmem=1 << 26, **_SLOW)
         return URLSafeTimedSerializer(secret, signer_kwargs={"digest_method": hashlib.sha256})
 
     def new_session(self) -> str:
-        """The value of the cookie of somebody who has shown the key. Each has another one."""
+        """A new cookie value for a browser that has sent the key. Each is unique."""
         return str(self._serializer.dumps(secrets.token_urlsafe(16)))
 
     def end_session(self, cookie: str | None) -> None:
-        """This process accepts that cookie no more."""
+        """Makes this process refuse that cookie."""
         session = self._session(cookie)
         if session is None:
             return
@@ -90,12 +91,12 @@ class PageLogin:
 
 
 def login_address(wanted: str) -> str:
-    """Where a browser without a session is sent; the form leads it back to what it wanted."""
+    """The address of the login, which leads back to the requested page afterwards."""
     return f"{LOGIN_PATH}?{urlencode({'next': wanted})}"
 
 
 def safe_target(wanted: str | None) -> str:
-    """Where to go after the login: a path of this server, else the list of jobs."""
+    """The path to open after the login: the target if it is a path of this server, else the list of jobs."""
     if not wanted or not wanted.startswith("/") or wanted.startswith(("//", "/\\")) or not wanted.isprintable():
         return "/"
     return wanted

@@ -1,7 +1,7 @@
-"""The same-origin check: what a browser sends from another site changes nothing.
+"""The same-origin check: requests that a browser sends from another site cannot change anything.
 
-Browsers say where a request comes from in Sec-Fetch-Site, but over plain HTTP only for localhost; there Origin, or at
-least Referer, must name the host that was asked.
+Browsers report the origin in Sec-Fetch-Site, but over plain HTTP only for localhost. Without it, Origin, or else
+Referer, must name the requested host.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 
 class Headers(Protocol):
-    """Headers by name, whatever case."""
+    """Headers with case-insensitive names."""
 
     def get(self, name: str, /) -> str | None:
         """The value, or None."""

@@ -1,8 +1,8 @@
-"""Who may ask for what, where a browser could be made to ask: by which name, and from which page.
+"""Protection of a server without an API key against requests that foreign pages make a browser send.
 
-Without an API key a browser on this machine, or in its network, opens the door for every page that it shows. So the
-server answers to known names only (a page can make its own name point here), and changes nothing for other origins.
-With a key none of this is needed: a page has no key, and no cookie opens the API.
+Without a key, any page in a browser on this machine or in its network could send requests. So the server responds only
+to known host names (a page can make its own name resolve to this server), and changes nothing for other origins. With a
+key this is not needed: a page does not have the key, and no cookie is valid for the API.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _FOREIGN = frozenset({"cross-site", "same-site"})
 
 
 class Headers(Protocol):
-    """Headers by name, whatever case."""
+    """Headers with case-insensitive names."""
 
     def get(self, name: str, /) -> str | None:
         """The value, or None."""
 
 
 class Visitors:
-    """The rules of one server, by its settings."""
+    """The rules of one server, from its settings."""
 
     def __init__(self, settings: Settings) -> None:
         self._open = settings.api_key is None
@@ -36,14 +36,14 @@ class Visitors:
         self._names = frozenset(name.lower() for name in (*own, *(settings.allowed_hosts or ())))
 
     def knows_host(self, host: str | None) -> bool:
-        """Whether a request with that Host header may be answered. An address is no name that a page could own."""
+        """Whether a request with that Host header is allowed. IP addresses are: a page cannot own one as a name."""
         if not self._open or not host:
             return True
         name = _name_of(host)
         return name is not None and (name in self._names or name.endswith(".localhost") or _is_address(name))
 
     def may_change(self, headers: Headers, host: str) -> bool:
-        """Whether a request with those headers may change something. Programs send no Origin, and may."""
+        """Whether a request with those headers may change something. Only browsers send an Origin; others may."""
         if not self._open:
             return True
         origin = headers.get("Origin")
@@ -66,7 +66,7 @@ class Visitors:
 
 
 def _name_of(host: str) -> str | None:
-    """A Host header without its port; None if it is none."""
+    """A Host header without its port; None if it is invalid."""
     try:
         return (urlsplit(f"//{host}").hostname or "").rstrip(".") or None
     except ValueError:
@@ -82,5 +82,5 @@ def _is_address(name: str) -> bool:
 
 
 def networks(listed: Sequence[str]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    """Addresses and networks as written in the settings, which have checked them."""
+    """Addresses and networks from the settings, which have been validated."""
     return tuple(ipaddress.ip_network(text, strict=False) for text in listed)

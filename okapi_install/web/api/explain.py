@@ -1,4 +1,4 @@
-"""POST /_/install/explain: why an install or upgrade would be refused, and what can be done instead."""
+"""POST /_/install/explain: why an install or upgrade would be refused, and solutions for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_SOLUTIONS = 10
 
 
 def blueprint(solutions: SolutionService) -> Blueprint:
-    """The one path."""
+    """`/_/install/explain`."""
     found = Blueprint("explain", __name__, url_prefix="/_/install")
     found.post("/explain")(lambda: json_answer(advice_view(solutions.advise(_order(), _constraints()))))
     return found
@@ -50,7 +50,7 @@ def _names(name: str) -> tuple[str, ...]:
 
 
 def advice_view(advice: Advice) -> dict[str, object]:
-    """The answer as JSON."""
+    """The response as JSON."""
     explanation, findings = advice.explanation, advice.findings
     refusal = explanation.refusal
     return {

@@ -1,4 +1,4 @@
-"""`GET /_/install/health`: what load balancers and containers ask. Okapi's own `/_/proxy/health` says only `[]`."""
+"""`GET /_/install/health`: the health check for load balancers. Okapi's own `/_/proxy/health` says only `[]`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from okapi_install.web.http.responses import json_answer
 
 
 def blueprint(health: HealthService) -> Blueprint:
-    """That path."""
+    """`/_/install/health`."""
     routes = Blueprint("health", __name__)
 
     @routes.get("/_/install/health")

@@ -74,13 +74,13 @@ class JobHandlers:
         return event_stream(job_events(self._installs, job_id, since, name="job", render=self._view))
 
     def abort(self, job_id: str) -> Response:
-        """POST …/abort: as DELETE, but the info is kept."""
+        """POST …/abort: as DELETE, but the record of the job is kept."""
         if self._installs.abort(job_id, keep=True).was in COMPLETE:
             raise UserError(f"Job {job_id} is complete: there is nothing to abort")
         return json_answer(self._view(self._installs.job(job_id)), 202)
 
     def retry(self, job_id: str) -> Response:
-        """POST …/retry: runs again what is not done."""
+        """POST …/retry: runs the steps that are not done again."""
         job = self._installs.retry(job_id, module_headers())
         return json_answer(self._view(job), 202)
 

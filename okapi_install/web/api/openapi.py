@@ -1,6 +1,6 @@
 """`GET /openapi.json`, the description of the API, and `/docs`, which shows it: Swagger UI from its wheel.
 
-The description is written by hand, and held to the code by a test. Nothing is loaded from elsewhere.
+The description is written by hand, and a test compares it with the code. Nothing is loaded from other sites.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""The viewer's style sheet has its icons in itself, as `data:` pictures."""
+"""`data:` is allowed for images, because the viewer's style sheet contains its icons."""
 
 _VIEWER_FILES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
 
@@ -34,7 +34,7 @@ def description() -> dict[str, Any]:
 
 
 def viewer_folder() -> Path:
-    """Where the wheel has put the viewer's files."""
+    """The folder of the viewer's files in its wheel."""
     with as_file(files("flask_swagger_ui").joinpath("dist")) as folder:
         return folder
 

@@ -1,1 +1,1 @@
-"""Connections before there is a request: gunicorn's worker, what has arrived, and what the server itself refuses."""
+"""Connections before there is a request: gunicorn's worker, incomplete requests, and refusals by the server itself."""

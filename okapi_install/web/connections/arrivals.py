@@ -1,6 +1,6 @@
-"""What has arrived of a request on a connection: when it is complete, too slow or too large. Pure; no I/O.
+"""The part of a request that has arrived, and whether it is complete, too slow or too large. No I/O.
 
-A request is given a thread when it is complete. That is the defence against clients that send half of it and wait.
+A request gets a thread when it is complete. This is the defence against clients that send half of one and wait.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ MOST_LINE = 8192
 MOST_FIELDS = 200
 MOST_HEAD = 128 * 1024
 MOST_BODY = 64 * 1024
-"""Bytes of a body that is waited for without a thread. A longer one, or one in chunks, is read by a thread."""
+"""Largest body, in bytes, that is received without a thread. A longer or chunked one is read by a thread."""
 
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 20.0
 LEAST_BYTES_PER_SECOND = 1024
-"""A body has BODY_SECONDS and a second more for so many bytes of it."""
+"""A body may take BODY_SECONDS, and one second more for each so many bytes."""
 
 _END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,12})[ \t]*\r\n", re.IGNORECASE)
@@ -27,7 +27,7 @@ _READ_BY_ITS_THREAD = re.compile(rb"\r\n(?:transfer-encoding|expect):", re.IGNOR
 
 
 class Verdict(Enum):
-    """What to do about what has arrived so far."""
+    """The state of a request that is arriving."""
 
     WAIT = "wait"
     READY = "ready"
@@ -38,7 +38,7 @@ class Verdict(Enum):
 
 @dataclass(slots=True, eq=False)
 class Arrival:
-    """One request that arrives. `deadline` is by the monotonic clock; without any data yet it is the keep-alive's."""
+    """One arriving request. `deadline` is by the monotonic clock; before any data, it is that of the keep-alive."""
 
     deadline: float
     data: bytearray = field(default_factory=bytearray)
@@ -46,11 +46,11 @@ class Arrival:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing of a request has come yet."""
+        """Whether no part of a request has arrived yet."""
         return not self.data
 
     def add(self, piece: bytes, now: float) -> Verdict:
-        """Takes what has just been received."""
+        """Adds received data and returns the new state."""
         if self.idle:
             self.deadline = now + HEAD_SECONDS
         self.data += piece
@@ -62,7 +62,7 @@ class Arrival:
         return Verdict.READY if len(self.data) >= (self._wanted or 0) else Verdict.WAIT
 
     def _look_for_the_end(self, searched: int, now: float) -> Verdict:
-        """Finds the end of the head, and how many bytes head and body have."""
+        """Finds the end of the head, and the sizes of head and body."""
         begin = 2 if self.data.startswith(b"\r\n") else 0  # RFC 9112, section 2.2: one empty line may come first
         end = self.data.find(_END, max(begin, searched))
         line = self.data.find(b"\r\n", begin, begin + MOST_LINE + 2)
@@ -78,7 +78,7 @@ class Arrival:
         return Verdict.READY
 
     def _unfinished(self) -> Verdict:
-        """A bare line feed never becomes a request: the parser refuses it at once."""
+        """The state without a complete head. A bare line feed goes to the parser, which refuses it."""
         if len(self.data) > MOST_HEAD:
             return Verdict.HEAD_TOO_LARGE
         if self.data.count(b"\n") != self.data.count(b"\r\n"):

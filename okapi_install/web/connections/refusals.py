@@ -1,4 +1,4 @@
-"""What the HTTP server itself refuses, before there is a request that the application could answer: plain text."""
+"""Plain-text responses of the HTTP server itself, to requests that never reach the application."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STATUSES: tuple[tuple[type[Exception], int, str], ...] = (
 
 
 def refusal_for(problem: Exception) -> tuple[int, str]:
-    """Status and words for what gunicorn raised."""
+    """Status and message for an exception of gunicorn."""
     for kind, status, words in _STATUSES:
         if isinstance(problem, kind) and not isinstance(problem, _OURS):
             return status, words.format(_printable(problem)) if "{0}" in words else words
@@ -37,7 +37,7 @@ def refusal_for(problem: Exception) -> tuple[int, str]:
 
 
 _OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName)
-"""What is wrong with an answer is no fault of the client."""
+"""Errors in our own response, which the client did not cause."""
 
 
 def _printable(problem: Exception) -> str:
@@ -45,7 +45,7 @@ def _printable(problem: Exception) -> str:
 
 
 def refusal_bytes(status: int, text: str) -> bytes:
-    """The whole answer; the connection is closed after it."""
+    """The whole response. The connection is closed after it."""
     body = text.encode("ascii", "replace")
     retry = "Retry-After: 2\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
     head = (
@@ -56,7 +56,7 @@ def refusal_bytes(status: int, text: str) -> bytes:
 
 
 def too_large(verdict: Verdict) -> bytes:
-    """The answer to a head that is larger than it may be."""
+    """The response to a head that is too large."""
     return refusal_bytes(414, _LINE) if verdict is Verdict.LINE_TOO_LONG else refusal_bytes(431, _HEAD)
 
 

@@ -1,4 +1,4 @@
-"""Reading the rest of a request in its thread: a body that is long, or in chunks. It has a deadline too."""
+"""Reads the rest of a request in its thread, for a long or chunked body, with a deadline."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ _LONGEST_PAUSE = 10.0
 
 
 class TooSlow(ParseException):  # type: ignore[misc]
-    """The client sends the body more slowly than it may."""
+    """The client sends the body too slowly."""
 
     def __str__(self) -> str:
         return f"the client sent less than {LEAST_BYTES_PER_SECOND} bytes per second, or paused for too long"
 
 
 class TimedUnreader(SocketUnreader):  # type: ignore[misc]
-    """See gunicorn. `begin` starts the clock of a new request with what of it is there already."""
+    """gunicorn's reader of a connection with a deadline. `begin` starts the clock of a new request."""
 
     def begin(self, data: bytes) -> None:
-        """A request begins with that data."""
+        """Starts a request with the data that has arrived."""
         self.unread(data)
         self._began = time.monotonic()
         self._received = 0
 
     def no_more(self) -> None:
-        """From now on only what has been received is there."""
+        """Makes further reads return only what has been received."""
         self._began = float("-inf")
 
     def chunk(self, size_hint: int | None = None) -> bytes:

@@ -24,13 +24,13 @@ from okapi_install.web.connections.refusals import TOO_SLOW, refusal_bytes, refu
 from okapi_install.web.connections.timed_reading import TimedUnreader
 
 _AT_ONCE = 64
-"""Connections accepted, or dropped, in one turn of the loop."""
+"""Most connections accepted, or dropped, in one turn of the loop."""
 _PIECE = 64 * 1024
 _LINGER_SECONDS = 2.0
 _MOST_LINGERED = 256 * 1024
 _SWEEP_SECONDS = 0.5
 _UNREAD_MILLISECONDS = 30_000
-"""A client that takes nothing of its answer for so long is cut off."""
+"""A client that reads nothing of its response for so long is disconnected."""
 _HARMLESS = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EMFILE, errno.ENFILE})
 
 
@@ -46,7 +46,7 @@ class ArrivalWorker(ThreadWorker):  # type: ignore[misc]
             _announce_with_data(listener.sock)
 
     def accept(self, listener: socket.socket) -> None:
-        """Takes new connections, and what they have sent already."""
+        """Accepts new connections, with the data that they have sent already."""
         for _ in range(_AT_ONCE):
             if self.nr_conns >= self.worker_connections:
                 return
@@ -67,7 +67,7 @@ class ArrivalWorker(ThreadWorker):  # type: ignore[misc]
                 self._await(conn)
 
     def _await(self, conn: TConn, already: bytes = b"") -> None:
-        """Waits for a request on that connection. `already` was received with the one before."""
+        """Waits for a request on that connection. `already` was received with the previous one."""
         conn.sock.setblocking(False)
         now = time.monotonic()
         arrival = Arrival(now + (self.cfg.keepalive if self.alive else _LINGER_SECONDS))
@@ -95,7 +95,7 @@ class ArrivalWorker(ThreadWorker):  # type: ignore[misc]
         return arrival.add(piece, time.monotonic()) if piece else Verdict.GONE
 
     def _act(self, conn: TConn, arrival: Arrival, verdict: Verdict) -> None:
-        """Gives a complete request a thread; all else is the end of the connection."""
+        """Gives a complete request a thread, or refuses it and closes the connection."""
         if verdict is Verdict.GONE:
             self._close(conn)
         elif verdict is Verdict.READY:
@@ -134,9 +134,9 @@ class ArrivalWorker(ThreadWorker):  # type: ignore[misc]
             self._linger(conn)
 
     def _linger(self, conn: TConn) -> None:
-        """Closes our side, and reads on for a while: otherwise a client may lose the end of its answer (RFC 9112, 9.6).
+        """Closes our side and reads on for a while. Else a client may lose the end of its response (RFC 9112, 9.6).
 
-        gunicorn does this too, but its main loop stands still meanwhile.
+        gunicorn does this too, but blocks its main loop meanwhile.
         """
         try:
             conn.sock.setblocking(False)
@@ -170,7 +170,7 @@ class ArrivalWorker(ThreadWorker):  # type: ignore[misc]
         conn.close()
 
     def _keepalive_after(self, conn: TConn, keepalive: object) -> bool:
-        """Whether the connection can be used again: not if the client still owes a body that nobody read."""
+        """Whether the connection can be reused. It cannot if a part of the body has not been read."""
         if not keepalive or self.cfg.is_ssl:
             return bool(super()._keepalive_after(conn, keepalive))
         conn.parser.unreader.no_more()
@@ -180,7 +180,7 @@ class ArrivalWorker(ThreadWorker):  # type: ignore[misc]
             return False
 
     def murder_pending(self) -> None:
-        """Called in each turn of the loop: closes what is overdue, and makes room when there is none."""
+        """Called in each turn of the loop: closes overdue connections, and others if there are too many."""
         super().murder_pending()
         now = time.monotonic()
         if self.nr_conns >= self.worker_connections:
@@ -201,7 +201,7 @@ class ArrivalWorker(ThreadWorker):  # type: ignore[misc]
             self._end_lingering(conn)
 
     def _drop_oldest(self) -> None:
-        """Closes those that have waited longest without a complete request, idle ones first."""
+        """Closes the connections that have waited longest without a complete request, idle ones first."""
         for conn in list(self._lingering)[:_AT_ONCE]:
             self._end_lingering(conn)
         for conn in sorted(self._arrivals, key=lambda conn: not self._arrivals[conn].idle)[:_AT_ONCE]:
@@ -220,13 +220,13 @@ class ArrivalWorker(ThreadWorker):  # type: ignore[misc]
             self._end_lingering(conn)
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """See gunicorn: who is idle when the worker stops gets a little time for a request that is on its way."""
+        """See gunicorn: when the worker stops, idle connections get a little time for a request that is on its way."""
         super()._cap_keepalive(deadline)
         for arrival in self._arrivals.values():
             arrival.deadline = min(arrival.deadline, deadline)
 
     def handle_error(self, _req: object, client: socket.socket, addr: tuple[str, int] | None, exc: Exception) -> None:
-        """Tells the client in our words what is wrong with its request, as plain text."""
+        """Sends the client a plain-text message about what is wrong with its request."""
         status, text = refusal_for(exc)
         if status >= 500:
             self.log.error("Error handling request: %r", exc, exc_info=exc)

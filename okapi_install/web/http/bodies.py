@@ -1,4 +1,4 @@
-"""What bodies may hold, other than module descriptors: tenants, instances, environment, nodes (Okapi's beans)."""
+"""Reads and writes bodies after Okapi's beans: tenants, instances, environment, nodes. Not module descriptors."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _PULL = Bean("a pull request", {"urls": texts})
 
 
 def read(bean: Bean, value: object) -> Document:
-    """Reads an object by its bean. Raises UserError that tells where it does not fit."""
+    """Reads an object by its bean. Raises UserError with the place that does not fit."""
     try:
         return bean.read(value)
     except MisfitError as misfit:
@@ -69,7 +69,7 @@ def env_entry(value: object) -> tuple[str | None, str | None, str | None]:
 
 
 def deployment(value: object) -> Document:
-    """Where a module runs, or is to run."""
+    """The deployment in a body: where a module runs, or is to run."""
     return read(_DEPLOYMENT, value)
 
 
@@ -79,7 +79,7 @@ def node(value: object) -> Document:
 
 
 def timer_id(value: object) -> str:
-    """The id of the timer that is to be changed."""
+    """The id of the timer to change."""
     document = read(_TIMER, value)
     ident = _text(document, "id")
     if ident is None or "routingEntry" not in document:
@@ -88,7 +88,7 @@ def timer_id(value: object) -> str:
 
 
 def routing_entry(value: object) -> Document:
-    """What a timer is to become."""
+    """The new routing entry of a timer."""
     return read(ROUTING_ENTRY, value)
 
 
@@ -101,7 +101,7 @@ def pull_urls(value: object) -> list[str]:
 
 
 def skipped_ids(value: object) -> list[str]:
-    """Ids of modules that a list is to be without."""
+    """Ids of modules to leave out."""
     try:
         ids = texts(value)
     except MisfitError:

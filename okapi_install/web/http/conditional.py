@@ -1,4 +1,4 @@
-"""ETag and Retry-After of answers about jobs."""
+"""ETag and Retry-After of responses about jobs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from okapi_install.domain.jobs import Job
 
 
 def with_etag(answer: Response, job: Job) -> Response:
-    """The answer with an ETag of the job's revision (304 if the client has it), and when to ask again.
+    """The response with the job's revision as ETag (304 if the client has it), and a Retry-After.
 
-    The ETag is a weak one: seconds that go by are no change.
+    The ETag is weak, because durations in the body change without a new revision.
     """
     answer.headers["ETag"] = f'W/"{job.id}-{job.revision}"'
     answer.headers["Cache-Control"] = "no-cache"

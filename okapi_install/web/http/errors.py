@@ -1,7 +1,7 @@
-"""Errors as answers: the one place that knows the HTTP status of each, and how it is worded.
+"""Responses for errors. Only this module has the HTTP status of each error.
 
-The answer is plain text, as Okapi's. A client that asks for `application/problem+json` gets a problem document
-(RFC 9457) with the same words, the stable code, and the reasons of a refused plan as data.
+The response is plain text, as Okapi's. A client that accepts `application/problem+json` gets a problem document
+(RFC 9457) with the same message, the stable code, and the reasons of a refused plan as data.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PROBLEM = "application/problem+json"
 
 
 class TooManyWaiting(OkapiInstallError):
-    """As many requests wait as may. One more is refused."""
+    """Too many requests wait already, so another one is refused."""
 
     code = "too_many_waiting"
 
@@ -53,7 +53,7 @@ _STATUSES: tuple[tuple[type[OkapiInstallError], int], ...] = (
     (StoreUnavailable, 503),
     (TooManyWaiting, 503),
 )
-"""Where the kind of an error tells more than its type."""
+"""Errors with a more specific status than that of their type."""
 _RETRY_AFTER = {429: "10", 503: "2"}
 
 
@@ -63,14 +63,14 @@ def status_of(error: OkapiInstallError) -> int:
 
 
 def error_answer(error: OkapiInstallError, status: int | None = None) -> Response:
-    """The answer for an error; `status` where it is another than its kind has."""
+    """The response for an error. `status` overrides the usual one."""
     found = status or status_of(error)
     reasons = error.reasons if isinstance(error, Unresolvable) else ()
     return refusal(found, error.message, error.code, reasons)
 
 
 def refusal(status: int, text: str, code: str, reasons: tuple[Reason, ...] = ()) -> Response:
-    """An answer that says why not."""
+    """A response with the reason for a refusal."""
     answer = _problem(status, text, code, reasons) if _wants_problem() else text_answer(text, status)
     if status in _RETRY_AFTER:
         answer.headers["Retry-After"] = _RETRY_AFTER[status]
@@ -78,7 +78,7 @@ def refusal(status: int, text: str, code: str, reasons: tuple[Reason, ...] = ())
 
 
 def register(app: Flask) -> None:
-    """Makes the app answer every error in this way."""
+    """Makes the app respond to every error in this way."""
     app.register_error_handler(OkapiInstallError, _expected)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(ParseException, _unreadable)
@@ -104,7 +104,7 @@ def _http(error: HTTPException) -> Response:
 
 
 def _unreadable(error: ParseException) -> Response:
-    """Gunicorn parses a chunked body while it is read; it closes the connection after the answer."""
+    """The response to an invalid chunked body. Gunicorn finds that out while reading it, and closes the connection."""
     return refusal(408 if isinstance(error, TooSlow) else 400, f"The body cannot be read: {error}", "unreadable_body")
 
 

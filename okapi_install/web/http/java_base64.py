@@ -1,4 +1,4 @@
-"""The URL-safe Base64 of Java's run-time: the same texts are refused, with the same words, as in Okapi's answers."""
+"""URL-safe Base64 as in Java: the same texts are refused, with the same messages, as in Okapi's responses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class IllegalBase64Error(ValueError):
 
 
 def decode_url(text: str) -> bytes:
-    """Decodes; padding may be left out, but not be wrong. Raises IllegalBase64Error."""
+    """Decodes a text. Padding may be missing, but not wrong. Raises IllegalBase64Error."""
     source = text.encode("latin-1", "replace")
     if len(source) == 1:
         raise IllegalBase64Error("Input byte[] should at least have 2 bytes for base64 bytes")
@@ -30,7 +30,7 @@ def decode_url(text: str) -> bytes:
 
 
 def _after_padding(source: bytes, count: int) -> int:
-    """Where what follows the padding begins; `count` is the place of the first byte that is no digit of Base64."""
+    """The position after the padding. `count` is that of the first byte that is not a Base64 digit."""
     found = source[count]
     if found != _PADDING:
         raise IllegalBase64Error(f"Illegal base64 character {_signed_hex(found)}")

@@ -1,6 +1,6 @@
-"""JSON as Okapi reads it (Jackson, set up by Vert.x): with comments, and with replacements for what is no character.
+"""JSON as Okapi reads it (Jackson, set up by Vert.x): with comments, and with replacements for invalid characters.
 
-Strict JSON is read first, by the caller; this is for what a strict reader refuses.
+The caller tries a strict reader first, and uses this only if that refuses the text.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _TOKEN = re.compile(
     r"|//[^\r\n]*+",
     re.DOTALL,
 )
-"""Each alternative takes what it began, so that the time grows with the length only."""
+"""No alternative backtracks, so the time is linear."""
 _ESCAPE = re.compile(
     r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|(\\.)", re.DOTALL
 )
@@ -24,7 +24,7 @@ def as_strict_json(sent: bytes) -> str:
     """The same in strict JSON.
 
     Bytes that are not UTF-8 become U+FFFD, half a surrogate pair becomes `?` (both as in Okapi), and comments become
-    spaces, so that the place that a reader complains of stays right.
+    spaces, so that positions in error messages stay correct.
     """
     return _TOKEN.sub(_strict, sent.decode("utf-8", "replace"))
 
@@ -34,7 +34,7 @@ def _strict(token: re.Match[str]) -> str:
     if text.startswith('"'):
         return _ESCAPE.sub(_whole_character, text) if "\\u" in text else text
     if text.startswith("/*") and (len(text) < 4 or not text.endswith("*/")):
-        return text  # it has no end: the reader complains
+        return text  # it has no end: the strict reader reports that
     return _NOT_LINE_END.sub(" ", text)
 
 

@@ -1,7 +1,7 @@
 """The headers that a job takes from the request that started it.
 
-Okapi adds its own to those of the client before it calls modules (Okapi: ProxyService.proxy, ProxyContext). Which of
-the client's headers modules get is decided where jobs are made.
+Okapi adds its own to those of the client before it calls modules (Okapi: ProxyService.proxy, ProxyContext). The module
+`passed_headers` decides which of the client's headers modules get.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NAMES = {"tenant": "tenantId", "module": "moduleId", "job_id": "installId"}
 
 
 def module_headers() -> dict[str, str]:
-    """All headers of the current request, and over them those that Okapi adds."""
+    """All headers of the current request, overridden by those that Okapi adds."""
     added = {
         "X-Okapi-Request-Id": _request_id(request.headers.get("X-Okapi-Request-Id"), request.path),
         "X-Okapi-Request-Ip": request.remote_addr or "",
@@ -34,9 +34,9 @@ def module_headers() -> dict[str, str]:
 
 
 def _request_id(given: str | None, path: str) -> str:
-    """The client's id, continued with one for this request: six digits and the first part of the path."""
+    """The client's request id, extended for this request with six digits and the first part of the path."""
     first = path.removeprefix("/_").split("/")[1]
-    own = f"{random.randrange(1_000_000):06}/{first}"  # noqa: S311 - Okapi's ids, told apart and not guessed
+    own = f"{random.randrange(1_000_000):06}/{first}"  # noqa: S311 - Okapi's ids, which need not be secret
     return f"{given};{own}" if given else own
 
 

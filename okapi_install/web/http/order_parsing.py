@@ -1,4 +1,4 @@
-"""Reads what an install or upgrade asks for: query parameters in Okapi's order and words, and the list of modules."""
+"""Reads an install or upgrade: query parameters, checked in Okapi's order and words, and the list of modules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from okapi_install.domain.modules.beans import Bean, text
 from okapi_install.web.http.bodies import read
 from okapi_install.web.http.requests import flag, parameter, version_filter, whole_number
 
-# What an answer says of progress is passed over, so that it can be posted again as it is.
+# The progress in a response is ignored, so that a response can be posted again.
 _CHANGE = Bean(
     "a module of the list",
     {"id": text, "from": text, "action": text},
@@ -20,7 +20,7 @@ _CHANGE = Bean(
 
 
 def install_options() -> InstallOptions:
-    """The request's options; the first parameter that is wrong decides the error (Okapi: createTenantOptions)."""
+    """The options of the request. The error is about the first wrong parameter (Okapi: createTenantOptions)."""
     simulate = flag("simulate", False)
     versions = version_filter()
     deploy, purge = flag("deploy", False), flag("purge", False)

@@ -1,4 +1,4 @@
-"""Callbacks of this service that come to this service: they are refused, whatever name or gateway led them here."""
+"""Refuses callbacks that this service sends to itself, under whatever name or through whatever gateway."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from okapi_install.service.jobs.callbacks import DELIVERY
 
 
 def refuse_own_callback() -> None:
-    """Raises UserError for a request that is a callback: it would change jobs in the name of nobody."""
+    """Raises UserError for a request that is a callback of this service. It could change jobs without a user."""
     if DELIVERY in request.headers:
         raise UserError(messages.own_callback())

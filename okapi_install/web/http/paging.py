@@ -8,7 +8,7 @@ from flask import Response, request
 
 
 def with_links(answer: Response, *, limit: int, offset: int, total: int) -> Response:
-    """The answer with the links `first`, `prev`, `next` and `last`, those that there are; none without a limit."""
+    """The response with those of the links `first`, `prev`, `next` and `last` that exist; none without a limit."""
     if limit <= 0:
         return answer
     last = max(0, (total - 1) // limit * limit)

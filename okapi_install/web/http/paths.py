@@ -1,8 +1,7 @@
 """Paths as they were sent, so that an id may hold a slash.
 
-WSGI hands over a path that is decoded already, in which `a%2Fb` and `a/b` are the same. Here the path is decoded
-again from what was sent, segment by segment; a slash or percent sign inside a segment stays encoded until the
-segment has been told from the others.
+The path of WSGI is decoded already, so that `a%2Fb` and `a/b` are the same. Here the original path is decoded segment
+by segment. A slash or percent sign inside a segment stays encoded until the path has been split.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _SENT = ("RAW_URI", "REQUEST_URI")
-"""Where gunicorn, and Werkzeug's client for tests, leave the target of the request."""
+"""Where gunicorn and Werkzeug's test client put the target of the request."""
 
 
 def raw_path(environ: WSGIEnvironment) -> str:

@@ -1,6 +1,6 @@
 """Reading a request: its body, its query parameters, and on whose behalf it is made.
 
-What cannot be read is a UserError, whatever was sent: broken JSON, deep nesting, characters that no store takes.
+Everything that cannot be read is a UserError: broken JSON, deep nesting, characters that no store accepts.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class RequestContext:
 
     @classmethod
     def of(cls, headers: Mapping[str, str], token: str | None, tenant: str) -> RequestContext:
-        """From the headers of a request whose token and tenant have been found."""
+        """The context of a request whose token and tenant have been found."""
         return cls(tenant, claims_if_readable(token).text("sub") or headers.get("X-Okapi-User-Id"))
 
 
 def request_context() -> RequestContext:
-    """On whose behalf the current request is made; found before any view is called."""
+    """On whose behalf the current request is made. It is set before any view is called."""
     return cast(RequestContext, g.context)
 
 
@@ -67,7 +67,7 @@ def json_body() -> object:
 
 
 def read_json(sent: bytes, what: str) -> object:
-    """Reads JSON, and sees to it that it can be kept and written again. Raises UserError."""
+    """Reads JSON and checks that it can be stored and written again. Raises UserError."""
     if _NUL.search(sent):
         raise UserError(f"{what} holds the character NUL (\\u0000), which cannot be kept")
     try:
@@ -97,7 +97,7 @@ def json_list() -> list[object]:
 
 
 def parameter(name: str) -> str | None:
-    """A query parameter; of several the first. Upper and lower case of its name are the same (Okapi: Vert.x)."""
+    """A query parameter, the first if there are several. Its name is case-insensitive (Okapi: Vert.x)."""
     if not request.query_string:
         return None
     found = request.args.get(name)
@@ -124,7 +124,7 @@ def flag(name: str, default: bool) -> bool:
 
 
 def whole_number(name: str, default: int | None) -> int:
-    """A query parameter that is a whole number of 32 bits; wanted if there is no default. Raises UserError."""
+    """A query parameter that is a 32-bit integer, required if there is no default. Raises UserError."""
     value = parameter(name)
     if value is None and default is None:
         raise UserError(f"Missing value for parameter '{name}'")

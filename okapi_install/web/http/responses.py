@@ -1,4 +1,4 @@
-"""What the API answers with: JSON as Okapi writes it, plain text, nothing, and where a new thing is to be found."""
+"""Responses of the API: JSON as Okapi writes it, plain text, no content, and 201 with a Location."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def json_bytes(value: object) -> bytes:
 
 
 def written_answer(body: bytes, status: int = 200) -> Response:
-    """An answer of JSON that is written already."""
+    """A response of serialised JSON."""
     return Response(body, status, content_type="application/json")
 
 
@@ -43,7 +43,7 @@ def no_content() -> Response:
 
 
 def created(value: object, *ids: str, base: str | None = None) -> Response:
-    """201 with the value, and its place: the path of the request (or `base`) followed by the ids."""
+    """201 with the value, and as Location the path of the request (or `base`) followed by the ids."""
     return json_answer(value, 201, location_of(*ids, base=base))
 
 

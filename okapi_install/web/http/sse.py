@@ -11,9 +11,9 @@ from flask import Response, request
 from okapi_install.web.http.waiting import place_for_jobs
 
 KEEP_ALIVE_SECONDS = 15.0
-"""After so long without an event a stream sends a comment, so that proxies and clients see that it is alive."""
+"""After so long without an event, a stream sends a comment, so that proxies and clients see that it is alive."""
 RETRY_MILLISECONDS = 1000
-"""When a browser connects again after a stream was cut."""
+"""How long a browser waits before it reconnects."""
 NEW_READER = -1
 """The id before all events."""
 
@@ -30,7 +30,7 @@ class Event:
 
 
 Events = Iterable[Event | None]
-"""What a stream is made of. None says that the stream is alive and nothing has happened."""
+"""The events of a stream. None keeps the stream alive while nothing happens."""
 
 
 def last_event_id(parameter: str | None = None) -> int:
@@ -43,7 +43,7 @@ def event_stream(events: Events, *, retry: int = RETRY_MILLISECONDS) -> Response
     """A response that sends the events as they come and ends after the last. Proxies are asked not to buffer it.
 
     Raises:
-        TooManyWaiting: as many streams and other requests wait as may.
+        TooManyWaiting: too many streams and other requests wait already.
     """
     place = place_for_jobs()
     response = Response(encoded(events, retry), mimetype="text/event-stream")
@@ -54,7 +54,7 @@ def event_stream(events: Events, *, retry: int = RETRY_MILLISECONDS) -> Response
 
 
 def encoded(events: Events, retry: int) -> Iterator[bytes]:
-    """The stream as it is sent."""
+    """The bytes of the stream."""
     yield b"retry: %d\n\n" % retry
     for event in events:
         yield _KEEP_ALIVE if event is None else _frame(event)

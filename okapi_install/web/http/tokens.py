@@ -1,6 +1,6 @@
-"""The token of a request, where it is found and what it says, as Okapi's TokenHeader and OkapiToken do.
+"""Finds and reads the token of a request, as Okapi's TokenHeader and OkapiToken do.
 
-No token is verified here, kept, passed on or logged: it only serves to know who asks.
+Tokens are not verified, stored, passed on or logged. They only say who sends the request.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _cookies(headers: Mapping[str, str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token says of itself."""
+    """The claims of a token."""
 
     values: Mapping[str, object] = field(repr=False)
 
@@ -84,7 +84,7 @@ class Claims:
 
 
 def claims_if_readable(token: str | None) -> Claims:
-    """As Claims.read, but a token that cannot be read says nothing."""
+    """As Claims.read, but without claims if the token cannot be read."""
     try:
         return Claims.read(token)
     except UserError:

@@ -1,7 +1,7 @@
 """Limits for requests that hold a thread without using it, so that others always find one.
 
-There are two: for those that wait for jobs (event streams, long polls, synchronous installs), and for those that are
-slow to send or to take a large body.
+There are two limits: for requests that wait for jobs (event streams, long polls, synchronous installs), and for clients
+that may send or read a large body slowly.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from okapi_install.web.http.errors import TooManyWaiting, error_answer
 
 _EXTENSION = "okapi_install.waiting"
 _LARGE_RESPONSE = 256 * 1024
-"""Bytes. The kernel takes what is smaller at once, whether the client reads or not."""
+"""Bytes. The kernel buffers a smaller response at once, whether the client reads or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Place:
 
 
 class Places:
-    """So many places, and no queue for them."""
+    """A fixed number of places, without a queue."""
 
     def __init__(self, most: int, refusal: str) -> None:
         self._refusal = refusal
@@ -59,7 +59,7 @@ class _Limits:
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Gives the app its limits: half of what waiting requests leave is for large bodies, the rest for all others."""
+    """Sets the limits of the app. Large bodies get half of the threads that are not for waiting requests."""
     waiting = settings.most_waiting_requests
     bodies = max(1, (settings.api_threads - waiting) // 2)
     limits = _Limits(
@@ -77,7 +77,7 @@ def place_for_jobs() -> Place:
 
 @contextmanager
 def waiting_for_a_job() -> Iterator[None]:
-    """The current request waits for a job. Raises TooManyWaiting before that."""
+    """Holds a place for the current request while it waits for a job. Raises TooManyWaiting."""
     place = place_for_jobs()
     try:
         yield
@@ -87,7 +87,7 @@ def waiting_for_a_job() -> Iterator[None]:
 
 @contextmanager
 def receiving_the_body() -> Iterator[None]:
-    """The current request reads its body. One that has arrived already takes no place. Raises TooManyWaiting."""
+    """Holds a place while the current request reads a body that has not arrived yet. Raises TooManyWaiting."""
     if has_arrived():
         yield
         return

@@ -1,4 +1,4 @@
-"""Okapi's `/_/discovery/modules` and `/_/discovery/health`: where modules run, and whether they answer there."""
+"""Okapi's `/_/discovery/modules` and `/_/discovery/health`: where modules run, and whether they respond there."""
 
 from __future__ import annotations
 

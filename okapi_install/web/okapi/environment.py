@@ -1,4 +1,4 @@
-"""Okapi's `/_/env`: variables for modules that are deployed; kept for those who ask."""
+"""Okapi's `/_/env`: variables for deployed modules. This service only stores them."""
 
 from __future__ import annotations
 

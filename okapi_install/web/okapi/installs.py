@@ -85,7 +85,7 @@ class InstallHandlers:
         )
 
     def _answered(self, order: Order) -> Response:
-        """A request that will wait takes its place before there is a job."""
+        """Submits an order and responds. A request that will wait gets its place before the job is added."""
         if order.options.asynchronous or order.options.simulate:
             return self._submitted(order)
         with waiting_for_a_job():
@@ -171,7 +171,7 @@ class InstallHandlers:
         return _refusal(job) or no_content()
 
     def disable_modules(self, tenant: str) -> Response:
-        """DELETE …/modules: all of them, without a look at dependencies (Okapi: disableModules)."""
+        """DELETE …/modules: all of them, without a check of dependencies (Okapi: disableModules)."""
         options = replace(install_options(), dep_check=False)
         enabled = self._tenants.enabled(tenant)
         if not enabled:
@@ -180,7 +180,7 @@ class InstallHandlers:
         return _refusal(job) or no_content()
 
     def _carried_out(self, tenant: str, changes: tuple[Change, ...], options: InstallOptions) -> Job:
-        """Carries out a MODULE job, step by step, and waits for it; `simulate` and its kind do not count."""
+        """Submits a MODULE job and waits for its end. Options such as `simulate` are ignored."""
         options = replace(options, simulate=False, asynchronous=False, ignore_errors=False, parallel=1)
         with waiting_for_a_job():
             submitted = told_of_replay(self._installs.submit(self._order(JobKind.MODULE, tenant, changes, options)))
@@ -190,7 +190,7 @@ class InstallHandlers:
 
 
 def _refusal(job: Job) -> Response | None:
-    """Okapi: the words of the first failure, unless errors were to be ignored."""
+    """The response to a failed job: the message of the first failure (Okapi), unless errors are ignored."""
     if job.status is not JobStatus.ERROR or job.error_type is None:
         return None
     return text_answer(job.message or "the job failed", STATUS_OF_TYPE[job.error_type])

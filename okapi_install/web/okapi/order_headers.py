@@ -1,6 +1,6 @@
-"""What an order may carry in its headers beyond Okapi: Prefer, Idempotency-Key, and where to tell its end.
+"""Request headers of an order beyond Okapi: Prefer, Idempotency-Key, and the address for a callback.
 
-What came of it is told in headers of the answer, whatever else the answer is.
+Their outcome is in headers of the response, whatever its body is.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ LONGEST_KEY = 255
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """Both may be missing."""
+    """The idempotency key and the callback of an order. Both may be missing."""
 
     idempotency_key: str | None
     callback_url: str | None
 
 
 def order_extras() -> Extras:
-    """The request's. Raises UserError if one of them cannot be used."""
+    """The extras of the current request. Raises UserError if one of them cannot be used."""
     key = request.headers.get("Idempotency-Key")
     if key is not None and not 0 < len(key) <= LONGEST_KEY:
         raise UserError(f"Idempotency-Key must have 1 to {LONGEST_KEY} characters")
@@ -47,7 +47,7 @@ def asked_async(options: InstallOptions) -> InstallOptions:
 
 
 def told_of_replay(submitted: Submitted) -> Submitted:
-    """The same; the answer will tell if the order's key came before, and so nothing new was begun."""
+    """The response with a header if the idempotency key was used before, so that no new job was added."""
     if submitted.replayed:
         _answer_with("Idempotency-Replayed", "true")
     return submitted

@@ -32,9 +32,9 @@ def module_query() -> ModuleQuery:
 def module_list(
     registry: RegistryService, select: Callable[[ModuleQuery], Sequence[ModuleSummary]], *, named: bool
 ) -> Response:
-    """The modules that are asked for: short, whole with `full=true`, or as a drawing with `dot=true`.
+    """The requested modules: short, in full with `full=true`, or as a graph with `dot=true`.
 
-    `named` tells whether the short form has the module's name. Raises UserError for a bad parameter.
+    With `named`, the short form has the module's name. Raises UserError for a bad parameter.
     """
     drawn = flag("dot", False)
     full = drawn or flag("full", False)

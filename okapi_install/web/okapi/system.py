@@ -1,4 +1,4 @@
-"""Version, health, and what of Okapi's deployment this server has: nodes (one), no deployed modules."""
+"""Version, health, and this server's part of Okapi's deployment: one node, no deployed modules."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _deployment(ident: str) -> Response:
 
 
 def _deploy() -> Response:
-    """Okapi's checks of what is sent; but starting modules is not this server's business."""
+    """Makes Okapi's checks of the body, and then refuses it, because this server starts no modules."""
     sent = bodies.deployment(json_body())
     if "srvcId" not in sent:
         raise UserError(okapi_messages.no_srvc_id())

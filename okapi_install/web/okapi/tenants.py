@@ -1,4 +1,4 @@
-"""Okapi's `/_/proxy/tenants`: tenants, and what they have enabled. What changes that is in `installs`."""
+"""Okapi's `/_/proxy/tenants`: tenants and their enabled modules. `installs` has the paths that change those."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ONE = "/_/proxy/tenants/<tenant>"
 
 
 def blueprint(tenants: TenantService, registry: RegistryService) -> Blueprint:
-    """`/_/proxy/tenants…`, the paths that only ask, and those of the tenant itself."""
+    """`/_/proxy/tenants…`: the paths that only read, and those that change the tenant itself."""
     routes = Blueprint("tenants", __name__)
     _add_tenants(routes, tenants)
     _add_enabled(routes, tenants, registry)
@@ -99,6 +99,6 @@ def _add_timers(routes: Blueprint, tenants: TenantService) -> None:
 
 
 def _unchangeable(tenants: TenantService, tenant: str, timer: str) -> Response:
-    """Okapi's answer where there is no such timer; else the truth, which is that no timers are run here."""
+    """Okapi's response if the timer does not exist. Else a refusal, because no timers run here."""
     tenants.timer(tenant, timer)
     raise UserError(messages.runs_no_timers(timer))

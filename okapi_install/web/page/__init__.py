@@ -1,1 +1,1 @@
-"""The page for people: plain HTML that a small script keeps current."""
+"""The web page for operators: plain HTML, kept current by a small script."""

@@ -1,4 +1,4 @@
-"""The same job as curl commands, for a shell. A token is never written: the shell has it in OKAPI_TOKEN."""
+"""A job as curl commands for a shell. They have no token, but the variable OKAPI_TOKEN."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Command:
 
 
 def curl_commands(job: Job, server: str) -> list[Command]:
-    """Starts the same job, follows, aborts and retries this one. `server` is the URL without a slash at its end."""
+    """Commands to start the same job, and to follow, abort and retry this one. `server` has no slash at its end."""
     own = f"{server}/_/install/jobs/{quote(job.id, safe='')}"
     follow = f"curl -sSN {_HEADER} \\\n  {shlex.quote(own + '/events')}"
     return [

@@ -1,6 +1,6 @@
-"""Lays a graph of steps out in layers, for drawing: who goes where, and along which points its edges run.
+"""A layered layout of a graph of steps: the places of its nodes and the routes of its edges.
 
-Layers are counted from what waits for nothing (longest path); within a layer the order comes from barycentres, as
+Layers are counted from nodes without predecessors (longest path); within a layer the order comes from barycentres, as
 Sugiyama, Tagawa and Toda describe it. Nothing here knows of pixels or of what the nodes stand for. The same graph
 always gets the same drawing.
 """

@@ -1,6 +1,6 @@
-"""What keeps open pages current: events that carry the HTML of the parts that changed.
+"""Event streams for open pages, with the HTML of the changed parts.
 
-The script of the page puts the parts in their places; it knows nothing of jobs.
+The script of the page replaces the parts and has no knowledge of jobs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from okapi_install.web.page.views import JobPageView
 JOB_PAUSE = 0.5
 """The least time in seconds between two events of a job: people cannot read faster."""
 LIST_PAUSE = 1.0
-"""Seconds between two looks at the list."""
+"""Seconds between two reads of the list."""
 
 Sleep = Callable[[float], None]
 
@@ -46,7 +46,7 @@ class Live:
         self._sleep = sleep
 
     def jobs(self, part: Part) -> Iterator[Event | None]:
-        """The table of jobs whenever a job in that part of the list is new, has changed or is gone."""
+        """The table of jobs whenever a job in that part of the list is new, has changed or was removed."""
         sent: tuple[object, ...] | None = None
         quiet = 0.0
         while True:
@@ -82,7 +82,7 @@ class Live:
         }
 
     def head(self, view: JobPageView) -> str:
-        """The part of the page that says how the job stands."""
+        """The part of the page with the state of the job."""
         return self._head.render(job=view)
 
     def rows(self, rows: object) -> str:

@@ -1,6 +1,6 @@
-"""The page: jobs, one job, tenants, and what an operator does about a job. Plain HTML that a small script keeps live.
+"""The routes of the page: jobs, one job, tenants, abort and retry, login.
 
-It knows use cases only. Every answer carries a Content-Security-Policy that lets in nothing but our own files.
+Every response has a Content-Security-Policy that allows only our own files.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _MOST_ACTIVE = 200
 def blueprint(
     installs: InstallService, snapshots: SnapshotService, tenants: TenantService, login: PageLogin
 ) -> Blueprint:
-    """The paths of the page. `login` knows the API key, if there is one."""
+    """The paths of the page. `login` checks the API key, if there is one."""
     found = Blueprint("page", __name__)
     page = Page(installs, snapshots, tenants, login)
     found.before_request(page.check_origin)
@@ -82,7 +82,7 @@ class Page:
         self._live = Live(installs, snapshots, self._listing, self._templates)
 
     def check_origin(self) -> Response | None:
-        """403 for a request that would change something and does not come from this page."""
+        """Responds 403 to a request that would change something but was not sent by this page."""
         if request.method in ("GET", "HEAD") or is_same_origin(request.headers, request.host):
             return None
         return self._html("problem.html", 403, title="Not from this page", text=messages.not_from_this_page())

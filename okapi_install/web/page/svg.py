@@ -1,4 +1,4 @@
-"""SVG as text, every attribute and every text escaped: the page draws with these and with nothing else."""
+"""SVG as text, with all attributes and texts escaped. All drawings of the page use these functions."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def element(tag: str, *children: str, **attributes: object) -> Markup:
 
 
 def joined(*parts: str) -> Markup:
-    """Parts one after another; those that are no markup are escaped."""
+    """The parts, concatenated. Those that are not markup are escaped."""
     return Markup("").join(parts)
 
 
 def drawing(name: str, *children: str, width: float, height: float, title: str, description: str) -> Markup:
-    """A whole picture with its title and description for those who do not see it. `name` makes its ids unique."""
+    """A whole picture with a title and description for screen readers. `name` makes its ids unique."""
     words = (
         element("title", title, id=f"{name}-title"),
         element("desc", description, id=f"{name}-desc"),
@@ -46,7 +46,7 @@ def drawing(name: str, *children: str, width: float, height: float, title: str, 
 
 
 def shortened(text: str, most: int) -> str:
-    """At most that many characters, with an ellipsis in the middle: the version at the end tells modules apart."""
+    """At most that many characters, with an ellipsis in the middle: the version at the end distinguishes modules."""
     if len(text) <= most:
         return text
     tail = (most - 1) // 2

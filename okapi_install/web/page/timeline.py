@@ -50,7 +50,7 @@ def timeline_svg(snapshot: JobSnapshot) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class _Bar:
-    """A module that has started, from when to when, in seconds since 1970."""
+    """A module that has started, with its start and end in seconds since 1970."""
 
     it: StepSnapshot
     start: float
@@ -58,7 +58,7 @@ class _Bar:
 
 
 def _bars(snapshot: JobSnapshot) -> list[_Bar]:
-    """The modules that have started, oldest first; without those that were done in a run before a retry."""
+    """The modules that have started, oldest first, without those that were done before a retry."""
     since = snapshot.job.started or 0.0
     bars = [
         _Bar(it, it.step.started, it.step.started + it.elapsed)

@@ -1,4 +1,4 @@
-"""What the templates show of a snapshot, in the page's words: no HTML here, and nothing is computed but words."""
+"""The values that templates show of a snapshot, in the words of the page. There is no HTML here."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class ModuleRow:
     expected: float | None
     slow: bool
     slow_after: float | None
-    """From how many seconds on it is slower than ever before; None if nothing is known."""
+    """Seconds after which it is slower than ever before; None if nothing is known."""
     attempts: int
     message: str | None
     errors: tuple[Problem, ...]

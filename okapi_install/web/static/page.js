@@ -77,7 +77,7 @@ async function redraw(picture) {
       if (svg.tagName === "svg") picture.replaceChildren(document.adoptNode(svg));
     }
   } catch {
-    // The server is away; the stream tells that, and there will be another change.
+    // The server is unavailable. The stream shows that, and another change will follow.
   }
   setTimeout(() => waiting.delete(picture), 1000);
 }
