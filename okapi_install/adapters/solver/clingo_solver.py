@@ -202,6 +202,7 @@ def _model(found: _Found) -> Model:
         modules=frozenset(s.arguments[0].string for s in found.atoms if s.match("in", 1)),
         choices=tuple(sorted((interface.string, product.string) for interface, product in chosen)),
         removed=sum(s.match("removed", 1) for s in found.atoms),
+        costs=found.costs,
         proven=found.proven,
     )
 

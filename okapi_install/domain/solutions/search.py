@@ -29,13 +29,20 @@ class Goal(StrEnum):
 class Model:
     """What a solver found: the modules, the chosen providers (interface, product), how many products are removed.
 
-    `proven` is false if the time was up before it was known that there is nothing better.
+    `costs` are those of the goal, the most important first. `proven` is false if the time was up before it was known
+    that there is nothing better.
     """
 
     modules: frozenset[str]
     choices: tuple[tuple[str, str], ...]
     removed: int
+    costs: tuple[int, ...] = ()
     proven: bool = True
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """Sorts models of one goal: the best first, those that are as good by the names of the chosen providers."""
+        return self.costs, self.choices
 
 
 class OutOfTime(OkapiInstallError):
@@ -97,16 +104,16 @@ def _models(told: Sequence[Fact], target: Target, solver: Solver, most: int) -> 
     first = least.best()
     if first is None:
         return []
-    models = [first]
-    if target.upgrade and most > 1:
-        newest = _in_time(solver.search(told, Goal.NEWEST))
-        models += [newest] if newest is not None and newest.modules != first.modules else []
+    newest = _in_time(solver.search(told, Goal.NEWEST)) if target.upgrade and most > 1 else None
+    extra = [newest] if newest is not None and newest.modules != first.modules else []
+    models: list[Model] = [first]
     other: Model | None = first
-    while len(models) < most and other is not None and other.proven and other.choices:
+    while len(models) + len(extra) < most and other is not None and other.proven and other.choices:
         least.exclude(other)
         other = _in_time(least)
         models += [other] if other is not None else []
-    return models
+    best, *others = sorted(models, key=lambda model: model.order)
+    return [best, *extra, *others]
 
 
 def _in_time(search: Search) -> Model | None:
