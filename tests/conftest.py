@@ -41,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     background may have told them to ignore Ctrl-C; the commands that they start must not inherit that.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup` ignores it
     if hasattr(config, "workerinput") or "MAKELEVEL" in os.environ:  # a process of xdist, or started by make
         ends_with_parent(signal.SIGTERM, parent=os.getppid())()
     for name in [name for name in os.environ if name.startswith(_FOREIGN)]:

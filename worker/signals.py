@@ -29,6 +29,7 @@ log = structlog.get_logger()
 
 watchdog = Watchdog(settings.stall_seconds or settings.lease_seconds, partial(emergency_line, settings.log_format))
 
+_STARTED_WITH_NOHUP = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
 _WORDY = ("celery.worker.strategy", "celery.app.trace")
 """Celery's loggers of every message and every end of a task. The log lines of jobs say more."""
 
@@ -98,8 +99,7 @@ def on_worker_ready(**_: Any) -> None:
 
 def _stop_when_the_terminal_is_closed() -> None:
     """Handles SIGHUP as SIGTERM, unless it was ignored before (`nohup`). Celery would restart, or die."""
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN if _STARTED_WITH_NOHUP else signal.getsignal(signal.SIGTERM))
 
 
 @signals.task_revoked.connect

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.fixtures.back_end.process import BackEnd
-from tests.fixtures.cluster import WORKER_READY, Embedded
+from tests.fixtures.cluster import WORKER_READY, Embedded, start_again
 from tests.fixtures.site import LONE, Site, until
 from tests.integration.cluster.house import House
 
@@ -88,3 +88,14 @@ def test_a_closed_terminal_lets_a_worker_give_its_jobs_back(site: Site) -> None:
         site.back_end.finish_jobs(LONE)
         assert found.complete(job)["status"] == "done"
         until(lambda: found.called((found.job(job) or {})["tenant"], LONE) == 1, "one call")
+
+
+def test_a_worker_that_was_started_with_nohup_outlives_its_terminal(site: Site) -> None:
+    with site.aside({}) as found:
+        worker = found.cluster.workers[0]
+        worker.terminate()
+        worker.command.insert(0, "nohup")
+        start_again(worker)
+        worker.signal(signal.SIGHUP)
+        assert found.complete(found.submit(found.tenant(), LONE))["status"] == "done"
+        assert worker.running
