@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 _MUTMUT = [str(Path(sys.executable).with_name("mutmut"))]
+_IN_THE_COPY = "cd mutants && ../.venv/bin/python -m pytest -x --rootdir=. tests/unit/domain tests/unit/service"
 _CAUGHT = frozenset({"killed", "timeout", "segfault", "caught by type check"})
 _TESTED = _CAUGHT | {"survived", "no tests", "suspicious"}
 
@@ -63,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is mutmut's to handle; what it has found is printed
     ran = subprocess.run([*_MUTMUT, "run", "--max-children", given.processes, *names], check=False)  # noqa: S603
     if ran.returncode:
+        print(f"mutmut stopped. Where tests fail in its copy of the code, this shows them: {_IN_THE_COPY}")
         return ran.returncode
     told = subprocess.run([*_MUTMUT, "results", "--all", "true"], check=True, capture_output=True, text=True)  # noqa: S603
     found = outcomes(told.stdout.splitlines())
