@@ -25,3 +25,8 @@ def test_a_job_that_is_not_complete_cannot_be_run_again_and_the_refusal_names_jo
 
 def test_a_job_that_ended_as_an_error_can_be_run_again() -> None:
     check_retry("j1", JobStatus.ERROR)
+
+
+def test_a_warning_of_our_own_is_of_the_type_warning() -> None:
+    problem = Problem.warning("called again", ProblemCode.CALLED_AGAIN)
+    assert (problem.type, problem.code, problem.parameters) == ("warning", "called_again", ())

@@ -179,6 +179,27 @@ def test_a_later_job_is_planned_again_when_the_earlier_one_failed() -> None:
     assert (second.assumed, done.assumed) == (digest(["a-1.0.0"]), digest([]))
 
 
+def test_a_step_is_timed_by_the_clock_of_the_store() -> None:
+    house = House()
+
+    def take_seven_seconds(call: Call) -> Answer:
+        house.clock.sleep(7.0)
+        return answer()
+
+    house.script("d-1.0.0", take_seven_seconds)
+    job = house.carried_out(*enable("d-1.0.0"))
+    assert job.started is not None
+    assert (job.steps[0].started, job.steps[0].ended) == (job.started, job.started + 7.0)
+
+
+def test_readers_are_notified_of_the_job_that_changed() -> None:
+    house = House()
+    job = house.submit(*enable("d-1.0.0"))
+    house.notifier.told.clear()
+    house.work()
+    assert set(house.notifier.told) == {job.id}
+
+
 def test_a_job_that_cannot_be_planned_any_more_ends_as_an_error() -> None:
     house = House()
     house.submit(*enable("d-1.0.0"))
