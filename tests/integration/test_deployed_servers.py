@@ -13,6 +13,7 @@ from tests.contract.test_tls import remote_url
 from tests.fixtures.back_end.process import BackEnd
 from tests.fixtures.certificates import HOST, Certificate
 from tests.fixtures.cluster import WORKER_READY, Cluster
+from tests.fixtures.health_watch import healthy_throughout
 from tests.fixtures.pgbouncer import pgbouncer_before
 from tests.fixtures.postgresql import PostgresqlServer
 from tests.fixtures.redis import RedisServer, TlsRedis
@@ -69,7 +70,8 @@ def test_jobs_run_through_a_pooler_that_gives_each_transaction_another_session(
         cluster = Cluster(tmp_path / "cluster", pooler.url(name), redis_url)
         stack.callback(cluster.end)
         cluster.start(apis=1, workers=2)
-        Jobs(cluster, back_end).run(tenants=12)
+        with healthy_throughout(cluster.url()):
+            Jobs(cluster, back_end).run(tenants=12)
         for process in (*cluster.apis, *cluster.workers):
             assert "prepared statement" not in process.output
             assert "behind a connection pooler" in process.output

@@ -44,7 +44,7 @@ def seconds_of(request: Callable[[], requests.Response]) -> float:
 
 def check_prompt(server: Embedded) -> None:
     """Health and abort: most answer within a second, and none takes long, though the machine may be busy."""
-    health, jobs = f"{server.url}/_/proxy/health", f"{server.url}/_/proxy/tenants/supertenant/install"
+    health, jobs = f"{server.url}/_/install/health", f"{server.url}/_/proxy/tenants/supertenant/install"
     took = []
     for _ in range(10):
         took.append(seconds_of(lambda: requests.get(health, timeout=60)))

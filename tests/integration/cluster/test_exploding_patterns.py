@@ -6,6 +6,7 @@ import re
 import time
 from urllib.parse import quote
 
+from tests.fixtures.health_watch import healthy_throughout
 from tests.fixtures.site import LONE, TOP, Site
 from tests.unit.domain.test_invocation import EXPLODING
 
@@ -16,12 +17,13 @@ LEASE = 3.0
 def test_exploding_patterns_stop_no_worker(site: Site) -> None:
     tenants = [site.tenant() for _ in EXPLODING]
     began = time.monotonic()
-    jobs = [
-        site.submit(tenant, LONE, options=f"&invoke={quote(pattern, safe='')}")
-        for tenant, pattern in zip(tenants, EXPLODING, strict=True)
-    ]
-    assert site.complete(site.submit(site.tenant(), TOP))["status"] == "done"
-    ended = [site.complete(job) for job in jobs]
+    with healthy_throughout(site.cluster.url()):
+        jobs = [
+            site.submit(tenant, LONE, options=f"&invoke={quote(pattern, safe='')}")
+            for tenant, pattern in zip(tenants, EXPLODING, strict=True)
+        ]
+        assert site.complete(site.submit(site.tenant(), TOP))["status"] == "done"
+        ended = [site.complete(job) for job in jobs]
     assert [(job["status"], job["attempts"]) for job in ended] == [("done", 1)] * len(jobs)
     assert time.monotonic() - began < 60
     assert {site.called(tenant, LONE) for tenant in tenants} == {0}

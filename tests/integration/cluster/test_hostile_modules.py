@@ -15,6 +15,7 @@ import requests
 from tests.fixtures.back_end.descriptors import bare_descriptor
 from tests.fixtures.back_end.process import BackEnd
 from tests.fixtures.cluster import Embedded
+from tests.fixtures.health_watch import healthy_throughout
 from tests.fixtures.hostile import HostileModule, hostile_module
 from tests.fixtures.hostile_module import DONE, ERRORS, WAYS
 from tests.fixtures.site import LONE, until
@@ -85,6 +86,11 @@ class Outcome:
 
 @pytest.fixture(scope="module")
 def outcome(scene: Scene) -> Outcome:
+    with healthy_throughout(scene.house.server.url):
+        return _outcome(scene)
+
+
+def _outcome(scene: Scene) -> Outcome:
     waiting = scene.submit_all()
     end, jobs = time.monotonic() + IN_ALL, dict[str, dict[str, Any]]()
     worst_beat, slowest, number = 0.0, 0.0, 0

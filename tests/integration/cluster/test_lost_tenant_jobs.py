@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fixtures.health_watch import healthy_throughout
 from tests.fixtures.site import LONE, Site, codes, until
 
 WATCHFUL = {
@@ -20,7 +21,7 @@ WATCHFUL = {
 @pytest.fixture(scope="module")
 def watchful(site: Site) -> Iterator[Site]:
     site.fresh()
-    with site.aside(WATCHFUL) as other:
+    with site.aside(WATCHFUL) as other, healthy_throughout(other.cluster.url()):
         yield other
 
 

@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from tests.fixtures.cluster import Embedded
+from tests.fixtures.health_watch import healthy_throughout
 from tests.fixtures.parts import take_port
 from tests.fixtures.site import until
 
@@ -103,7 +104,7 @@ def test_a_hostile_registry_costs_little_memory_and_few_lines(service: Embedded,
             peaks.append(memory(service))
 
     watcher = threading.Thread(target=watch)
-    with registry(BOMB) as (url, _):
+    with registry(BOMB) as (url, _), healthy_throughout(service.url):
         watcher.start()
         answer = session.post(f"{service.url}/_/proxy/pull/modules", json={"urls": [url]}, timeout=120)
         over.set()

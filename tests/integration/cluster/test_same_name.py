@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from tests.fixtures.cluster import WORKER_READY
+from tests.fixtures.health_watch import healthy_throughout
 from tests.fixtures.site import LONE, Site, until
 
 SECONDS = 5.0
@@ -17,8 +18,9 @@ def test_two_workers_of_one_name_do_not_take_each_others_jobs(site: Site) -> Non
         site.back_end.behave(LONE, call="init", delay=SECONDS)
         tenants = [found.tenant() for _ in range(4)]
         began = time.monotonic()
-        jobs = [found.submit(tenant, LONE) for tenant in tenants]
-        ended = [found.complete(job) for job in jobs]
+        with healthy_throughout(found.cluster.url()):
+            jobs = [found.submit(tenant, LONE) for tenant in tenants]
+            ended = [found.complete(job) for job in jobs]
         assert time.monotonic() - began >= SECONDS
         assert [(job["status"], job["attempts"]) for job in ended] == [("done", 1)] * 4
         assert [found.called(tenant, LONE) for tenant in tenants] == [1] * 4
