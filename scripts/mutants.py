@@ -17,6 +17,7 @@ from pathlib import Path
 
 _MUTMUT = [str(Path(sys.executable).with_name("mutmut"))]
 _IN_THE_COPY = "cd mutants && ../.venv/bin/python -m pytest -x --rootdir=. tests/unit/domain tests/unit/service"
+_FINDINGS = frozenset({".meta", ".spans"})
 _CAUGHT = frozenset({"killed", "timeout", "segfault", "caught by type check"})
 _TESTED = _CAUGHT | {"survived", "no tests", "suspicious"}
 
@@ -30,6 +31,15 @@ def outcomes(lines: Iterable[str]) -> dict[str, str]:
     """What became of each mutant, by its name, from the lines of `mutmut results`."""
     pairs = (line.strip().rpartition(": ") for line in lines if ": " in line)
     return {name: outcome for name, _, outcome in pairs}
+
+
+def remove_stale(copy: Path, source: Path) -> None:
+    """Removes from mutmut's copy what it would leave there: files that are gone, and data, copied only once."""
+    for path in [p for folder in copy.glob("*/") for p in folder.rglob("*") if p.is_file()]:
+        found = path.suffix in _FINDINGS
+        original = source / (path.with_suffix("") if found else path).relative_to(copy)
+        if not original.is_file() or not (found or path.suffix == ".py"):
+            path.unlink()
 
 
 def score(counts: Mapping[str, int]) -> str:
@@ -62,6 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"there is no {absent[0]}")
     names = [pattern(path) for path in given.paths]
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is mutmut's to handle; what it has found is printed
+    remove_stale(Path("mutants"), Path())
     ran = subprocess.run([*_MUTMUT, "run", "--max-children", given.processes, *names], check=False)  # noqa: S603
     if ran.returncode:
         print(f"mutmut stopped. Where tests fail in its copy of the code, this shows them: {_IN_THE_COPY}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
-from scripts.mutants import outcomes, pattern, score, table
+from scripts.mutants import outcomes, pattern, remove_stale, score, table
 
 RESULTS = """
     okapi_install.domain.jobs.x_free__mutmut_1: killed
@@ -38,3 +39,17 @@ def test_the_table_has_a_score_for_each_module_and_names_what_was_not_caught() -
         "  okapi_install.domain.jobs.x_free__mutmut_2: survived",
         "  okapi_install.domain.jobs.x_lone__mutmut_1: no tests",
     ]
+
+
+def test_what_has_moved_is_removed_from_the_copy_and_what_was_found_out_stays(tmp_path: Path) -> None:
+    source, copy = tmp_path, tmp_path / "mutants"
+    for path in ("rooms/here.py", "rooms/data.json"):
+        (source / path).parent.mkdir(exist_ok=True)
+        (source / path).touch()
+    for path in ("here.py", "here.py.meta", "data.json", "gone.py", "gone.py.meta"):
+        (copy / "rooms").mkdir(parents=True, exist_ok=True)
+        (copy / "rooms" / path).touch()
+    (copy / "mutmut-stats.json").touch()
+    remove_stale(copy, source)
+    left = {str(path.relative_to(copy)) for path in copy.rglob("*") if path.is_file()}
+    assert left == {"mutmut-stats.json", "rooms/here.py", "rooms/here.py.meta"}
