@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from configparser import ConfigParser
 from pathlib import Path
 
 from scripts.mutants import outcomes, pattern, remove_stale, score, table
+from tests.fixtures.parts import ROOT
+
+_PATHS = ("source_paths", "only_mutate", "do_not_mutate", "also_copy", "pytest_add_cli_args_test_selection")
 
 RESULTS = """
     okapi_install.domain.jobs.x_free__mutmut_1: killed
@@ -53,3 +57,11 @@ def test_what_has_moved_is_removed_from_the_copy_and_what_was_found_out_stays(tm
     remove_stale(copy, source)
     left = {str(path.relative_to(copy)) for path in copy.rglob("*") if path.is_file()}
     assert left == {"mutmut-stats.json", "rooms/here.py", "rooms/here.py.meta"}
+
+
+def test_the_rooms_and_tests_of_a_run_are_there() -> None:
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    named = [line for key in _PATHS for line in config["mutmut"][key].splitlines() if line]
+    assert named
+    assert [path for path in named if not list(ROOT.glob(path))] == []
