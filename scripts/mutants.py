@@ -34,11 +34,14 @@ def outcomes(lines: Iterable[str]) -> dict[str, str]:
 
 
 def remove_stale(copy: Path, source: Path) -> None:
-    """Removes from mutmut's copy what it would leave there: files that are gone, and data, copied only once."""
+    """Removes all but what was found out from mutmut's copy, which is made again.
+
+    It would leave files there that are gone, old data, and the unchanged code of a file that is new in `[mutmut]`.
+    """
     for path in [p for folder in copy.glob("*/") for p in folder.rglob("*") if p.is_file()]:
         found = path.suffix in _FINDINGS
         original = source / (path.with_suffix("") if found else path).relative_to(copy)
-        if not original.is_file() or not (found or path.suffix == ".py"):
+        if not original.is_file() or not (found or Path(f"{path}.meta").is_file()):
             path.unlink()
 
 

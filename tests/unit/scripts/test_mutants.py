@@ -47,10 +47,10 @@ def test_the_table_has_a_score_for_each_module_and_names_what_was_not_caught() -
 
 def test_what_has_moved_is_removed_from_the_copy_and_what_was_found_out_stays(tmp_path: Path) -> None:
     source, copy = tmp_path, tmp_path / "mutants"
-    for path in ("rooms/here.py", "rooms/data.json"):
+    for path in ("rooms/here.py", "rooms/data.json", "rooms/unchanged.py"):
         (source / path).parent.mkdir(exist_ok=True)
         (source / path).touch()
-    for path in ("here.py", "here.py.meta", "data.json", "gone.py", "gone.py.meta"):
+    for path in ("here.py", "here.py.meta", "data.json", "unchanged.py", "gone.py", "gone.py.meta"):
         (copy / "rooms").mkdir(parents=True, exist_ok=True)
         (copy / "rooms" / path).touch()
     (copy / "mutmut-stats.json").touch()
