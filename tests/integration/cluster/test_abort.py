@@ -99,9 +99,9 @@ def test_a_frozen_worker_loses_its_job_and_changes_nothing_when_it_wakes(site: S
     site.back_end.behave(LONE, call="init")
     site.complete(site.submit(tenant, LONE))
     calls, enabled = site.back_end.counts(tenant), site.enabled(tenant)
-    lines = frozen.output.count("no longer this worker's")
+    lines = frozen.output.count("no longer owned by this worker")
     frozen.signal(signal.SIGCONT)
-    frozen.wait_until(lambda: frozen.output.count("no longer this worker's") > lines, "its insight")
+    frozen.wait_until(lambda: frozen.output.count("no longer owned by this worker") > lines, "its insight")
     assert site.enabled(tenant) == enabled == {LONE}
     after = site.back_end.counts(tenant)[LONE]
     assert (after["enable"], after["cancel"]) == (calls[LONE]["enable"], calls[LONE]["cancel"])
