@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import psutil
 import pytest
 
@@ -12,17 +9,6 @@ from tests.fixtures.cluster import WORKER_READY, Cluster
 
 NICE = 3
 LEAST_PRIORITY = 19
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, redis_url: str) -> Iterator[Cluster]:
-    """Processes on a database of their own, none of them started."""
-    found = Cluster(tmp_path / "cluster", f"sqlite:///{tmp_path}/okapi-install.db", redis_url)
-    try:
-        found.migrate()
-        yield found
-    finally:
-        found.end()
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,17 +13,6 @@ from tests.fixtures.parts import ROOT
 from tests.fixtures.processes import ServerProcess
 
 RIGHT = "celery -A worker worker -P gevent -c 500 -E"
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, redis_url: str) -> Iterator[Cluster]:
-    """Processes on a database of their own, none of them started."""
-    found = Cluster(tmp_path / "cluster", f"sqlite:///{tmp_path}/okapi-install.db", redis_url)
-    try:
-        found.migrate()
-        yield found
-    finally:
-        found.end()
 
 
 @pytest.mark.parametrize(

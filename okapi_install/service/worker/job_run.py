@@ -13,12 +13,13 @@ from okapi_install.domain.errors import ErrorType, ModuleCallFailed, NotFound, U
 from okapi_install.domain.jobs import Action, EndReason, JobStatus, Problem, ProblemCode, Step
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.planning.schedule import Schedule, digest
+from okapi_install.service.jobs.timings import timing_key
 from okapi_install.service.ports import Crew, Ending, JobRef, Progress
 from okapi_install.service.worker.context import WorkerContext
 from okapi_install.service.worker.job_steps import NOTHING_TO_DO, JobSteps, adapted, changed_modules
 from okapi_install.service.worker.lease import Lease
 from okapi_install.service.worker.step import StepRun
-from okapi_install.service.worker.unusual_steps import key_of, slow_warning, suspects, unusual_after
+from okapi_install.service.worker.unusual_steps import slow_warning, suspects, unusual_after
 
 _LOOKS = 4
 """Checks for slow steps within the shortest time after which a step counts as slow."""
@@ -173,10 +174,10 @@ class JobRun:
         found = suspects(self._steps, now, least)
         if not found:
             return
-        products = frozenset(key_of(step)[0] for step in found)
+        products = frozenset(timing_key(step.change)[0] for step in found)
         seen = self._context.retries(lambda: self._context.store.durations(products))
         for step in found:
-            seconds, known = now - (step.started or now), seen.get(key_of(step))
+            seconds, known = now - (step.started or now), seen.get(timing_key(step.change))
             if seconds > unusual_after(known, least):
                 self._warn(step, slow_warning(seconds, known))
 

@@ -24,6 +24,7 @@ from okapi_install.domain.modules.permissions import permission_list
 from okapi_install.domain.modules.tenant_interface import ModuleCall, TenantCalls, tenant_calls
 from okapi_install.domain.problems import errors_of_body, merge, messages_of, parse_object, problems
 from okapi_install.domain.registry.registry import Registry
+from okapi_install.service.jobs.timings import timing_key
 from okapi_install.service.ports import Answer
 from okapi_install.service.trace_context import headers_under, parent_of
 from okapi_install.service.worker.call_policy import NO_DEADLINE, Deadline
@@ -32,7 +33,7 @@ from okapi_install.service.worker.job_steps import JobSteps
 from okapi_install.service.worker.lease import Lease
 from okapi_install.service.worker.module_calls import Caller
 from okapi_install.service.worker.tenant_jobs import Lookout
-from okapi_install.service.worker.unusual_steps import key_of, unusual_after
+from okapi_install.service.worker.unusual_steps import unusual_after
 
 log = structlog.get_logger()
 
@@ -279,7 +280,7 @@ class StepRun:
 
     def _usual(self) -> float:
         """Seconds after which the step takes longer than its module ever took."""
-        product, action = key_of(self._steps[self._pos])
+        product, action = timing_key(self._steps[self._pos].change)
         seen = self._context.retries(lambda: self._context.store.durations(frozenset((product,))))
         return unusual_after(seen.get((product, action)), self._context.policy.slow_step_seconds)
 

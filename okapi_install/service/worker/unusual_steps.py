@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 from okapi_install.domain import messages
 from okapi_install.domain.jobs import Problem, ProblemCode, Step, StepStatus
-from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.service.ports import Durations
 
 WHILE_IT_RUNS = frozenset((ProblemCode.LONGER_THAN_EVER, ProblemCode.TENANT_JOB_PROBABLY_LOST))
@@ -22,11 +21,6 @@ _UNKNOWN = 10
 def unusual_after(seen: Durations | None, least: float) -> float:
     """Seconds after which a step takes longer than its module ever took, but at least that many."""
     return _UNKNOWN * least if seen is None else max(seen.slow_after, least)
-
-
-def key_of(step: Step) -> tuple[str, str]:
-    """The key of durations: product and action."""
-    return ModuleId.parse(step.change.id).product, step.change.action.value
 
 
 def suspects(steps: Iterable[Step], now: float, least: float) -> list[Step]:
