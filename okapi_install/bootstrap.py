@@ -34,7 +34,8 @@ from okapi_install.service.metrics import Meters
 from okapi_install.service.metrics_store import Metering
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.outgoing_rules import OutgoingRules
-from okapi_install.service.ports import Store
+from okapi_install.service.own_platform import OwnPlatform
+from okapi_install.service.ports import Platform, Store
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.tenants import TenantService
@@ -62,6 +63,11 @@ def build_store(settings: Settings, meters: Meters | None = None) -> Store:
     check_schema(store.engine, patience=settings.startup_wait_seconds)
     ensure_builtin(store, internal_module())
     return store
+
+
+def build_platform(store: Store) -> Platform:
+    """What decides which modules and tenants exist: the store."""
+    return OwnPlatform(store)
 
 
 def call_policy(settings: Settings) -> CallPolicy:
@@ -130,7 +136,7 @@ def build_services(settings: Settings) -> Services:
     """All use cases of an API process."""
     meters, broker = Meters(), required_broker(settings)
     store = build_store(settings, meters)
-    registry = RegistryService(store)
+    registry, platform = RegistryService(store), build_platform(store)
     limits = Limits(most_waiting=settings.max_waiting_jobs, sync_timeout=settings.sync_timeout)
     notifier = RedisNotifier(broker, meters)
     installs = InstallService(
@@ -144,12 +150,13 @@ def build_services(settings: Settings) -> Services:
         meters,
         settings.has_gateway,
         build_tracer(settings, "okapi-install-api"),
+        platform=platform,
     )
     return Services(
         settings=settings,
         store=store,
         registry=registry,
-        tenants=TenantService(store, registry, before_removal=installs.stop_all),
+        tenants=TenantService(store, registry, platform, before_removal=installs.stop_all),
         discovery=DiscoveryService(store, HttpHealthProbe(), Node(node_id=settings.host, url=settings.public_url)),
         environment=EnvironmentService(store),
         pull=PullService(registry, build_remote(settings)),
@@ -197,8 +204,9 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
     """The parts of a worker process. `name` is Celery's and may not be unique, so jobs are owned by an identity."""
     meters, broker, clock = Meters(), required_broker(settings), SystemClock()
     store = build_store(settings, meters)
-    registry, policy, tasks = RegistryService(store), call_policy(settings), GreenletTasks()
-    catalog = Catalog(store, registry, clock, Patience(clock, policy))
+    registry, platform = RegistryService(store), build_platform(store)
+    policy, tasks = call_policy(settings), GreenletTasks()
+    catalog = Catalog(store, registry, platform, clock, Patience(clock, policy))
     tracer, observer = (
         build_tracer(settings, "okapi-install-worker"),
         JobObserver(RedisNotifier(broker, meters), meters),
@@ -206,6 +214,7 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
     calls = build_calls(settings, catalog, tracer)
     context = WorkerContext(
         store=store,
+        platform=platform,
         catalog=catalog,
         planner=Planner(registry, gateway=settings.has_gateway),
         calls=calls,

@@ -1,4 +1,4 @@
-"""Tenants and their enabled modules. Nothing is cached: each call reads the store."""
+"""Tenants and their enabled modules. Nothing is cached: each call reads the store, brought up to date first."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from okapi_install.domain.modules.descriptors import Interface, ModuleDescriptor
 from okapi_install.domain.modules.internal_module import OKAPI_PRODUCT
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.registry.query import ModuleQuery
-from okapi_install.service.ports import RegistryStore, Tenant
+from okapi_install.service.ports import Platform, RegistryStore, Tenant
 from okapi_install.service.registry import RegistryService
 
 SUPERTENANT = "supertenant"
@@ -23,9 +23,16 @@ SUPERTENANT = "supertenant"
 class TenantService:
     """The operations on tenants. `before_removal` is called with a tenant's id, to stop its jobs before its removal."""
 
-    def __init__(self, store: RegistryStore, registry: RegistryService, before_removal: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        store: RegistryStore,
+        registry: RegistryService,
+        platform: Platform,
+        before_removal: Callable[[str], None],
+    ) -> None:
         self._store = store
         self._registry = registry
+        self._platform = platform
         self._before_removal = before_removal
 
     def check_caller(self, tenant_id: str) -> None:
@@ -46,6 +53,7 @@ class TenantService:
 
     def all(self) -> list[Tenant]:
         """All tenants, by id."""
+        self._platform.refresh_tenants()
         return self._store.tenants()
 
     def get(self, tenant_id: str) -> Tenant:
@@ -92,6 +100,7 @@ class TenantService:
 
     def enabled(self, tenant_id: str) -> list[str]:
         """Sorted ids of the tenant's enabled modules. Raises NotFound."""
+        self._platform.refresh_tenant(tenant_id)
         return self._store.enabled(tenant_id)
 
     def check_enabled(self, tenant_id: str, module_id: str) -> None:

@@ -43,6 +43,7 @@ from okapi_install.service.ports import (
     JobStore,
     NewJob,
     Notifier,
+    Platform,
     Queue,
     TenantState,
 )
@@ -124,9 +125,12 @@ class InstallService:
         meters: Meters | None = None,
         gateway: bool = True,
         tracer: Tracer | None = None,
+        *,
+        platform: Platform,
     ) -> None:
         self._store = store
         self._registry = registry
+        self._platform = platform
         self._planner = Planner(registry, gateway=gateway)
         self._queue = queue
         self._notifier = notifier
@@ -193,14 +197,20 @@ class InstallService:
 
     def _plan(self, order: Order) -> Planned:
         _check_options(order)
-        return self._plan_against(self._store.tenant_state(order.tenant), order)
+        return self._plan_against(self.tenant_state(order.tenant), order)
+
+    def tenant_state(self, tenant_id: str) -> TenantState:
+        """What a plan for the tenant starts from, brought up to date first. Raises NotFound, PlatformUnavailable."""
+        self._platform.refresh_registry()
+        self._platform.refresh_tenant(tenant_id)
+        return self._store.tenant_state(tenant_id)
 
     def _plan_against(self, state: TenantState, order: Order) -> Planned:
         return self._planner.plan(order.kind, expected(state), order.request, order.options, state.registry_seq)
 
     def explain(self, order: Order) -> Explanation:
         """Why the order would be refused, as a chain of reasons for a person. Raises NotFound."""
-        state = self._store.tenant_state(order.tenant)
+        state = self.tenant_state(order.tenant)
         try:
             _check_options(order)
             planned = self._plan_against(state, order)

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from okapi_install.service.ports.platform import (
+    ChangeNotRecorded,
+    DescriptorGone,
+    Differences,
+    Platform,
+    PlatformForbids,
+    PlatformUnavailable,
+    Recording,
+)
 from okapi_install.service.ports.stores import (
     JobStore,
     RegistryStore,
@@ -51,10 +60,13 @@ __all__ = [
     "Answer",
     "Beat",
     "Census",
+    "ChangeNotRecorded",
     "Claim",
     "Clock",
     "ConnectionRefused",
     "Crew",
+    "DescriptorGone",
+    "Differences",
     "Durations",
     "Ending",
     "EnvEntry",
@@ -68,8 +80,12 @@ __all__ = [
     "NewJob",
     "NoAnswerInTime",
     "Notifier",
+    "Platform",
+    "PlatformForbids",
+    "PlatformUnavailable",
     "Progress",
     "Queue",
+    "Recording",
     "RegistryChange",
     "RegistryDelta",
     "RegistryStore",

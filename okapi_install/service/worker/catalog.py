@@ -14,7 +14,7 @@ from cachetools import LRUCache, TTLCache, cached
 
 from okapi_install.domain.modules.descriptors import ModuleDescriptor, ModuleSummary
 from okapi_install.domain.registry.registry import Registry
-from okapi_install.service.ports import Clock, RegistryStore
+from okapi_install.service.ports import Clock, Platform, RegistryStore
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.worker.store_retries import Patience
 
@@ -25,10 +25,13 @@ _FRESH = 1.0
 
 
 class Catalog:
-    """Descriptors and instances, read from the store on first use. Reads wait while it is unavailable."""
+    """Descriptors (of the store) and instances (of the platform), read on first use; reads wait for the store."""
 
-    def __init__(self, store: RegistryStore, registry: RegistryService, clock: Clock, patience: Patience) -> None:
+    def __init__(
+        self, store: RegistryStore, registry: RegistryService, platform: Platform, clock: Clock, patience: Patience
+    ) -> None:
         self._store = store
+        self._platform = platform
         self._registry = registry
         self._patience = patience
         self._descriptors: LRUCache[str, tuple[ModuleSummary, ModuleDescriptor]] = LRUCache(_MOST_DESCRIPTORS)
@@ -80,4 +83,4 @@ class Catalog:
         return urls
 
     def _read_urls(self, module_id: str) -> list[str]:
-        return [i.url for i in self._patience(lambda: self._store.instances(module_id)) if i.url]
+        return [i.url for i in self._patience(lambda: self._platform.instances(module_id)) if i.url]

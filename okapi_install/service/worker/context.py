@@ -8,7 +8,7 @@ from opentelemetry.trace import NoOpTracer, Tracer
 
 from okapi_install.service.jobs.planning import Planner
 from okapi_install.service.observer import JobObserver
-from okapi_install.service.ports import Clock, Store
+from okapi_install.service.ports import Clock, Platform, Store
 from okapi_install.service.worker.call_policy import CallPolicy
 from okapi_install.service.worker.catalog import Catalog
 from okapi_install.service.worker.module_calls import ModuleCalls
@@ -21,6 +21,7 @@ class WorkerContext:
     """Store, tools and policy of a worker. `okapi_url` is the `X-Okapi-Url` that modules get."""
 
     store: Store
+    platform: Platform
     catalog: Catalog
     planner: Planner
     calls: ModuleCalls

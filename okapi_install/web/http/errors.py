@@ -29,6 +29,7 @@ from okapi_install.domain.errors import (
     Unresolvable,
 )
 from okapi_install.service.jobs.installs import StillRunning
+from okapi_install.service.ports import PlatformUnavailable
 from okapi_install.web.connections.timed_reading import TooSlow
 from okapi_install.web.http.responses import text_answer
 
@@ -51,6 +52,7 @@ _STATUSES: tuple[tuple[type[OkapiInstallError], int], ...] = (
     (StillRunning, 504),
     (InvalidTransition, 409),
     (StoreUnavailable, 503),
+    (PlatformUnavailable, 503),
     (TooManyWaiting, 503),
 )
 """Errors with a more specific status than that of their type."""

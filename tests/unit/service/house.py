@@ -13,6 +13,7 @@ from okapi_install.service.jobs.installs import InstallService, Limits, Order
 from okapi_install.service.jobs.planning import Planner
 from okapi_install.service.metrics import Meters
 from okapi_install.service.observer import JobObserver
+from okapi_install.service.own_platform import OwnPlatform
 from okapi_install.service.ports import Instance, Tenant
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.worker.call_policy import CallPolicy
@@ -84,10 +85,12 @@ class House:
         self.store, self.queue, self.notifier = MemoryStore(), RememberingQueue(), SilentNotifier()
         self._furnish(documents or CHAIN)
         registry, policy = RegistryService(self.store), policy or CallPolicy()
-        catalog = Catalog(self.store, registry, self.clock, Patience(self.clock, policy))
+        self.platform = OwnPlatform(self.store)
+        catalog = Catalog(self.store, registry, self.platform, self.clock, Patience(self.clock, policy))
         calls = ModuleCalls(self.modules, catalog, self.clock, policy, tracer)
         self.context = WorkerContext(
             store=self.store,
+            platform=self.platform,
             catalog=catalog,
             planner=Planner(registry, gateway=gateway),
             calls=calls,
@@ -105,8 +108,8 @@ class House:
         self, registry: RegistryService, callbacks: CallbackRule | None, tracer: Tracer | None
     ) -> InstallService:
         stores = self.store, registry, self.queue, self.notifier
-        limits = Limits(most_waiting=5)
-        return InstallService(*stores, self.clock, limits, callbacks, self.meters, self.gateway, tracer)
+        parts, place = (callbacks, self.meters, self.gateway, tracer), self.platform
+        return InstallService(*stores, self.clock, Limits(most_waiting=5), *parts, platform=place)
 
     def _furnish(self, documents: Sequence[dict[str, object]]) -> None:
         self.store.add_tenant(Tenant(id="diku"))

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
+from okapi_install.service.own_platform import OwnPlatform
 from okapi_install.service.ports import Instance
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.worker import catalog as catalogs
@@ -52,7 +53,11 @@ def known() -> tuple[SlowStore, FakeClock, Catalog]:
     for document in CHAIN:
         name = str(document["id"])
         store.add_instance(Instance(inst_id=f"i-{name}", srvc_id=name, url=f"http://{name}", document={}))
-    return store, clock, Catalog(store, RegistryService(store), clock, Patience(clock, CallPolicy()))
+    return (
+        store,
+        clock,
+        Catalog(store, RegistryService(store), OwnPlatform(store), clock, Patience(clock, CallPolicy())),
+    )
 
 
 def test_of_many_jobs_that_want_a_descriptor_one_reads_it() -> None:

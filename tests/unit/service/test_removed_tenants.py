@@ -21,7 +21,7 @@ CANCELLED = ["POST d-1.0.0 /_/tenant", "DELETE d-1.0.0 /_/tenant/j1"]
 
 def remove(house: House) -> None:
     """What DELETE of the tenant does."""
-    TenantService(house.store, RegistryService(house.store), house.installs.stop_all).remove("diku")
+    TenantService(house.store, RegistryService(house.store), house.platform, house.installs.stop_all).remove("diku")
 
 
 def job_during_which(house: House, happens: Callable[[], object]) -> Job:

@@ -14,6 +14,7 @@ from okapi_install.config import Settings
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.domain.modules.internal_module import OKAPI_MODULE, internal_module
 from okapi_install.service.discovery import DiscoveryService, EnvironmentService, Node
+from okapi_install.service.own_platform import OwnPlatform
 from okapi_install.service.ports import Tenant
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
@@ -65,7 +66,7 @@ class Api:
         self.store.add_modules([internal_module()])
         self.store.add_tenant(Tenant(id=SUPERTENANT, name=SUPERTENANT), [OKAPI_MODULE])
         modules = RegistryService(self.store)
-        known = TenantService(self.store, modules, self.removals.append)
+        known = TenantService(self.store, modules, OwnPlatform(self.store), self.removals.append)
         found = DiscoveryService(self.store, self.probe, Node(node_id="localhost", url="http://localhost:9130"))
         blueprints = [
             okapi_modules.blueprint(modules, PullService(modules, self.remote)),

@@ -57,7 +57,7 @@ class JobsSite:
             settings=self.settings,
             store=store,
             registry=registry,
-            tenants=TenantService(store, registry, self.house.installs.stop_all),
+            tenants=TenantService(store, registry, self.house.platform, self.house.installs.stop_all),
             discovery=DiscoveryService(store, self.probe, Node(node_id="localhost", url="http://localhost:9130")),
             environment=EnvironmentService(store),
             pull=PullService(registry, self.remote),

@@ -14,6 +14,7 @@ from okapi_install.domain.jobs import Change, EndReason, Job, JobStatus, Problem
 from okapi_install.service.jobs.installs import InstallService, Limits
 from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.jobs.timings import TimingsService
+from okapi_install.service.own_platform import OwnPlatform
 from okapi_install.service.ports import Claim, Ending, Progress, Tenant
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.tenants import TenantService
@@ -38,10 +39,11 @@ class Site:
     clock: FakeClock = field(default_factory=FakeClock)
 
     def __post_init__(self) -> None:
-        registry = RegistryService(self.store)
-        self.installs = InstallService(self.store, registry, self.queue, SilentNotifier(), self.clock, Limits())
+        registry, platform = RegistryService(self.store), OwnPlatform(self.store)
+        others = self.queue, SilentNotifier(), self.clock, Limits()
+        self.installs = InstallService(self.store, registry, *others, platform=platform)
         self.snapshots = SnapshotService(TimingsService(self.store, self.clock))
-        self.tenants = TenantService(self.store, registry, self.installs.stop_all)
+        self.tenants = TenantService(self.store, registry, platform, self.installs.stop_all)
         self.app = self._app()
         self.client: FlaskClient = self.app.test_client()
 
