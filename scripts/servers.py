@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.fixtures.cluster import Cluster
@@ -14,8 +15,33 @@ from tests.fixtures.postgresql import PostgresqlServer, _binaries, server_accoun
 from tests.fixtures.redis import RedisServer
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """A cluster, with the process ids of its database and its broker."""
+
+    cluster: Cluster
+    postgresql: int
+    redis: int
+
+    def processes(self) -> Mapping[str, list[int]]:
+        """The first process of each part, by its name."""
+        return {
+            "workers": [worker.pid for worker in self.cluster.workers],
+            "API": [api.pid for api in self.cluster.apis],
+            "PostgreSQL": [self.postgresql],
+            "Redis": [self.redis],
+        }
+
+
 @contextmanager
 def running_cluster(settings: Mapping[str, str], *, apis: int = 1, workers: int = 2) -> Iterator[Cluster]:
+    """The cluster of a running site."""
+    with running_site(settings, apis=apis, workers=workers) as site:
+        yield site.cluster
+
+
+@contextmanager
+def running_site(settings: Mapping[str, str], *, apis: int = 1, workers: int = 2) -> Iterator[Site]:
     """A cluster on a PostgreSQL that syncs to disk and a Redis, both of Debian's packages."""
     redis = shutil.which("redis-server")
     if redis is None:
@@ -34,4 +60,5 @@ def running_cluster(settings: Mapping[str, str], *, apis: int = 1, workers: int 
         broker.start()
         cluster = Cluster(folder / "cluster", postgresql.url(postgresql.create_database()), broker.url, settings)
         stack.callback(cluster.end)
-        yield cluster.start(apis=apis, workers=workers)
+        cluster.start(apis=apis, workers=workers)
+        yield Site(cluster=cluster, postgresql=postgresql.process.pid, redis=broker.process.pid)
