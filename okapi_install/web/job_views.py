@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from okapi_install.domain.foreign_text import one_line
+from okapi_install.domain.history import JobEvent, words
 from okapi_install.domain.jobs import Change, InstallOptions, Job, JobStatus, Problem, Step
 from okapi_install.domain.problems import to_json
 from okapi_install.domain.timestamps import iso
+from okapi_install.domain.workers import worker_name
 from okapi_install.service.jobs.gateway_warnings import job_warnings
 from okapi_install.service.jobs.snapshots import JobSnapshot, JobSummary, StepSnapshot
 
@@ -145,6 +147,7 @@ def summary_view(summary: JobSummary) -> Document:
         "links": {
             "self": path,
             "events": f"{path}/events",
+            "history": f"{path}/history",
             "abort": f"{path}/abort",
             "retry": f"{path}/retry",
             "okapi": f"/_/proxy/tenants/{job.tenant}/install/{job.id}",
@@ -171,6 +174,23 @@ def step_view(it: StepSnapshot) -> Document:
         "slow": it.slow,
         "tenantJob": step.tenant_job.id if step.tenant_job else None,
         "after": list(it.after),
+    }
+
+
+def event_view(event: JobEvent) -> Document:
+    """One event of a job's history, with its words."""
+    change = event.change
+    return {
+        "date": iso(event.at),
+        "kind": event.kind.value,
+        "text": words(event),
+        "by": event.by,
+        "worker": None if event.worker is None else worker_name(event.worker),
+        "module": None if change is None else change_view(change),
+        "attempt": event.attempt,
+        "message": event.message,
+        "errors": [to_json(item) for item in event.errors],
+        "warnings": [to_json(item) for item in event.warnings],
     }
 
 

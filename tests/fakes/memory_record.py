@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from okapi_install.domain.history import EventKind, JobEvent, end_event
 from okapi_install.domain.jobs import Job, JobStatus, Step, StepStatus
 from okapi_install.service.ports import Ending, JobRef, NewJob
 
@@ -23,6 +24,10 @@ class Record:
     callback_due: float | None = None
     takeovers: int = 0
     takeover_ended: int = 0
+    events: list[JobEvent] = field(default_factory=list)
+
+    def note(self, now: float, *events: JobEvent | None) -> None:
+        self.events += [event if event.at is not None else replace(event, at=now) for event in filter(None, events)]
 
     @property
     def visible(self) -> bool:
@@ -45,7 +50,8 @@ class Record:
         self.takeovers = 1 if ended > self.takeover_ended else self.takeovers + 1
         self.takeover_ended = ended
 
-    def end(self, how: Ending, now: float) -> None:
+    def end(self, how: Ending, now: float, by: str | None = None, events: Sequence[JobEvent | None] = ()) -> None:
+        self.note(now, *events, end_event(how.status, how.reason, how.message, by))
         self.headers = {}
         self.callback_due = now if self.job.callback_url is not None else None
         self.change(
@@ -97,7 +103,9 @@ def new_record(new: NewJob, seq: int, now: float) -> Record:
         task_id=new.task_id,
         callback_url=new.callback_url,
     )
+    first = JobEvent(kind=EventKind.REQUESTED, at=now, by=new.requested_by)
     return Record(
+        events=[first],
         job=job,
         seq=seq,
         headers=new.headers,

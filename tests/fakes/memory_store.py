@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from okapi_install.domain import messages
 from okapi_install.domain.errors import KeyReused, LostJob, NotFound, TooManyJobs
+from okapi_install.domain.history import RETRIED, EventKind, JobEvent, step_event
 from okapi_install.domain.jobs import ACTIVE, Job, JobKind, JobStatus, Step, StepStatus, check_retry, check_transition
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.service.ports import (
@@ -15,6 +16,8 @@ from okapi_install.service.ports import (
     Claim,
     Durations,
     Ending,
+    HistoryFilter,
+    HistoryPage,
     JobFilter,
     JobPage,
     JobRef,
@@ -114,6 +117,8 @@ class MemoryStore(MemoryUpkeep):
                 started=now if job.started is None else job.started,
                 task_id=task_id or job.task_id,
             )
+            kind = EventKind.CLAIMED if queued else EventKind.TAKEN_OVER
+            one.note(now, JobEvent(kind=kind, worker=worker))
             return Claim(
                 job=one.job,
                 worker=worker,
@@ -132,6 +137,7 @@ class MemoryStore(MemoryUpkeep):
             one = self._owned(claim, JobStatus.RUNNING)
             one.change()
             self._apply(one, progress)
+            one.note(self.now(), *progress.events)
             return one.job.revision
 
     def replan(self, claim: Claim, steps: Sequence[Step], edges: Sequence[tuple[int, int]], assumed: str) -> None:
@@ -139,12 +145,13 @@ class MemoryStore(MemoryUpkeep):
             one = self._owned(claim, JobStatus.RUNNING)
             one.change(edges=tuple(edges), assumed=assumed)
             one.job = replace(one.job, steps=stamped(steps, one.job.revision))
+            one.note(self.now(), JobEvent(kind=EventKind.REPLANNED))
 
     def finish(self, claim: Claim, ending: Ending, progress: Progress) -> JobRef | None:
         check_transition(JobStatus.RUNNING, ending.status)
         with self._lock:
             one = self._owned(claim, JobStatus.RUNNING)
-            one.end(ending, self.now())
+            one.end(ending, self.now(), events=progress.events)
             self._apply(one, progress)
             self._learn(one)
             return self._next_job(one.job.tenant)
@@ -159,8 +166,8 @@ class MemoryStore(MemoryUpkeep):
             if not one.job.keep_on_abort:
                 del self._records[one.job.id]
                 return self._next_job(tenant)
-            one.end(ABORTED, now)
             running = [step for step in one.job.steps if step.status is StepStatus.RUNNING]
+            one.end(ABORTED, now, events=[step_event(step, step.aborted(now)) for step in running])
             one.put_steps([step.aborted(now) for step in running])
             return self._next_job(tenant)
 
@@ -178,19 +185,28 @@ class MemoryStore(MemoryUpkeep):
             except LostJob:
                 return
             one.change(status=JobStatus.QUEUED, owner=None, lease_until=None)
+            one.note(self.now(), JobEvent(kind=EventKind.RELEASED, worker=claim.worker))
             one.published_at, one.publish_count = 0.0, 0
 
-    def abort(self, job_id: str, *, keep: bool, tenant_id: str | None = None) -> Aborted:
+    def history(self, job_id: str, which: HistoryFilter) -> HistoryPage:
+        with self._lock:
+            events = [e for e in self._visible(job_id).events if which.kinds is None or e.kind in which.kinds]
+            ordered = events[::-1] if which.newest else events
+            page = ordered[which.offset : which.offset + which.limit]
+            return HistoryPage(events=tuple(dict.fromkeys(page[::-1] if which.newest else page)), total=len(events))
+
+    def abort(self, job_id: str, *, keep: bool, tenant_id: str | None = None, by: str | None = None) -> Aborted:
         with self._lock:
             one = self._visible(job_id, tenant_id)
             job = one.job
             active = job.status in ACTIVE
             if active:
                 one.change(status=JobStatus.ABORTING, keep_on_abort=keep)
+                one.note(self.now(), JobEvent(kind=EventKind.ABORT_REQUESTED, by=by))
             elif not keep:
                 del self._records[job_id]
             elif job.status is JobStatus.QUEUED:
-                one.end(ABORTED, self.now())
+                one.end(ABORTED, self.now(), by)
             ref = JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=job.task_id if active else None)
             return Aborted(job=ref, was=job.status)
 
@@ -202,11 +218,19 @@ class MemoryStore(MemoryUpkeep):
             one.end(ending, self.now())
             return True
 
-    def retry(self, job_id: str, steps: Sequence[Step], headers: Mapping[str, str], task_id: str) -> Job:
+    def retry(
+        self,
+        job_id: str,
+        steps: Sequence[Step],
+        headers: Mapping[str, str],
+        task_id: str,
+        event: JobEvent = RETRIED,
+    ) -> Job:
         with self._lock:
             one = self._visible(job_id)
             check_retry(job_id, one.job.status)
             one.queue_again(headers, task_id, self.now())
+            one.note(self.now(), event)
             one.job = replace(one.job, steps=stamped(steps, one.job.revision))
             return one.job
 

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Update, bindparam, case, delete, func, null, select, update
 
+from okapi_install.adapters.store.audit.history import add_events
 from okapi_install.adapters.store.expressions import OWNED, db_now, has_status, is_active, replacing, turn_has_come
 from okapi_install.adapters.store.metrics import Timing, product_of, succeeded_since
 from okapi_install.adapters.store.rows import (
@@ -30,6 +31,7 @@ from okapi_install.adapters.store.tables import JOBS, LEFTOVERS, STEPS
 from okapi_install.adapters.store.tenants import disable, enable, enabled_of
 from okapi_install.domain import messages
 from okapi_install.domain.errors import LostJob
+from okapi_install.domain.history import EventKind, JobEvent, end_event, step_event
 from okapi_install.domain.jobs import Job, JobStatus, Step, StepStatus
 from okapi_install.service.ports import ABORTED, Claim, Ending, JobRef, Progress
 
@@ -76,7 +78,7 @@ _RELEASE = SAVE.values(
     lease_until=null(),
     published_at=0.0,
     publish_count=0,
-)
+).returning(_j.seq, _j.revision)
 _STANDING = select(_j.status).where(OWNED, is_active())
 
 _DELETE = delete(JOBS).where(_j.seq == bindparam("at_seq"))
@@ -122,6 +124,11 @@ _END_ABORT = ending(update(JOBS).where(OWNED, has_status(JobStatus.ABORTING))).r
 )
 
 
+def ended(how: Ending, by: str | None = None) -> JobEvent:
+    """The event of that end."""
+    return end_event(how.status, how.reason, how.message, by)
+
+
 def ending_values(how: Ending) -> dict[str, object]:
     """The parameters of a statement made by `ending`."""
     return {
@@ -144,7 +151,10 @@ def claim(connection: Connection, job_id: str, worker: str, task_id: str | None,
     """
     values = wanted(job_id, worker, task_id, lease)
     queued = connection.execute(TAKE_QUEUED, values).one_or_none()
-    return take_over(connection, values) if queued is None else _claim_with_all(connection, queued, values)
+    if queued is None:
+        return take_over(connection, values)
+    add_events(connection, queued.seq, queued.revision, [JobEvent(kind=EventKind.CLAIMED, worker=worker)])
+    return _claim_with_all(connection, queued, values)
 
 
 def take_over(connection: Connection, values: Mapping[str, Any]) -> Claim | None:
@@ -152,7 +162,11 @@ def take_over(connection: Connection, values: Mapping[str, Any]) -> Claim | None
     a step while this one waits for the row.
     """
     row = connection.execute(_TAKE_OVER, values).one_or_none()
-    return None if row is None else replace(_claim_with_all(connection, row, values), taken_over=True)
+    if row is None:
+        return None
+    event = JobEvent(kind=EventKind.TAKEN_OVER, worker=values["worker"])
+    add_events(connection, row.seq, row.revision, [event])
+    return replace(_claim_with_all(connection, row, values), taken_over=True)
 
 
 def _claim_with_all(connection: Connection, row: AnyRow, values: Mapping[str, Any]) -> Claim:
@@ -203,16 +217,22 @@ def replan(
     """Replaces all steps, stamped with the new revision. Raises LostJob."""
     row = guarded(connection, _REPLAN, claim, {"new_edges": dump_edges(edges), "new_assumed": assumed})
     replace_steps(connection, row.seq, steps, row.revision)
+    add_events(connection, row.seq, row.revision, [JobEvent(kind=EventKind.REPLANNED)])
 
 
 def finish(connection: Connection, claim: Claim, how: Ending, progress: Progress) -> Finished:
     """Writes progress and ends the job. Raises LostJob."""
     row = guarded(connection, _FINISH, claim, ending_values(how))
-    _write_progress(connection, claim, row, progress)
+    _write_progress(connection, claim, row, with_end(progress, how))
     steps = connection.execute(_SUCCEEDED, {"at_seq": row.seq, "since": row.started})
     timings = sorted(Timing.of(step.module_id, step.action, step.started, step.ended) for step in steps)
     clear_leftovers(connection, claim.job.tenant, timings)
     return next_job(connection, claim.job.tenant), timings
+
+
+def with_end(progress: Progress, how: Ending) -> Progress:
+    """The last progress of a job, with the event of its end."""
+    return replace(progress, events=(*progress.events, ended(how)))
 
 
 def end_abort(connection: Connection, claim: Claim, warning_modules: Sequence[str]) -> JobRef | None:
@@ -221,7 +241,10 @@ def end_abort(connection: Connection, claim: Claim, warning_modules: Sequence[st
     row = guarded(connection, _END_ABORT, claim, ending_values(ABORTED))
     if row.keep_on_abort:
         running = [step for step in steps_of(connection, row.seq) if step.status is StepStatus.RUNNING]
-        update_steps(connection, row.seq, [step.aborted(row.ended) for step in running], row.revision)
+        stopped = [step.aborted(row.ended) for step in running]
+        update_steps(connection, row.seq, stopped, row.revision)
+        events = [step_event(before, after) for before, after in zip(running, stopped, strict=True)]
+        add_events(connection, row.seq, row.revision, [*filter(None, events), ended(ABORTED)])
     else:
         connection.execute(_DELETE, {"at_seq": row.seq})
     _note_leftovers(connection, tenant, warning_modules)
@@ -236,7 +259,10 @@ def standing(connection: Connection, claim: Claim) -> JobStatus | None:
 
 def release(connection: Connection, claim: Claim) -> None:
     """Releases a running job, so that another worker can claim it."""
-    connection.execute(_RELEASE, holding(claim))
+    row = connection.execute(_RELEASE, holding(claim)).one_or_none()
+    if row is not None:
+        event = JobEvent(kind=EventKind.RELEASED, worker=claim.worker)
+        add_events(connection, row.seq, row.revision, [event])
 
 
 def holding(claim: Claim) -> dict[str, object]:
@@ -280,5 +306,6 @@ def _note_leftovers(connection: Connection, tenant: str, modules: Sequence[str])
 
 def _write_progress(connection: Connection, claim: Claim, row: AnyRow, progress: Progress) -> None:
     update_steps(connection, row.seq, progress.steps, row.revision)
+    add_events(connection, row.seq, row.revision, progress.events)
     disable(connection, claim.job.tenant, progress.disable)
     enable(connection, claim.job.tenant, progress.enable)

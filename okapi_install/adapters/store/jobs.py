@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, null, select, update
 
-from okapi_install.adapters.store.claims import ending, ending_values
+from okapi_install.adapters.store.audit.history import add_events
+from okapi_install.adapters.store.claims import ended, ending, ending_values
 from okapi_install.adapters.store.expressions import VISIBLE, db_now, has_status
 from okapi_install.adapters.store.queries import HERE, OF_TENANT, found, job_of_key
 from okapi_install.adapters.store.rows import (
@@ -23,6 +24,7 @@ from okapi_install.adapters.store.rows import (
 from okapi_install.adapters.store.tables import JOBS, TENANTS
 from okapi_install.domain import messages
 from okapi_install.domain.errors import NotFound, TooManyJobs
+from okapi_install.domain.history import RETRIED, EventKind, JobEvent
 from okapi_install.domain.jobs import ACTIVE, Job, JobKind, JobStatus, Step, check_retry
 from okapi_install.service.ports import ABORTED, Aborted, Ending, JobRef, NewJob
 
@@ -41,9 +43,10 @@ _HIDE = (
     update(JOBS)
     .where(_AT)
     .values(status=JobStatus.ABORTING.value, keep_on_abort=bindparam("keep"), revision=_j.revision + 1)
+    .returning(_j.revision)
 )
 _REMOVE = delete(JOBS).where(_AT)
-_END_QUEUED = ending(update(JOBS).where(HERE, has_status(JobStatus.QUEUED)))
+_END_QUEUED = ending(update(JOBS).where(HERE, has_status(JobStatus.QUEUED))).returning(_j.seq, _j.revision)
 _RETRY = (
     update(JOBS)
     .where(_AT)
@@ -82,10 +85,18 @@ def add(connection: Connection, job: NewJob, most_waiting: int) -> Job:
         raise TooManyJobs(messages.tenant_queue_full(job.tenant, most_waiting))
     added = connection.execute(_INSERT, columns_of(job)).one()
     insert_steps(connection, added.seq, job.steps)
+    add_events(connection, added.seq, 0, [requested(job)])
     return as_queued(job, added.created)
 
 
-def abort(connection: Connection, job_id: str, *, keep: bool, tenant_id: str | None = None) -> Aborted:
+def requested(job: NewJob) -> JobEvent:
+    """The first event of a job."""
+    return JobEvent(kind=EventKind.REQUESTED, by=job.requested_by)
+
+
+def abort(
+    connection: Connection, job_id: str, *, keep: bool, tenant_id: str | None = None, by: str | None = None
+) -> Aborted:
     """Removes or ends the job, or hides it until its worker has cleaned up. Raises NotFound.
 
     The lock on the job's row decides a race with a claim or with the job's end.
@@ -94,21 +105,33 @@ def abort(connection: Connection, job_id: str, *, keep: bool, tenant_id: str | N
     was = JobStatus(row.status)
     active = was in ACTIVE
     if active:
-        connection.execute(_HIDE, {"at_seq": row.seq, "keep": keep})
+        revision = connection.execute(_HIDE, {"at_seq": row.seq, "keep": keep}).scalar_one()
+        add_events(connection, row.seq, revision, [JobEvent(kind=EventKind.ABORT_REQUESTED, by=by)])
     elif not keep:
         connection.execute(_REMOVE, {"at_seq": row.seq})
     elif was is JobStatus.QUEUED:
-        end_queued(connection, job_id, ABORTED)
+        end_queued(connection, job_id, ABORTED, by)
     ref = JobRef(id=job_id, tenant=row.tenant_id, kind=JobKind(row.kind), task_id=row.task_id if active else None)
     return Aborted(job=ref, was=was)
 
 
-def end_queued(connection: Connection, job_id: str, ending: Ending) -> bool:
+def end_queued(connection: Connection, job_id: str, ending: Ending, by: str | None = None) -> bool:
     """Ends a job if it is still queued. Returns whether it was."""
-    return connection.execute(_END_QUEUED, {"job_id": job_id, **ending_values(ending)}).rowcount > 0
+    row = connection.execute(_END_QUEUED, {"job_id": job_id, **ending_values(ending)}).one_or_none()
+    if row is None:
+        return False
+    add_events(connection, row.seq, row.revision, [ended(ending, by)])
+    return True
 
 
-def retry(connection: Connection, job_id: str, steps: Sequence[Step], headers: Mapping[str, str], task_id: str) -> Job:
+def retry(
+    connection: Connection,
+    job_id: str,
+    steps: Sequence[Step],
+    headers: Mapping[str, str],
+    task_id: str,
+    event: JobEvent = RETRIED,
+) -> Job:
     """Queues a failed job again. It keeps its place: it runs before jobs that were submitted after it.
 
     Raises:
@@ -120,6 +143,7 @@ def retry(connection: Connection, job_id: str, steps: Sequence[Step], headers: M
     values = {"at_seq": row.seq, "new_headers": dump_headers(headers), "new_task": task_id}
     changed = connection.execute(_RETRY, values).one()
     replace_steps(connection, row.seq, steps, changed.revision)
+    add_events(connection, row.seq, changed.revision, [event])
     return job_of(connection, changed)
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Integer,
     ScalarSelect,
     Select,
+    Table,
     TableValuedAlias,
     Text,
     Update,
@@ -32,6 +33,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     select,
     text,
     true,
@@ -40,8 +42,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from okapi_install.adapters.store import claims, jobs, registry
+from okapi_install.adapters.store.audit.history import EVENT_COLUMNS, event_rows
 from okapi_install.adapters.store.expressions import VISIBLE, db_now
 from okapi_install.adapters.store.metrics import Timing, succeeded_since
 from okapi_install.adapters.store.queries import HERE, OF_TENANT, found
@@ -57,8 +61,9 @@ from okapi_install.adapters.store.rows import (
     step_rows,
 )
 from okapi_install.adapters.store.store import SqlStore
-from okapi_install.adapters.store.tables import ENABLED, JOBS, LEFTOVERS, STEPS
+from okapi_install.adapters.store.tables import ENABLED, JOB_EVENTS, JOBS, LEFTOVERS, STEPS
 from okapi_install.adapters.store.transactions import glance, write
+from okapi_install.domain.history import EventKind, JobEvent
 from okapi_install.domain.jobs import Job
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.service.ports import Claim, Ending, NewJob, Progress
@@ -72,6 +77,12 @@ _GIVEN = (
     *("headers", "callback_url", "idempotency_key", "request_digest", "task_id"),
 )
 """The columns of a new job that are parameters: those of `columns_of`."""
+_DEFAULTS = {
+    column.name: literal(column.default.arg, column.type)
+    for column in JOBS.columns
+    if isinstance(column.default, ScalarElementColumnDefault) and column.name not in _GIVEN
+}
+"""The columns of a new job with a default. SQLAlchemy adds defaults to only one INSERT of a statement."""
 _IDENTITY = ("job_seq", "pos", "module_id", "action")
 _CHANGING = tuple(name for name in StepRecord._fields if name not in (*_IDENTITY, "revision"))
 """The columns of a step that are parameters of a change: those of `step_changes`."""
@@ -86,22 +97,35 @@ _CREATED = select(_j.created).where(HERE)
 
 def _given_steps(*names: str) -> TableValuedAlias:
     """The steps in the JSON parameter, as a table with those columns."""
-    columns = [column(name, STEPS.c[name].type) for name in names]
-    rows = func.jsonb_to_recordset(cast(bindparam("steps", type_=Text()), JSONB)).table_valued(*columns)
-    return rows.render_derived(name="given", with_types=True)
+    return _given("steps", STEPS, names)
+
+
+def _given(parameter: str, table: Table, names: Sequence[str]) -> TableValuedAlias:
+    """The rows in the JSON parameter, as a table with those columns."""
+    columns = [column(name, table.c[name].type) for name in names]
+    rows = func.jsonb_to_recordset(cast(bindparam(parameter, type_=Text()), JSONB)).table_valued(*columns)
+    return rows.render_derived(name=f"given_{parameter}", with_types=True)
+
+
+def _noted(job: FromClause) -> CTE:
+    """Adds the events in the JSON parameter to the history of a job that the statement has changed."""
+    events = _given("events", JOB_EVENTS, EVENT_COLUMNS)
+    values = {name: events.c[name] for name in EVENT_COLUMNS} | {"at": func.coalesce(events.c.at, db_now())}
+    rows = select(job.c.seq, job.c.revision, *values.values()).select_from(job.join(events, true()))
+    return insert(JOB_EVENTS).from_select(["job_seq", "revision", *values], rows).cte("noted")
 
 
 def _add_statement() -> Select[tuple[float]]:
     locked, waiting = jobs.LOCK_TENANT.cte("locked"), jobs.WAITING.cte("waiting")
     given: list[ColumnElement[Any]] = [bindparam(name, type_=_j[name].type) for name in _GIVEN]
-    row = select(*given, db_now(), db_now()).select_from(locked.join(waiting, true()))
+    row = select(*given, *_DEFAULTS.values(), db_now(), db_now()).select_from(locked.join(waiting, true()))
     free = waiting.c.jobs + _ROOM <= bindparam("most", type_=Integer())
-    job = insert(JOBS).from_select([*_GIVEN, "created", "published_at"], row.where(free))
-    added = job.returning(_j.seq, _j.created).cte("added")
+    job = insert(JOBS).from_select([*_GIVEN, *_DEFAULTS, "created", "published_at"], row.where(free))
+    added = job.returning(_j.seq, _j.created, _j.revision).cte("added")
     steps = _given_steps(*_ALL_BUT_JOB)
     values = select(added.c.seq, *[steps.c[name] for name in _ALL_BUT_JOB]).select_from(added.join(steps, true()))
     written = insert(STEPS).from_select(["job_seq", *_ALL_BUT_JOB], values).cte("written")
-    return select(added.c.created).add_cte(written)
+    return select(added.c.created).add_cte(written, _noted(added))
 
 
 def _steps_as_json(job: FromClause) -> ScalarSelect[str]:
@@ -135,7 +159,7 @@ def _claim_statement() -> Select[tuple[Any, ...]]:
         enabled.label("enabled"),
         text_of(left, LEFTOVERS.c.tenant_id == taken.c.tenant_id).label("unfinished_work"),
         registry.HEAD.scalar_subquery().label("registry_seq"),
-    )
+    ).add_cte(_noted(taken))
 
 
 def _with_progress(change: Update) -> tuple[CTE, TableValuedAlias, tuple[CTE, ...]]:
@@ -154,7 +178,7 @@ def _with_progress(change: Update) -> tuple[CTE, TableValuedAlias, tuple[CTE, ..
     gone = delete(ENABLED).where(ENABLED.c.tenant_id == held.c.tenant_id, ENABLED.c.module_id == any_(names))
     enabled = select(held.c.tenant_id, func.unnest(cast(bindparam("enable"), ARRAY(Text))))
     came = postgresql.insert(ENABLED).from_select(["tenant_id", "module_id"], enabled).on_conflict_do_nothing()
-    return held, steps, (changed.cte("changed"), gone.cte("gone"), came.cte("came"))
+    return held, steps, (changed.cte("changed"), gone.cte("gone"), came.cte("came"), _noted(held))
 
 
 def _save_statement() -> Select[tuple[int]]:
@@ -191,7 +215,12 @@ def _progress_values(progress: Progress) -> dict[str, object]:
         "steps": orjson.dumps(steps).decode(),
         "enable": list(progress.enable),
         "disable": list(progress.disable),
+        "events": _events_as_json(progress.events),
     }
+
+
+def _events_as_json(events: Sequence[JobEvent]) -> str:
+    return orjson.dumps(event_rows(events)).decode()
 
 
 def add_in_one(connection: Connection, job: NewJob, most_waiting: int) -> float | None:
@@ -200,6 +229,7 @@ def add_in_one(connection: Connection, job: NewJob, most_waiting: int) -> float 
     Jobs that are added at once do not see each other. Raises IntegrityError if there is a job of that id.
     """
     given = {"of_tenant": job.tenant, "most": most_waiting, "steps": orjson.dumps(step_rows(job.steps)).decode()}
+    given["events"] = _events_as_json([jobs.requested(job)])
     row = connection.execute(_ADD, {**jobs.columns_of(job), **given}).one_or_none()
     return None if row is None else row.created
 
@@ -218,7 +248,8 @@ def job_in_one(connection: Connection, job_id: str, tenant_id: str | None = None
 def claim_in_one(connection: Connection, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
     """As `claims.claim`, in one statement if the job is queued."""
     values = claims.wanted(job_id, worker, task_id, lease)
-    row = connection.execute(_CLAIM, values).one_or_none()
+    events = _events_as_json([JobEvent(kind=EventKind.CLAIMED, worker=worker)])
+    row = connection.execute(_CLAIM, {**values, "events": events}).one_or_none()
     if row is None:
         return claims.take_over(connection, values)
     return claims.claim_from(
@@ -243,7 +274,7 @@ def finish_in_one(connection: Connection, claim: Claim, how: Ending, progress: P
     The next job is read after the statement: one that is added between the statement's first moment and its commit
     would be seen by nobody before the next sweep.
     """
-    values = {**claims.ending_values(how), **_progress_values(progress)}
+    values = {**claims.ending_values(how), **_progress_values(claims.with_end(progress, how))}
     row = claims.guarded(connection, _FINISH, claim, values)
     timings = sorted(Timing.of(*step) for step in orjson.loads(row.succeeded or "[]"))
     if row.warned:

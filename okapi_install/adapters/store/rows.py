@@ -149,7 +149,7 @@ def step_from(step: StepRecord) -> Step:
     """The step of a record."""
     return Step(
         pos=step.pos,
-        change=_change(step.module_id, step.action, step.from_id),
+        change=change_from(step.module_id, step.action, step.from_id),
         stage=_STAGES[step.stage],
         status=_STATUSES[step.status],
         message=step.message,
@@ -164,7 +164,8 @@ def step_from(step: StepRecord) -> Step:
 
 
 @lru_cache(4096)
-def _change(module_id: str, action: str, from_id: str | None) -> Change:
+def change_from(module_id: str, action: str, from_id: str | None) -> Change:
+    """The change of those columns."""
     return Change(id=module_id, action=Action(action), from_id=from_id)
 
 

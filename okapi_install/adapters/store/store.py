@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from okapi_install.adapters.store import claims, jobs, metrics, queries, registry, upkeep
 from okapi_install.adapters.store import tenants as tenancy
+from okapi_install.adapters.store.audit import history
 from okapi_install.adapters.store.engine import check_file
 from okapi_install.adapters.store.metrics import UnwrittenTimings
 from okapi_install.adapters.store.tables import TENANTS
@@ -75,6 +76,7 @@ class SqlStore(OnDatabase):
     revisions = glance(queries.revisions)
     jobs_of = snapshot(queries.jobs_of)
     find_jobs = snapshot(queries.find_jobs)
+    history = snapshot(history.history)
     abort = write(jobs.abort)
     end_queued = write(jobs.end_queued)
     retry = write(jobs.retry)

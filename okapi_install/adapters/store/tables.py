@@ -187,6 +187,29 @@ class StepRow(Row):
     warnings: Mapped[str | None] = mapped_column(Text)
 
 
+class JobEventRow(Row):
+    """An event of a job's history: the event with that number in the commit that made the job's revision.
+
+    `kind` has no check, so that a new kind of event needs no migration.
+    """
+
+    __tablename__ = "job_events"
+    job_seq: Mapped[int] = mapped_column(_BIG, ForeignKey("jobs.seq", ondelete="CASCADE"), primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[float] = mapped_column(Double)
+    kind: Mapped[str] = mapped_column(String(32))
+    requester: Mapped[str | None] = mapped_column(Text)
+    worker: Mapped[str | None] = mapped_column(Text)
+    module_id: Mapped[str | None] = mapped_column(Text)
+    action: Mapped[str | None] = mapped_column(String(16))
+    from_id: Mapped[str | None] = mapped_column(Text)
+    attempt: Mapped[int | None]
+    message: Mapped[str | None] = mapped_column(Text)
+    errors: Mapped[str | None] = mapped_column(Text)
+    warnings: Mapped[str | None] = mapped_column(Text)
+
+
 class DurationRow(Row):
     """The durations of a product's successful steps with that action, in seconds."""
 
@@ -230,5 +253,6 @@ MODULES, REGISTRY_LOG = cast(Table, ModuleRow.__table__), cast(Table, RegistryLo
 TENANTS, ENABLED = cast(Table, TenantRow.__table__), cast(Table, EnabledRow.__table__)
 INSTANCES, ENV = cast(Table, InstanceRow.__table__), cast(Table, EnvRow.__table__)
 JOBS, STEPS = cast(Table, JobRow.__table__), cast(Table, StepRow.__table__)
+JOB_EVENTS = cast(Table, JobEventRow.__table__)
 DURATIONS, LEFTOVERS = cast(Table, DurationRow.__table__), cast(Table, LeftoverRow.__table__)
 WORKERS, COUNTERS = cast(Table, WorkerRow.__table__), cast(Table, CounterRow.__table__)

@@ -12,6 +12,7 @@ from opentelemetry.trace import NoOpTracer, Tracer
 
 from okapi_install.domain import messages
 from okapi_install.domain.errors import NotFound, Unresolvable, UserError
+from okapi_install.domain.history import EventKind, JobEvent
 from okapi_install.domain.invocation import InvokeRule
 from okapi_install.domain.jobs import (
     COMPLETE,
@@ -37,6 +38,8 @@ from okapi_install.service.observer import JobObserver
 from okapi_install.service.ports import (
     Aborted,
     Clock,
+    HistoryFilter,
+    HistoryPage,
     JobFilter,
     JobPage,
     JobRef,
@@ -265,9 +268,13 @@ class InstallService:
         """Jobs of all tenants, newest first."""
         return self._store.find_jobs(which)
 
-    def abort(self, job_id: str, *, keep: bool, tenant: str | None = None) -> Aborted:
+    def history(self, job_id: str, which: HistoryFilter) -> HistoryPage:
+        """Events of a job, oldest first. Raises NotFound."""
+        return self._store.history(job_id, which)
+
+    def abort(self, job_id: str, *, keep: bool, tenant: str | None = None, by: str | None = None) -> Aborted:
         """Aborts a job and removes its record, unless the record is to be kept. Raises NotFound."""
-        aborted = self._store.abort(job_id, keep=keep, tenant_id=tenant)
+        aborted = self._store.abort(job_id, keep=keep, tenant_id=tenant, by=by)
         if aborted.was is JobStatus.RUNNING and aborted.job.task_id is not None:
             self._queue.revoke(aborted.job.task_id)
         self._observer.abort_requested(aborted)
@@ -289,7 +296,7 @@ class InstallService:
             with suppress(NotFound):
                 self.abort(job.id, keep=False, tenant=job.tenant)
 
-    def retry(self, job_id: str, headers: Mapping[str, str]) -> Job:
+    def retry(self, job_id: str, headers: Mapping[str, str], by: str | None = None) -> Job:
         """Runs again, in the same job, the steps that are not done. Raises NotFound; UserError if there are none."""
         job = self._store.job(job_id)
         steps = [_to_do_again(step) for step in job.steps]
@@ -300,7 +307,7 @@ class InstallService:
         task_id, parent = str(uuid.uuid4()), parent_of(headers)
         with self._tracer.start_as_current_span("retry", parent, attributes={"okapi_install.job": job_id}) as span:
             kept = kept_with_job({**headers, **headers_under(span, parent)})
-            again = self._store.retry(job_id, steps, kept, task_id)
+            again = self._store.retry(job_id, steps, kept, task_id, JobEvent(kind=EventKind.RETRIED, by=by))
         self._queue.publish(JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=task_id))
         self._observer.job_retried(again)
         return again

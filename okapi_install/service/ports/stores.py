@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
+from okapi_install.domain.history import RETRIED, JobEvent
 from okapi_install.domain.jobs import Job, JobStatus, Step
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.service.metrics import CountKey
@@ -19,6 +20,8 @@ from okapi_install.service.ports.values import (
     Durations,
     Ending,
     EnvEntry,
+    HistoryFilter,
+    HistoryPage,
     Instance,
     JobFilter,
     JobPage,
@@ -161,8 +164,11 @@ class JobStore(Protocol):
     def release(self, claim: Claim) -> None:
         """Makes a RUNNING job QUEUED again, with its steps as they are. Does nothing if the claim is stale."""
 
-    def abort(self, job_id: str, *, keep: bool, tenant_id: str | None = None) -> Aborted:
-        """Aborts a job. Raises NotFound.
+    def history(self, job_id: str, which: HistoryFilter) -> HistoryPage:
+        """Events of a job. Raises NotFound as `job`. Other operations add them, and they are removed with the job."""
+
+    def abort(self, job_id: str, *, keep: bool, tenant_id: str | None = None, by: str | None = None) -> Aborted:
+        """Aborts a job; `by` says who wants it. Raises NotFound.
 
         A QUEUED job is removed, or ended as ERROR `aborted` if its record is kept. A RUNNING one becomes ABORTING. A
         complete one is removed, or unchanged if its record is kept.
@@ -171,8 +177,16 @@ class JobStore(Protocol):
     def end_queued(self, job_id: str, ending: Ending) -> bool:
         """Ends a job that is still QUEUED; whether it was."""
 
-    def retry(self, job_id: str, steps: Sequence[Step], headers: Mapping[str, str], task_id: str) -> Job:
-        """Makes a job that ended as ERROR QUEUED again with those steps (all of them), and counts the retry.
+    def retry(
+        self,
+        job_id: str,
+        steps: Sequence[Step],
+        headers: Mapping[str, str],
+        task_id: str,
+        event: JobEvent = RETRIED,
+    ) -> Job:
+        """Makes a job that ended as ERROR QUEUED again with those steps (all of them), and counts the retry. `event` is
+        for its history.
 
         Raises:
             NotFound: the job does not exist.

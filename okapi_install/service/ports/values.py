@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from okapi_install.domain import messages
 from okapi_install.domain.errors import ErrorType
+from okapi_install.domain.history import EventKind, JobEvent
 from okapi_install.domain.jobs import Change, EndReason, InstallOptions, Job, JobKind, JobStatus, Step
 from okapi_install.domain.modules.descriptors import ModuleSummary
 
@@ -119,6 +120,8 @@ class Progress:
     steps: tuple[Step, ...] = ()
     enable: tuple[str, ...] = ()
     disable: tuple[str, ...] = ()
+    events: tuple[JobEvent, ...] = ()
+    """What is added to the job's history."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -210,6 +213,27 @@ class JobPage:
     """A page of jobs, and the total number of matches."""
 
     jobs: tuple[Job, ...]
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HistoryFilter:
+    """Selects events of a job: `limit` of them from `offset`, oldest first, or the newest of them. None means any kind.
+
+    The result is always in order of time.
+    """
+
+    kinds: frozenset[EventKind] | None = None
+    limit: int = 1000
+    offset: int = 0
+    newest: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HistoryPage:
+    """A page of events, and the total number of matches."""
+
+    events: tuple[JobEvent, ...]
     total: int
 
 

@@ -89,7 +89,7 @@ class Cleanup:
     def _finish(self, lease: Lease, steps: JobSteps, ending: Ending) -> JobRef | None:
         catalog = self._context.catalog
         progress = progress_of(steps.stopped(ending.message or ""), lambda module: catalog.registry().get(module))
-        follower = lease.finish(ending, progress)
+        follower = lease.finish(steps, ending, progress)
         self._context.observer.job_ended(lease.job, ending)
         return follower
 

@@ -192,7 +192,7 @@ class JobRun:
         if self._failure is None:
             self._refresh_permissions([step for step in self._steps if self._is_upgraded_guard(step)])
         ending = self._ending()
-        follower = self._lease.finish(ending, self._uncommitted)
+        follower = self._lease.finish(self._steps, ending, self._uncommitted)
         seconds = self._context.clock.monotonic() - self._lease.claimed
         self._context.observer.job_ended(self._lease.job, ending, seconds)
         return follower

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from okapi_install.domain import messages
 from okapi_install.domain.errors import ModuleCallFailed
+from okapi_install.domain.history import JobEvent, step_event
 from okapi_install.domain.jobs import Action, Problem, ProblemCode, Stage, Step, StepStatus, TenantJob
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.planning.frontier import Lookup
@@ -33,6 +34,7 @@ class JobSteps:
     def __init__(self, steps: Sequence[Step], now: Callable[[], float], leftovers: Mapping[str, str]) -> None:
         self._steps = list(steps)
         self._committed = list(steps)
+        self._inherited = {step.pos for step in steps if step.status is StepStatus.RUNNING}
         self._returned: dict[int, ModuleCallFailed | None] = {}
         self._now = now
         self._leftovers = leftovers
@@ -134,6 +136,12 @@ class JobSteps:
         """Records that these values are committed."""
         for step in steps:
             self._committed[step.pos] = step
+            self._inherited.discard(step.pos)
+
+    def events(self, changed: Iterable[Step]) -> tuple[JobEvent, ...]:
+        """What is added to the job's history when those values are committed."""
+        found = [step_event(self._committed[step.pos], step, inherited=step.pos in self._inherited) for step in changed]
+        return tuple(event for event in found if event is not None)
 
     def stopped(self, why: str) -> list[Step]:
         """The steps to commit with the end of a job that cannot continue.

@@ -7,7 +7,7 @@ that has lost the job changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from okapi_install.domain.errors import LostJob
@@ -76,7 +76,8 @@ class Lease:
 
     def save(self, steps: JobSteps, progress: Progress) -> None:
         """Commits progress. Raises LostJob, and StoreNotWritable if the store has refused writes for too long."""
-        self.retries(lambda: self.store.save(self.claim, progress))
+        with_events = _with_events(steps, progress)
+        self.retries(lambda: self.store.save(self.claim, with_events))
         steps.committed(progress.steps)
         self.observer.job_changed(self.job.id)
 
@@ -89,9 +90,10 @@ class Lease:
         """Replaces the steps of a job of which none has started. Raises as `save`."""
         self.retries(lambda: self.store.replan(self.claim, planned.steps, planned.edges, planned.assumed))
 
-    def finish(self, ending: Ending, progress: Progress) -> JobRef | None:
+    def finish(self, steps: JobSteps, ending: Ending, progress: Progress) -> JobRef | None:
         """Ends the job, with retries until the store accepts it; the tenant's next job. Raises LostJob."""
-        return self.retries.without_end(lambda: self.store.finish(self.claim, ending, progress))
+        with_events = _with_events(steps, progress)
+        return self.retries.without_end(lambda: self.store.finish(self.claim, ending, with_events))
 
     def end_abort(self, cut_short: Sequence[str]) -> JobRef | None:
         """Ends an aborted job in which those modules were interrupted; the tenant's next job. Raises LostJob."""
@@ -100,3 +102,7 @@ class Lease:
     def release(self) -> None:
         """Releases the job for another worker."""
         self.retries.without_end(lambda: self.store.release(self.claim))
+
+
+def _with_events(steps: JobSteps, progress: Progress) -> Progress:
+    return replace(progress, events=steps.events(progress.steps))
