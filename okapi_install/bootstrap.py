@@ -222,7 +222,7 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
         observer=observer,
         clock=clock,
         policy=policy,
-        okapi_url=settings.public_url,
+        okapi_url=settings.gateway_url,
         system_auth=settings.system_auth,
         tracer=tracer or NoOpTracer(),
     )

@@ -95,6 +95,16 @@ class Settings(BaseSettings):
     keep_complete_seconds: SecondsOrOff = None
     solution_seconds: Seconds = 10.0
 
+    okapi: WebUrl | None = None
+    """None: modules, tenants and what they have enabled are in this service's own tables."""
+    okapi_token: Text | None = SECRET
+    """None: one is requested from the supertenant's auth filter, if Okapi requires it."""
+    okapi_auth_url: WebUrl | None = None
+    """None: looked up in that Okapi's discovery, which a secured one does not allow without a token."""
+    okapi_jobs: Annotated[str, PlainValidator(rules.choice("wait", "refuse"))] = "wait"
+    okapi_timeout: Seconds = 30.0
+    okapi_registry_timeout: Seconds = 300.0
+
     lease_seconds: Seconds = 15.0
     beat_seconds: Seconds = 3.0
     sweep_seconds: Seconds = 2.0
@@ -177,12 +187,17 @@ class Settings(BaseSettings):
 
     @property
     def public_url(self) -> str:
-        """The URL that modules get as `X-Okapi-Url`: `okapi_url`, or the address of this server."""
+        """The URL of this service in links: `okapi_url`, or the address of this server."""
         if self.okapi_url:
             return self.okapi_url
         anywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound
         host = anywhere.get(self.host, self.host)
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def gateway_url(self) -> str:
+        """The URL that modules get as `X-Okapi-Url`: that of the Okapi beside this service, else the public URL."""
+        return self.okapi or self.public_url
 
     @property
     def most_waiting_requests(self) -> int:
@@ -191,12 +206,14 @@ class Settings(BaseSettings):
 
     @property
     def has_gateway(self) -> bool:
-        """Whether `okapi_url` is the address of another server."""
-        if self.okapi_url is None:
-            return False
-        parts = urlsplit(self.okapi_url)
-        own = {self.host, "localhost", "127.0.0.1", "::1"}
-        return parts.hostname not in own or (parts.port or 80) != self.port
+        """Whether modules get the address of another server as `X-Okapi-Url`."""
+        return not self._is_own(self.gateway_url)
+
+    def _is_own(self, url: str) -> bool:
+        """Whether the URL leads to this server."""
+        parts = urlsplit(url)
+        own = {self.host, urlsplit(f"//{self.listen}").hostname, "localhost", "127.0.0.1", "::1"}
+        return parts.hostname in own and (80 if parts.port is None else parts.port) == self.port
 
     @property
     def listens_locally(self) -> bool:
@@ -239,6 +256,9 @@ class Settings(BaseSettings):
         if self.lease_seconds < 2 * self.beat_seconds:
             hint = f"at least twice {variable('beat_seconds')} ({self.beat_seconds}), or one late beat loses all jobs"
             raise SettingsError(variable("lease_seconds"), str(self.lease_seconds), hint)
+        if self.okapi is not None and self._is_own(self.okapi):
+            hint = "the address of another server, or nothing: this service stands alone then"
+            raise SettingsError(variable("okapi"), f'"{self.okapi}", which is this server', hint)
         return self
 
 

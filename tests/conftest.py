@@ -27,6 +27,7 @@ pytest_plugins = (
     "tests.fixtures.audit",
     "tests.fixtures.site",
     "tests.fixtures.sites",
+    "tests.fixtures.okapi_stand_in.fixtures",
 )
 
 _FOREIGN = ("OKAPI_INSTALL_", "OKAPI_URL", "OKAPI_TENANT", "OKAPI_TOKEN", "CELERY_", "FLOWER_", "OTEL_")

@@ -1,4 +1,4 @@
-"""HTTP requests to servers that clients name: registries, callback listeners, instances to probe.
+"""HTTP requests to other servers: registries, callback listeners, instances to probe, the Okapi beside this service.
 
 Proxies, `.netrc` and certificates of the environment are ignored, and redirects are not followed. The whole response,
 with headers, interim responses, trailers and body, is limited in bytes and in time.
@@ -13,7 +13,8 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,6 +29,7 @@ from okapi_install.service.jobs.callbacks import is_web_url
 from okapi_install.service.outgoing_rules import OutgoingRules
 
 _BUFFER = 64 * 1024
+_CHUNK = 64 * 1024
 _KEPT = "/%:@!$&'()*+,;=~"
 """The characters of a path that are not quoted."""
 
@@ -67,15 +69,53 @@ def exchange(
         raise OutgoingFailed("not an http or https URL")
     if rules is not None:
         rules.check_url(url)
-    connection = _Connection(urlsplit(url), limits, rules)
+    connection = BoundedConnection(urlsplit(url), limits, rules)
     try:
-        connection.request(method, _target(urlsplit(url)), body, {**_authorization(urlsplit(url)), **headers})
+        connection.request(method, target_of(urlsplit(url)), body, {**_authorization(urlsplit(url)), **headers})
         with connection.getresponse() as response:
             yield response
     except (OSError, ValueError, http.client.HTTPException) as problem:
         raise OutgoingFailed(cause_of(problem)) from problem
     finally:
         connection.end()
+
+
+def read_body(response: http.client.HTTPResponse, limits: Limits) -> bytes:
+    """The whole body, decompressed, within the limits. Raises OutgoingFailed."""
+    deadline = time.monotonic() + limits.seconds
+    packed = response.getheader("Content-Encoding", "identity").strip().lower()
+    if packed not in ("gzip", "identity"):
+        raise OutgoingFailed("the response has an encoding that was not requested")
+    chunks = iter(lambda: response.read1(_CHUNK), b"")
+    found = bytearray()
+    for piece in _unpacked(chunks) if packed == "gzip" else chunks:
+        found += piece
+        if len(found) > limits.most_bytes:
+            raise OutgoingFailed("the response is too large")
+        if time.monotonic() > deadline:
+            raise OutgoingFailed("no response in time")
+    if response.length:
+        raise OutgoingFailed("the response is cut off")
+    return bytes(found)
+
+
+def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The content of a gzip file in small pieces, however high its compression."""
+    unpack = zlib.decompressobj(wbits=31)
+    try:
+        for chunk in chunks:
+            rest = chunk
+            while rest and not unpack.eof:
+                yield unpack.decompress(rest, _CHUNK)
+                rest = unpack.unconsumed_tail
+            if rest or unpack.unused_data:
+                raise OutgoingFailed("the response has more than one compressed file")
+        while not unpack.eof and (piece := unpack.decompress(b"", _CHUNK)):
+            yield piece
+    except zlib.error:
+        raise OutgoingFailed("the response cannot be decompressed") from None
+    if not unpack.eof:
+        raise OutgoingFailed("the response is cut off")
 
 
 def cause_of(problem: BaseException) -> str:
@@ -95,10 +135,10 @@ class _TooMuch(OSError):
     """The response has more bytes than allowed."""
 
 
-class _Connection(http.client.HTTPConnection):
-    """A connection for a single request."""
+class BoundedConnection(http.client.HTTPConnection):
+    """A connection whose requests are limited in bytes and in time. It ends with `end`."""
 
-    def __init__(self, parts: SplitResult, limits: Limits, rules: OutgoingRules | None) -> None:
+    def __init__(self, parts: SplitResult, limits: Limits, rules: OutgoingRules | None = None) -> None:
         tls = parts.scheme == "https"
         self.default_port = 443 if tls else 80
         super().__init__(parts.hostname or "", parts.port or self.default_port)
@@ -107,6 +147,13 @@ class _Connection(http.client.HTTPConnection):
         self._rules = rules
         self._deadline = time.monotonic() + limits.seconds
         self._connected_socket: socket.socket | None = None
+
+    def restart(self, limits: Limits) -> None:
+        """Prepares the connection, whose last response was read to its end, for another request."""
+        self._limits = limits
+        self._deadline = time.monotonic() + limits.seconds
+        if self._connected_socket is not None and self.sock is not None:
+            self.sock = _BoundedSocket(self._connected_socket, limits, self._deadline)
 
     def end(self) -> None:
         """Closes the connection, even while the response is being read."""
@@ -131,6 +178,7 @@ class _Connection(http.client.HTTPConnection):
             candidate = socket.socket(family, kind, protocol)
             try:
                 candidate.settimeout(min(self._limits.connect, max(0.001, self._deadline - time.monotonic())))
+                candidate.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 candidate.connect(place)
             except OSError as refused:
                 candidate.close()
@@ -196,7 +244,8 @@ def _tls_context() -> ssl.SSLContext:
     return context
 
 
-def _target(parts: SplitResult) -> str:
+def target_of(parts: SplitResult) -> str:
+    """The path and the query of a URL, quoted where necessary."""
     path = quote(parts.path or "/", safe=_KEPT)
     return f"{path}?{quote(parts.query, safe=_KEPT + '?')}" if parts.query else path
 

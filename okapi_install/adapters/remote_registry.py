@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
-import time
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import orjson
 import structlog
 
-from okapi_install.adapters.outgoing import Limits, OutgoingFailed, exchange
+from okapi_install.adapters.outgoing import Limits, OutgoingFailed, exchange, read_body
 from okapi_install.config_rules import redacted_url
 from okapi_install.domain import messages
 from okapi_install.domain.errors import InternalError, UserError
@@ -22,7 +19,6 @@ log = structlog.get_logger()
 
 _VERSION = Limits(connect=10.0, silence=10.0, seconds=30.0, most_bytes=64 * 1024)
 _PROBE = Limits(connect=5.0, silence=5.0, seconds=5.0, most_bytes=64 * 1024)
-_CHUNK = 64 * 1024
 _LONGEST_VERSION = 1024
 _BYTES_PER_ELEMENT = 12
 """Descriptors have at most one list, object or member in 30 bytes. A denser document would fill the memory."""
@@ -61,7 +57,7 @@ class HttpRemoteRegistry:
             with exchange("GET", path, headers, orjson.dumps(list(known)), self._limits, self._rules) as response:
                 if not is_ok(response.status):
                     raise UserError(messages.pull_refused(shown, response.status))
-                sent = _body(response, self._most_bytes, time.monotonic() + self._limits.seconds)
+                sent = read_body(response, self._limits)
         except OutgoingFailed as why:
             raise InternalError(f"pull: no usable response from {shown}: {why.message}") from None
         return self._list(sent, shown)
@@ -94,40 +90,3 @@ class HttpHealthProbe:
 
 def _path(url: str, path: str) -> str:
     return (url if url.endswith("/") else url + "/") + path
-
-
-def _body(response: http.client.HTTPResponse, most: int, deadline: float) -> bytes:
-    """The body, decompressed. Raises OutgoingFailed."""
-    packed = response.getheader("Content-Encoding", "identity").strip().lower()
-    if packed not in ("gzip", "identity"):
-        raise OutgoingFailed("the response has an encoding that was not requested")
-    chunks = iter(lambda: response.read1(_CHUNK), b"")
-    found = bytearray()
-    for piece in _unpacked(chunks) if packed == "gzip" else chunks:
-        found += piece
-        if len(found) > most:
-            raise OutgoingFailed("the response is too large")
-        if time.monotonic() > deadline:
-            raise OutgoingFailed("no response in time")
-    if response.length:
-        raise OutgoingFailed("the response is cut off")
-    return bytes(found)
-
-
-def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The content of a gzip file in small pieces, however high its compression."""
-    unpack = zlib.decompressobj(wbits=31)
-    try:
-        for chunk in chunks:
-            rest = chunk
-            while rest and not unpack.eof:
-                yield unpack.decompress(rest, _CHUNK)
-                rest = unpack.unconsumed_tail
-            if rest or unpack.unused_data:
-                raise OutgoingFailed("the response has more than one compressed file")
-        while not unpack.eof and (piece := unpack.decompress(b"", _CHUNK)):
-            yield piece
-    except zlib.error:
-        raise OutgoingFailed("the response cannot be decompressed") from None
-    if not unpack.eof:
-        raise OutgoingFailed("the response is cut off")

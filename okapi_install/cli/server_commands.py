@@ -54,6 +54,7 @@ def _reported(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--workers", type=int, metavar="N", help="How many worker processes.")
 @click.option("--database-url", metavar="URL", help="PostgreSQL or SQLite; default: SQLite in the data folder.")
 @click.option("--broker-url", metavar="URL", help="A Redis or Valkey; default: an embedded Valkey.")
+@click.option("--okapi", metavar="URL", help="The Okapi beside which this runs; default: none, it stands alone.")
 @click.option("--insecure", is_flag=True, default=None, help="Listen on any address without an API key.")
 @_reported
 def serve(**overrides: object) -> None:

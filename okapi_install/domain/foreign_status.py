@@ -26,6 +26,21 @@ def is_not_found(status: int) -> bool:
     return status == 404
 
 
+def is_bad_request(status: int) -> bool:
+    """400: what was sent is wrong. An auth filter also responds so where a token is missing."""
+    return status == 400
+
+
+def is_forbidden(status: int) -> bool:
+    """401 or 403: the token is missing, invalid or without a permission."""
+    return status in (401, 403)
+
+
+def is_temporary(status: int) -> bool:
+    """A refusal that may pass: 408, 429 and any 5xx."""
+    return status in (408, 429) or is_server_error(status)
+
+
 def is_gone(status: int) -> bool:
     """410: it must not be called again."""
     return status == 410

@@ -69,6 +69,7 @@ def test_an_empty_variable_counts_as_not_set_and_a_strange_one_is_passed_over() 
         ("step_timeout", "3600", 3600.0),
         ("step_timeout", "OFF", None),
         ("log_level", "DEBUG", "debug"),
+        ("okapi_jobs", "Refuse", "refuse"),
         ("data", "/srv/okapi", Path("/srv/okapi")),
         ("listen", "[::1]:0", "[::1]:0"),
         ("okapi_url", "https://okapi.example.org/", "https://okapi.example.org"),
@@ -101,6 +102,9 @@ def test_a_good_value_is_read(name: str, text: str, value: object) -> None:
         ("listen", "[1:2]:9130"),
         ("listen", "http://127.0.0.1:9130"),
         ("okapi_url", "okapi.example.org"),
+        ("okapi", "okapi:9130"),
+        ("okapi_auth_url", "mod-authtoken"),
+        ("okapi_jobs", "ignore"),
         ("okapi_url", "ftp://okapi.example.org"),
         ("okapi_url", "http://[::1"),
         ("broker_url", "amqp://guest@host/"),
@@ -190,6 +194,21 @@ def test_the_parts_of_an_address() -> None:
 def test_modules_are_told_where_the_server_listens_unless_another_url_is_set(listen: str, url: str) -> None:
     assert Settings(listen=listen).public_url == url
     assert Settings(listen=listen, okapi_url="https://gateway").public_url == "https://gateway"
+
+
+def test_beside_an_okapi_modules_get_its_address_and_links_have_ours() -> None:
+    settings = Settings(listen="127.0.0.1:9131", okapi="http://okapi:9130", okapi_url="https://install.example.org")
+    assert settings.gateway_url == "http://okapi:9130"
+    assert settings.has_gateway
+    assert settings.public_url == "https://install.example.org"
+    assert Settings(okapi_url="http://gateway").gateway_url == "http://gateway"
+
+
+@pytest.mark.parametrize("okapi", ["http://127.0.0.1:9130", "http://localhost:9130", "http://[::1]:9130"])
+def test_a_service_does_not_stand_beside_itself(okapi: str) -> None:
+    with pytest.raises(SettingsError, match=r"^OKAPI_INSTALL_OKAPI is .*, which is this server: write the address of"):
+        Settings.load(env(okapi=okapi))
+    assert Settings.load(env(okapi=okapi, listen="127.0.0.1:9131")).okapi == okapi
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:1", "127.9.9.9:1", "localhost:1", "[::1]:1"])

@@ -25,6 +25,8 @@ def test_no_secret_is_shown() -> None:
         env(
             api_key=secret,
             callback_secret=secret,
+            okapi_token=secret,
+            okapi=f"http://u:{secret}@okapi",
             database_url=f"postgresql://u:{secret}@h/db?password={secret}",
             broker_url=f"redis://:{secret}@h/0",
             okapi_url=f"https://u:{secret}@h",

@@ -167,6 +167,21 @@ def internal_module() -> ModuleDescriptor:
     return ModuleDescriptor(document, OKAPI_MODULE, tuple(map(Interface.of, provides)), (), ())
 
 
+def required_permission(method: str, path: str) -> str | None:
+    """The permission that a request of one of these paths requires; None if it requires none."""
+    sent = path.split("/")
+    for line in _PATHS.strip().splitlines():
+        handled, pattern, *permissions = line.split()
+        parts = pattern.split("/")
+        if method == handled and len(parts) == len(sent) and all(map(_fits, parts, sent)):
+            return permissions[0] if permissions else None
+    return None
+
+
+def _fits(part: str, sent: str) -> bool:
+    return part == sent or (part.startswith("{") and sent != "")
+
+
 def _handler(line: str) -> dict[str, Any]:
     method, path, *permissions = line.split()
     handler = {
