@@ -40,21 +40,20 @@ class LiveJob:
             return
         since = 0.0 if self.job.complete else console.get_time() - self._received
         yield self._headline(self.job, since)
-        yield self._bar(self.job, since)
+        yield self._bar(self.job)
         yield self._table(self.job, since, most=max(console.height - _FRAME_LINES, 4), ascii_only=options.ascii_only)
 
     def _headline(self, job: JobProgress, since: float) -> Text:
         text = Text.assemble((f"{job.kind} of {job.tenant}", "bold"), (f"  {job.status}", _job_style(job)))
         if job.seconds is not None:
             text.append(f"  {duration(job.seconds + since)}")
-        if job.remaining is not None and not job.complete:
-            left = max(job.remaining - since, 0.0)
-            text.append(f", about {duration(left)} left" if left > 0 else ", nearly done", style="dim")
+        if job.estimate and not job.complete:
+            text.append(f", {job.estimate}", style="dim")
         return text.append(f"  job {job.id}", style="dim")
 
-    def _bar(self, job: JobProgress, since: float) -> RenderableType:
+    def _bar(self, job: JobProgress) -> RenderableType:
         done = len(job.of_status("done")) + len(job.of_status("error"))
-        self._furthest = max(self._furthest, fraction(job, since))
+        self._furthest = max(self._furthest, fraction(job))
         grid = Table.grid(padding=(0, 1))
         style = "red" if job.of_status("error") else "green"
         bar = ProgressBar(total=1.0, completed=self._furthest, width=50, complete_style=style, finished_style=style)
@@ -94,13 +93,13 @@ class LiveJob:
         )
 
 
-def fraction(job: JobProgress, since: float = 0.0) -> float:
+def fraction(job: JobProgress) -> float:
     """A job's progress from 0 to 1: by expected time where that is known, else by the number of finished modules."""
     if job.complete:
         return 1.0
     if job.remaining is not None and job.seconds is not None:
-        passed, left = job.seconds + since, max(job.remaining - since, 0.0)
-        return min(passed / (passed + left), 0.99) if passed + left > 0 else 0.0
+        whole = job.seconds + job.remaining
+        return min(job.seconds / whole, 0.99) if whole > 0 else 0.0
     ended = len(job.of_status("done")) + len(job.of_status("error"))
     return ended / len(job.modules) if job.modules else 0.0
 

@@ -55,6 +55,8 @@ class JobProgress:
     seconds: float | None = None
     expected: float | None = None
     remaining: float | None = None
+    estimate: str | None = None
+    """How long it still takes, or why nobody knows, as a phrase of the server."""
     served_at: float | None = None
     """The time of the response, in seconds since 1970 by the server's clock."""
 
@@ -96,6 +98,7 @@ def detailed_job(document: object, served_at: float | None = None) -> JobProgres
         seconds=_number(job.get("seconds")),
         expected=_number(job.get("expectedSeconds")),
         remaining=_number(job.get("remainingSeconds")),
+        estimate=_phrase(job.get("estimate")),
         served_at=served_at,
     )
 
@@ -179,6 +182,11 @@ def _object(document: object) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise BadAnswer("the server's response is not a job")
     return document
+
+
+def _phrase(value: object) -> str | None:
+    text = value.get("text") if isinstance(value, dict) else None
+    return text if isinstance(text, str) else None
 
 
 def _list(value: object) -> list[Any]:

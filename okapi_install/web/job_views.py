@@ -13,6 +13,7 @@ from okapi_install.domain.timestamps import iso
 from okapi_install.domain.workers import worker_name
 from okapi_install.service.jobs.gateway_warnings import job_warnings
 from okapi_install.service.jobs.snapshots import JobSnapshot, JobSummary, StepSnapshot
+from okapi_install.web.standing import estimate_text
 
 Document = dict[str, object]
 
@@ -111,7 +112,6 @@ def job_view(snapshot: JobSnapshot, since: int = -1) -> Document:
         "options": options_view(job.options),
         "attempts": job.epoch,
         "expectedSeconds": _rounded(snapshot.expected),
-        "remainingSeconds": _rounded(snapshot.remaining),
         "warnings": [to_json(item) for item in job_warnings(job.steps)],
         "modules": [step_view(it) for it in snapshot.steps if it.step.revision > since],
     }
@@ -137,6 +137,8 @@ def summary_view(summary: JobSummary) -> Document:
         "startDate": iso(job.started),
         "endDate": iso(job.ended),
         "seconds": _rounded(summary.elapsed),
+        "remainingSeconds": _rounded(summary.remaining),
+        "estimate": _estimate_view(summary),
         "message": job.message,
         "reason": job.reason and job.reason.value,
         "requestedBy": job.requested_by,
@@ -152,6 +154,19 @@ def summary_view(summary: JobSummary) -> Document:
             "retry": f"{path}/retry",
             "okapi": f"/_/proxy/tenants/{job.tenant}/install/{job.id}",
         },
+    }
+
+
+def _estimate_view(summary: JobSummary) -> Document | None:
+    found = summary.estimate
+    if found is None:
+        return None
+    names = {step.pos: step.change.id for step in summary.job.steps}
+    return {
+        "kind": found.kind.value,
+        "seconds": _rounded(found.seconds),
+        "overdue": [names[pos] for pos in found.overdue],
+        "text": estimate_text(summary),
     }
 
 

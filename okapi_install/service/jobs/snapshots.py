@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 from okapi_install.domain.jobs import Job, JobStatus, ProblemCode, Step, StepStatus
 from okapi_install.domain.workers import worker_name
-from okapi_install.service.jobs.estimates import seconds_left
+from okapi_install.service.jobs.estimates import Estimate, estimate
 from okapi_install.service.jobs.timings import TimingsService
 from okapi_install.service.ports import Durations
 
@@ -108,6 +108,13 @@ class JobSummary:
     counts: ModuleCounts
     elapsed: float | None
     """Seconds since the job was started, up to its end; None if it has not started."""
+    estimate: Estimate | None = None
+    """How long it still takes, or why nobody knows; None if it is complete."""
+
+    @property
+    def remaining(self) -> float | None:
+        """The estimated seconds until its end, from its start if it has not started; None if there is no figure."""
+        return None if self.estimate is None else self.estimate.seconds
 
     @property
     def ticking(self) -> bool:
@@ -159,8 +166,6 @@ class JobSnapshot:
     steps: tuple[StepSnapshot, ...]
     expected: float | None
     """How many seconds its modules usually take one after the other; None if nothing is known."""
-    remaining: float | None
-    """The estimated seconds until its end; None if it is complete or nothing is known."""
 
     @property
     def job(self) -> Job:
@@ -168,8 +173,8 @@ class JobSnapshot:
         return self.summary.job
 
 
-def summary_of(job: Job, now: float) -> JobSummary:
-    """The summary of a job at a moment in seconds since 1970."""
+def summary_of(job: Job, now: float, usual: Mapping[int, Durations] | None = None) -> JobSummary:
+    """The summary of a job at a moment in seconds since 1970. Without `usual` it has no estimate."""
     states = tuple(step_state(step, job) for step in job.steps)
     return JobSummary(
         job=job,
@@ -178,12 +183,13 @@ def summary_of(job: Job, now: float) -> JobSummary:
         step_states=states,
         counts=ModuleCounts.of_states(states),
         elapsed=_elapsed(job.started, job.ended, now),
+        estimate=None if usual is None else estimate(job, usual, now),
     )
 
 
 def snapshot_of(job: Job, usual: Mapping[int, Durations], now: float) -> JobSnapshot:
     """The snapshot of a job. `usual` has the durations of earlier jobs by the position of the step."""
-    summary = summary_of(job, now)
+    summary = summary_of(job, now, usual)
     after: dict[int, list[int]] = {}
     for before, later in sorted(job.edges):
         after.setdefault(later, []).append(before)
@@ -195,7 +201,6 @@ def snapshot_of(job: Job, usual: Mapping[int, Durations], now: float) -> JobSnap
         summary=summary,
         steps=steps,
         expected=sum(durations.mean for durations in usual.values()) if usual else None,
-        remaining=seconds_left(job, usual, now),
     )
 
 
@@ -218,9 +223,15 @@ class SnapshotService:
         """Seconds since 1970."""
 
     def summary(self, job: Job) -> JobSummary:
-        """The summary for a list. It needs no read."""
+        """The summary without an estimate. It needs no read."""
         return summary_of(job, self.now())
+
+    def summaries(self, jobs: Sequence[Job]) -> list[JobSummary]:
+        """The summaries for a list. One read has the durations for all jobs that are not complete."""
+        usual = self._timings.usual_of([job for job in jobs if not job.complete])
+        now = self.now()
+        return [summary_of(job, now, usual.get(job.id)) for job in jobs]
 
     def of(self, job: Job) -> JobSnapshot:
         """The whole snapshot: modules, their usual durations, and the estimate."""
-        return snapshot_of(job, self._timings.usual(job), self.now())
+        return snapshot_of(job, self._timings.usual_of([job])[job.id], self.now())

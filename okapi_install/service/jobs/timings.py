@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from threading import Lock
 
 from cachetools import TTLCache
@@ -29,9 +29,16 @@ class TimingsService:
 
     def usual(self, job: Job) -> dict[int, Durations]:
         """The known durations of the job's steps, by position."""
-        keys = {step.pos: timing_key(step.change) for step in job.steps}
-        known = self._of_products(frozenset(product for product, _ in keys.values()))
-        return {pos: known[key] for pos, key in keys.items() if key in known}
+        return self.usual_of([job])[job.id]
+
+    def usual_of(self, jobs: Sequence[Job]) -> dict[str, dict[int, Durations]]:
+        """The same for many jobs, by their ids, in one read."""
+        keys = {job.id: {step.pos: timing_key(step.change) for step in job.steps} for job in jobs}
+        products = frozenset(product for steps in keys.values() for product, _ in steps.values())
+        known = self._of_products(products) if products else {}
+        return {
+            job_id: {pos: known[key] for pos, key in steps.items() if key in known} for job_id, steps in keys.items()
+        }
 
     def _of_products(self, products: frozenset[str]) -> Mapping[TimingKey, Durations]:
         """Cached only if every product is known, so that the first duration of a product is shown at once."""

@@ -50,7 +50,7 @@ class JobHandlers:
         limit, offset = _page(50, MOST_JOBS)
         which = JobFilter(tenant=parameter("tenant"), status=_status(), limit=limit, offset=offset)
         page = self._installs.find(which)
-        summaries = [listed_view(self._snapshots.summary(job)) for job in page.jobs]
+        summaries = [listed_view(summary) for summary in self._snapshots.summaries(page.jobs)]
         answer = json_answer({"jobs": summaries, "total": page.total})
         return with_links(answer, limit=limit, offset=offset, total=page.total)
 

@@ -10,7 +10,7 @@ from cachetools import TLRUCache
 from jinja2 import Environment
 from markupsafe import Markup
 
-from okapi_install.domain.jobs import Job, JobStatus
+from okapi_install.domain.jobs import JobStatus
 from okapi_install.service.jobs.installs import InstallService
 from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.ports import JobFilter
@@ -74,10 +74,10 @@ class Listing:
     def fresh(self, part: Part) -> Look:
         """The part as of now."""
         found = self._installs.find(part.filter)
-        lines = [JobLine.of(self._snapshots.summary(job)) for job in found.jobs]
+        lines = [JobLine.of(summary) for summary in self._snapshots.summaries(found.jobs)]
         html = Markup(self._template.render(jobs=lines, part=part))  # noqa: S704 - a template that escapes
         active = any(not job.complete for job in found.jobs)
-        return Look((found.total, *map(_mark, found.jobs)), html, found.total, active)
+        return Look((found.total, *map(_mark, lines)), html, found.total, active)
 
     def recent(self, part: Part) -> Look:
         """The part, at most a second old, or a little more if the store is slow."""
@@ -96,5 +96,5 @@ def _kept_until(_: Part, kept: tuple[float, Look], now: float) -> float:
     return now + max(_YOUNG, took * _SHARE)
 
 
-def _mark(job: Job) -> tuple[str, int]:
-    return job.id, job.revision
+def _mark(line: JobLine) -> tuple[object, ...]:
+    return line.id, line.revision, line.estimate

@@ -42,6 +42,7 @@ class Live:
         self._snapshots = snapshots
         self._listing = listing
         self._head = templates.get_template("job_head.html")
+        self._meter = templates.get_template("job_meter.html")
         self._rows = templates.get_template("module_rows.html")
         self._sleep = sleep
 
@@ -66,8 +67,19 @@ class Live:
     def job(self, job_id: str, since: int) -> Iterator[Event | None]:
         """The head of a job's page and the rows that have changed since that revision, until the job is complete."""
         return job_events(
-            self._installs, job_id, since, name="parts", render=self._parts, pause=JOB_PAUSE, sleep=self._sleep
+            self._installs,
+            job_id,
+            since,
+            name="parts",
+            render=self._parts,
+            refresh=self._times,
+            pause=JOB_PAUSE,
+            sleep=self._sleep,
         )
+
+    def _times(self, job: Job) -> Mapping[str, object]:
+        """The part with the estimate, which changes while the job does not."""
+        return {"whole": {"meter": self._meter.render(job=JobPageView.of(self._snapshots.of(job)))}}
 
     def _parts(self, job: Job, seen: int) -> Mapping[str, object]:
         view = JobPageView.of(self._snapshots.of(job))

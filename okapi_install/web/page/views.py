@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from okapi_install.domain.jobs import EndReason, Job, Problem
 from okapi_install.service.jobs.snapshots import JobSnapshot, JobSummary, State, StepSnapshot
 from okapi_install.web.job_views import options_view
+from okapi_install.web.standing import estimate_text
 from okapi_install.web.states import JOB_STYLES, STEP_STYLES, StateStyle
-from okapi_install.web.words import counted, rough
+from okapi_install.web.words import counted
 
 REASONS = {
     EndReason.FAILED: "a module failed",
@@ -39,6 +40,8 @@ class JobLine:
     requested_by: str | None
     message: str | None
     revision: int
+    estimate: str | None
+    """How long it still takes, or why nobody knows."""
 
     @classmethod
     def of(cls, summary: JobSummary) -> JobLine:
@@ -60,6 +63,7 @@ class JobLine:
             requested_by=job.requested_by,
             message=job.message,
             revision=job.revision,
+            estimate=estimate_text(summary),
         )
 
 
@@ -132,7 +136,6 @@ class JobPageView:
     retries: int
     worker: str | None
     options: Mapping[str, object]
-    remaining: str | None
     complete: bool
     may_abort: bool
     may_retry: bool
@@ -145,7 +148,6 @@ class JobPageView:
     def of(cls, snapshot: JobSnapshot) -> JobPageView:
         """The snapshot of a job as a page."""
         summary, job = snapshot.summary, snapshot.job
-        left = snapshot.remaining if summary.state is State.RUNNING else None
         return cls(
             line=JobLine.of(summary),
             ended=job.ended,
@@ -154,7 +156,6 @@ class JobPageView:
             retries=job.retries,
             worker=summary.worker,
             options=options_view(job.options),
-            remaining=None if left is None else rough(left),
             complete=job.complete,
             may_abort=summary.can_abort,
             may_retry=summary.can_retry,

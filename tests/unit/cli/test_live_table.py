@@ -66,13 +66,26 @@ def test_the_table_never_is_higher_than_the_screen(height: int) -> None:
 
 
 def test_an_estimate_is_told_and_moves_the_bar() -> None:
-    running = job(module(1, "running", seconds=3.0, expected=4.0), seconds=3.0, remaining=9.0)
+    running = job(
+        module(1, "running", seconds=3.0, expected=4.0), seconds=3.0, remaining=9.0, estimate="about 10 s left"
+    )
     assert fraction(running) == 0.25
-    assert fraction(running, 3.0) == 0.5
-    assert fraction(running, 100.0) == 0.99
+    assert fraction(replace(running, seconds=1e9)) == 0.99
     lines = drawn(running)
-    assert "about 9.0 s left" in lines[0]
+    assert "about 10 s left" in lines[0]
     assert any("of about 4.0 s" in line for line in lines)
+
+
+def test_the_figure_does_not_count_down_between_two_responses() -> None:
+    now = [0.0]
+    console = Console(file=StringIO(), force_terminal=True, color_system=None, width=110, get_time=lambda: now[0])
+    table = LiveJob(console)
+    table.show(job(module(1, "running"), seconds=1.0, remaining=5.0, estimate="about 5 s left"))
+    now[0] = 60.0
+    console.print(table)
+    assert isinstance(console.file, StringIO)
+    assert "about 5 s left" in console.file.getvalue()
+    assert "nearly done" not in console.file.getvalue()
 
 
 def test_without_an_estimate_modules_are_counted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
@@ -17,11 +18,13 @@ from okapi_install.domain.jobs import (
     Step,
     StepStatus,
 )
+from okapi_install.service.jobs.estimates import Estimate, EstimateKind
 from okapi_install.service.jobs.snapshots import ModuleCounts, SnapshotService, State, snapshot_of, summary_of
 from okapi_install.service.jobs.timings import TimingsService
 from okapi_install.service.ports import Durations
 from okapi_install.web.job_views import job_view
 from okapi_install.web.page.views import JobPageView
+from okapi_install.web.standing import estimate_text
 from tests.contract.builders import submit
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.memory_store import MemoryStore
@@ -163,7 +166,9 @@ def test_page_and_api_say_the_same_of_one_snapshot() -> None:
     started = replace(found.steps[1], started=NOW - 60)
     snapshot = snapshot_of(replace(found, steps=(found.steps[0], started, found.steps[2])), {1: USUAL, 2: USUAL}, NOW)
     document, page = job_view(snapshot), JobPageView.of(snapshot)
-    assert (document["remainingSeconds"], page.remaining) == (10.0, "about 10 s")
+    words = "overdue: mod-1-1.0.0 runs longer than ever"
+    told = {"kind": "overdue", "seconds": None, "overdue": ["mod-1-1.0.0"], "text": words}
+    assert (document["remainingSeconds"], document["estimate"], page.line.estimate) == (None, told, words)
     assert document["expectedSeconds"] == 20.0
     modules = document["modules"]
     assert isinstance(modules, list)
@@ -186,4 +191,42 @@ def test_the_service_reads_the_durations_of_the_jobs_modules() -> None:
     found = submit(store, "diku", "mod-a-1.0.0", "mod-b-1.0.0")
     snapshot = SnapshotService(TimingsService(store, FakeClock()), lambda: NOW).of(found)
     assert [it.expected for it in snapshot.steps] == [4.0, None]
-    assert (snapshot.expected, snapshot.remaining, snapshot.summary.at) == (4.0, 4.0, NOW)
+    assert (snapshot.expected, snapshot.summary.at) == (4.0, NOW)
+
+
+def test_a_list_reads_the_durations_of_all_its_jobs_at_once_and_none_for_those_that_are_complete() -> None:
+    store = MemoryStore()
+    reads: list[set[str]] = []
+
+    def durations(products: Collection[str]) -> dict[tuple[str, str], Durations]:
+        reads.append(set(products))
+        return {(product, "enable"): Durations(count=999, mean=10.0, longest=10.0) for product in products}
+
+    store.durations = durations  # type: ignore[method-assign]
+    jobs = [submit(store, tenant, f"mod-{tenant}-1.0.0") for tenant in ("one", "two", "three")]
+    jobs[2] = replace(jobs[2], status=JobStatus.DONE)
+    found = SnapshotService(TimingsService(store, FakeClock()), lambda: NOW).summaries(jobs)
+    assert reads == [{"mod-one", "mod-two"}]
+    assert [summary.remaining is not None for summary in found] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        (Estimate(kind=EstimateKind.FIGURE, seconds=180.0), "about 3 min left"),
+        (Estimate(kind=EstimateKind.UNKNOWN, unknown=2), "no estimate: 2 modules without earlier runs"),
+        (Estimate(kind=EstimateKind.UNCERTAIN), "no estimate: earlier runs differ too much"),
+        (
+            Estimate(kind=EstimateKind.OVERDUE, overdue=(1, 0)),
+            "overdue: mod-1-1.0.0 and 1 other run longer than ever",
+        ),
+    ],
+)
+def test_an_estimate_in_words_says_why_there_is_no_figure(told: Estimate, words: str) -> None:
+    found = replace(summary_of(job(StepStatus.RUNNING, StepStatus.RUNNING), NOW), estimate=told)
+    assert estimate_text(found) == words
+
+
+def test_the_figure_of_a_job_that_waits_is_that_from_its_start() -> None:
+    found = summary_of(job(None, status=JobStatus.QUEUED), NOW, {0: Durations(count=999, mean=90.0, longest=90.0)})
+    assert estimate_text(found) == "takes about 2 min once it starts"

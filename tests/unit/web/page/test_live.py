@@ -117,6 +117,27 @@ def test_the_end_shows_what_was_not_run_and_closes_the_stream(site: Site, live: 
     assert next_event(stream)[0] == "closed"
 
 
+def test_while_nothing_happens_the_estimate_is_sent_again_when_it_has_changed(site: Site, live: Live) -> None:
+    site.store._durations["mod-a", "enable"] = [1.0, 1.0]
+    job = site.job("mod-a-1.0.0")
+    claim = site.begin(job)
+    site.step(claim, 0, stage=Stage.INVOKE, status=StepStatus.RUNNING, started=claim.now)
+
+    def pass_time(job_id: str, revision: int, seconds: float) -> None:
+        del job_id, revision
+        site.clock.sleep(seconds)
+
+    site.installs.wait_changed = pass_time  # type: ignore[method-assign]
+    stream = live.job(job.id, -1)
+    assert "head" in next_event(stream)[1]["whole"]
+    assert "overdue" not in next_event(stream)[1]["whole"]["meter"]
+    assert next(stream) is None
+    site.snapshots.now = lambda: claim.now + 60.0
+    name, news = next_event(stream)
+    assert (name, list(news), list(news["whole"])) == ("parts", ["whole"], ["meter"])
+    assert "overdue: mod-a-1.0.0 runs longer than ever" in news["whole"]["meter"]
+
+
 def test_a_job_that_is_removed_says_so(site: Site, live: Live) -> None:
     job = site.job("mod-a-1.0.0")
     stream = live.job(job.id, 0)
