@@ -9,7 +9,7 @@ import click
 from okapi_install.cli.connection import CONNECTION, FOLLOWING, ClientCommand, Session, with_options
 from okapi_install.cli.exits import Exit
 from okapi_install.cli.watching import follow_on_screen, print_job, watch
-from okapi_install.cli.wording import jobs_lines, number_of, outcome
+from okapi_install.cli.wording import history_lines, jobs_lines, number_of, outcome
 from okapi_install.client.errors import NotFound, NotOffered
 from okapi_install.client.okapi import JobRef
 
@@ -33,6 +33,7 @@ JOB_EXAMPLES = """\b
 Examples:
   okapi-install job 1d0c8f52-9d5c-4f7e-a7f4-0a35d3bd7a39
   okapi-install job 1d0c8f52-9d5c-4f7e-a7f4-0a35d3bd7a39 --follow
+  okapi-install job 1d0c8f52-9d5c-4f7e-a7f4-0a35d3bd7a39 --history
   # all warnings of all modules
   okapi-install job 1d0c8f52-9d5c-4f7e-a7f4-0a35d3bd7a39 --json | jq '.modules[].warnings[]'
 """
@@ -77,18 +78,32 @@ def jobs(tenant: str | None, all_tenants: bool, status: str | None, limit: int, 
 @click.command(cls=ClientCommand, epilog=JOB_EXAMPLES)
 @click.argument("job_id", metavar="JOB")
 @click.option("-f", "--follow", is_flag=True, help="Follow the job to its end; the exit code tells how it ended.")
+@click.option("--history", is_flag=True, help="Print what happened to the job so far, with the errors of each attempt.")
 @with_options(TENANT, CONNECTION, FOLLOWING)
-def job(job_id: str, follow: bool, tenant: str | None, **given: Any) -> Exit:
+def job(job_id: str, follow: bool, history: bool, tenant: str | None, **given: Any) -> Exit:
     """Show one job: modules with stage, status and time, and errors and warnings in full.
 
     Without --follow the exit code is 0, however the job ended.
     """
+    if follow and history:
+        raise click.UsageError("--follow and --history exclude each other.")
     session = Session.of(given)
     ref = JobRef(id=job_id, tenant=tenant)
+    if history:
+        return _print_history(session, ref)
     session.note_plain_okapi("it reports no times of modules, and one message instead of errors and warnings")
     if follow:
         return watch(session, ref)
     print_job(session, session.client.job(ref))
+    return Exit.DONE
+
+
+def _print_history(session: Session, ref: JobRef) -> Exit:
+    events = session.client.history(ref)
+    if session.terminal.as_json:
+        session.terminal.document({"events": events, "total": len(events)})
+    for line in [] if session.terminal.as_json else history_lines(events):
+        session.terminal.result(line)
     return Exit.DONE
 
 

@@ -156,6 +156,17 @@ def _job_row(job: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def history_lines(events: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What happened to a job, one line for each event, with errors and warnings below it."""
+    lines = []
+    for event in visible_document(events):
+        colour = "red" if event.get("errors") or event.get("kind") == "failed" else None
+        lines.append(f"{_local(event.get('date'))}  {click.style(str(event.get('text')), fg=colour)}")
+        lines += [_problem_line("error", "red", problem_text(p)) for p in _objects(event.get("errors"))]
+        lines += [_problem_line("warning", "yellow", problem_text(p)) for p in _objects(event.get("warnings"))]
+    return lines
+
+
 def _joined(row: tuple[str, ...], widths: list[int]) -> str:
     cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
     cells[3] = click.style(cells[3], fg=COLOURS.get(row[3], "red" if row[3] == "aborted" else None))

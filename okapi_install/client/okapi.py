@@ -22,6 +22,7 @@ Module = Mapping[str, Any]
 
 _SLACK = 15.0
 _PLAN_TIMEOUT = 300.0
+_EVENTS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,6 +145,21 @@ class OkapiClient:
         path = f"/_/install/jobs/{quote(ref.id, safe='')}"
         reply = self._send(Ask(method="GET", path=path, query=query, timeout=wait + _SLACK))
         return detailed_job(reply.document(), _served_at(reply))
+
+    def history(self, ref: JobRef) -> list[Mapping[str, Any]]:
+        """What happened to a job, oldest first. Raises NotOffered: the server is a plain Okapi."""
+        if not self.ours:
+            raise NotOffered("a plain Okapi keeps no history of a job")
+        path, events = f"/_/install/jobs/{quote(ref.id, safe='')}/history", list[Mapping[str, Any]]()
+        while True:
+            query = {"limit": str(_EVENTS_AT_ONCE), "offset": str(len(events))}
+            document = self._send(Ask(method="GET", path=path, query=query)).document()
+            found = document.get("events") if isinstance(document, dict) else None
+            if not isinstance(found, list):
+                raise BadAnswer("the server's response is not a history")
+            events += found
+            if len(found) < _EVENTS_AT_ONCE:
+                return events
 
     def _plain_job(self, ref: JobRef) -> JobProgress:
         tenants = [ref.tenant] if ref.tenant else self.tenants()

@@ -53,6 +53,8 @@ class FakeOkapi:
     sync_gate: threading.Event = field(default_factory=threading.Event)
     """Closed, synchronous installs wait."""
     jobs: dict[str, Document] = field(default_factory=dict)
+    events: list[Document] = field(default_factory=list)
+    """The history of every job."""
     seen: list[Seen] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
     _server: ThreadingHTTPServer | None = None
@@ -157,6 +159,7 @@ class FakeOkapi:
             routes += [
                 ("GET", "/_/install/jobs", self._list),
                 ("GET", "/_/install/jobs/([^/]+)", self._job),
+                ("GET", "/_/install/jobs/([^/]+)/history", self._history),
                 ("POST", "/_/install/jobs/([^/]+)/abort", self._abort),
                 ("POST", "/_/install/jobs/([^/]+)/retry", self._retry),
                 ("POST", "/_/install/explain", self._explain),
@@ -216,6 +219,12 @@ class FakeOkapi:
         if seen.query.get("revision") == str(job["revision"]):
             self.step(job)
         return 200, job, {}
+
+    def _history(self, seen: Seen, job_id: str) -> Answer:
+        if job_id not in self.jobs:
+            return 404, job_id, {}
+        limit, offset = int(seen.query.get("limit", "1000")), int(seen.query.get("offset", "0"))
+        return 200, {"events": self.events[offset : offset + limit], "total": len(self.events)}, {}
 
     def _abort(self, seen: Seen, job_id: str) -> Answer:
         job = self.jobs.get(job_id)

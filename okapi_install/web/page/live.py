@@ -16,6 +16,7 @@ from okapi_install.service.jobs.installs import InstallService
 from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.web.http.sse import KEEP_ALIVE_SECONDS, Event
 from okapi_install.web.job_events import job_events
+from okapi_install.web.page.history import History, HistoryNews
 from okapi_install.web.page.listing import Listing, Part
 from okapi_install.web.page.views import JobPageView
 
@@ -41,6 +42,7 @@ class Live:
         self._installs = installs
         self._snapshots = snapshots
         self._listing = listing
+        self._history = History(installs, templates)
         self._head = templates.get_template("job_head.html")
         self._meter = templates.get_template("job_meter.html")
         self._rows = templates.get_template("module_rows.html")
@@ -66,12 +68,17 @@ class Live:
 
     def job(self, job_id: str, since: int) -> Iterator[Event | None]:
         """The head of a job's page and the rows that have changed since that revision, until the job is complete."""
+        history = HistoryNews(self._history)
+
+        def render(job: Job, seen: int) -> Mapping[str, object]:
+            return self._parts(job, seen, history)
+
         return job_events(
             self._installs,
             job_id,
             since,
             name="parts",
-            render=self._parts,
+            render=render,
             refresh=self._times,
             pause=JOB_PAUSE,
             sleep=self._sleep,
@@ -81,13 +88,15 @@ class Live:
         """The part with the estimate, which changes while the job does not."""
         return {"whole": {"meter": self._meter.render(job=JobPageView.of(self._snapshots.of(job)))}}
 
-    def _parts(self, job: Job, seen: int) -> Mapping[str, object]:
+    def _parts(self, job: Job, seen: int, history: HistoryNews) -> Mapping[str, object]:
         view = JobPageView.of(self._snapshots.of(job))
         changed = [row for row in view.rows if row.revision > seen]
         # A job that ends, or is planned again, changes how modules look that have not changed themselves.
         rows = view.rows if job.complete or seen < 0 or len(changed) == len(view.rows) else changed
         return {
-            "whole": {"head": self.head(view)} | ({"modules": self.rows(rows)} if rows is view.rows else {}),
+            "whole": {"head": self.head(view)}
+            | history.of(job)
+            | ({"modules": self.rows(rows)} if rows is view.rows else {}),
             "changed": {} if rows is view.rows else {"modules": self.rows(rows)},
             "pictures": True,
             "announcement": view.announcement,

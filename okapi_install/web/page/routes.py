@@ -1,4 +1,4 @@
-"""The routes of the page: jobs, one job, tenants, abort and retry, login.
+"""The routes of the page: jobs, one job and its history, tenants, abort and retry, login.
 
 Every response has a Content-Security-Policy that allows only our own files.
 """
@@ -25,6 +25,7 @@ from okapi_install.web.http.module_headers import module_headers
 from okapi_install.web.http.sse import event_stream, last_event_id
 from okapi_install.web.page.curl import curl_commands
 from okapi_install.web.page.graph import graph_svg
+from okapi_install.web.page.history import History
 from okapi_install.web.page.listing import Listing, Part
 from okapi_install.web.page.live import Live
 from okapi_install.web.page.timeline import timeline_svg
@@ -51,6 +52,7 @@ def blueprint(
     found.get("/page/events")(page.job_events)
     found.get("/jobs/<job_id>")(page.job)
     found.get("/page/jobs/<job_id>/events")(page.one_job_events)
+    found.get("/jobs/<job_id>/history")(page.history)
     found.get("/jobs/<job_id>/graph.svg")(page.graph)
     found.get("/jobs/<job_id>/timeline.svg")(page.timeline)
     found.get("/jobs/<job_id>/abort")(page.confirm_abort)
@@ -79,6 +81,7 @@ class Page:
         self._login = login
         self._templates = page_templates()
         self._listing = Listing(installs, snapshots, self._templates, time.monotonic)
+        self._history = History(installs, self._templates)
         self._live = Live(installs, snapshots, self._listing, self._templates)
 
     def check_origin(self) -> Response | None:
@@ -109,6 +112,7 @@ class Page:
             graph=graph_svg(snapshot.summary),
             timeline=timeline_svg(snapshot),
             dependencies=dependencies(job),
+            history=self._history.notable(job_id),
             commands=curl_commands(job, request.host_url.rstrip("/")),
         )
 
@@ -116,6 +120,10 @@ class Page:
         """GET /page/jobs/{id}/events"""
         self._installs.job(job_id)
         return event_stream(self._live.job(job_id, last_event_id(request.args.get("since"))))
+
+    def history(self, job_id: str) -> Response:
+        """GET /jobs/{id}/history"""
+        return self._html("history.html", job=self._view(job_id), events=self._history.page(job_id, _page_number()))
 
     def graph(self, job_id: str) -> Response:
         """GET /jobs/{id}/graph.svg"""
