@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import click
 
 from okapi_install.cli.exits import EXIT_CODES, Exit, exit_of_error
+from okapi_install.cli.program import program
 from okapi_install.cli.terminal import Terminal
 from okapi_install.client.errors import ClientError
 from okapi_install.client.following import Pace
@@ -83,7 +86,12 @@ class Session:
         url, token = given.pop("url"), given.pop("token")
         terminal = Terminal(as_json=given.pop("as_json"), quiet=given.pop("quiet"))
         pace = Pace(patience=given.pop("patience", Pace().patience))
-        return cls(client=OkapiClient(HttpTransport(url, token=token)), terminal=terminal, pace=pace, url=url)
+        return cls(client=OkapiClient(HttpTransport(url, token=token), url=url), terminal=terminal, pace=pace, url=url)
+
+    def command(self, *words: str) -> str:
+        """The line that runs a command of this program on the same server."""
+        usual = os.environ.get("OKAPI_URL") or DEFAULT_URL
+        return f"{program()} {shlex.join([*words, *([] if self.url == usual else ['--url', self.url])])}"
 
     def note_plain_okapi(self, what: str) -> None:
         """Prints a limitation that applies on a plain Okapi; prints nothing on our own server."""

@@ -11,26 +11,26 @@ from okapi_install import __version__
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Modules of a tenant": {
-        "install": ("install_commands", "Install, upgrade or remove modules, and follow the job."),
-        "upgrade": ("install_commands", "Upgrade a tenant's modules to the newest versions, and follow the job."),
+        "install": ("install", "Install, upgrade or remove modules, and follow the job."),
+        "upgrade": ("install", "Upgrade a tenant's modules to the newest versions, and follow the job."),
     },
     "Jobs": {
-        "jobs": ("job_commands", "List jobs, newest first."),
-        "job": ("job_commands", "Show one job, or follow it."),
-        "abort": ("job_commands", "Abort a job; what is enabled stays enabled."),
-        "retry": ("job_commands", "Run the unfinished steps of a job again, and follow it."),
+        "jobs": ("jobs", "List jobs, newest first."),
+        "job": ("jobs", "Show one job, or follow it."),
+        "abort": ("jobs", "Abort a job; what is enabled stays enabled."),
+        "retry": ("jobs", "Run the unfinished steps of a job again, and follow it."),
     },
     "Try it": {
-        "demo": ("demo_command", "Install a small simulated FOLIO platform, and watch."),
+        "demo": ("demo", "Install a small simulated FOLIO platform, and watch."),
     },
     "Run the server": {
-        "serve": ("server_commands", "Run everything in one place: API, workers and broker."),
-        "api": ("server_commands", "Run the API alone."),
-        "worker": ("server_commands", "Run one worker process."),
-        "migrate": ("server_commands", "Create the database's tables, or bring them up to date."),
+        "serve": ("server", "Run everything in one place: API, workers and broker."),
+        "api": ("server", "Run the API alone."),
+        "worker": ("server", "Run one worker process."),
+        "migrate": ("server", "Create the database's tables, or bring them up to date."),
     },
 }
-"""By section and command: the module of this package that defines it, and its line in the list."""
+"""By section and command: the module of `commands` that defines it, and its line in the list."""
 
 
 class LazyGroup(click.Group):
@@ -44,7 +44,7 @@ class LazyGroup(click.Group):
         """The command, imported now; None if there is no command of that name."""
         for section in SECTIONS.values():
             if cmd_name in section:
-                module = import_module(f"okapi_install.cli.{section[cmd_name][0]}")
+                module = import_module(f"okapi_install.cli.commands.{section[cmd_name][0]}")
                 return cast("click.Command", getattr(module, cmd_name))
         return None
 

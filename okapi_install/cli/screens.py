@@ -36,7 +36,7 @@ def screen_for(terminal: Terminal) -> Screen:
 
 
 class LineScreen:
-    """Prints a line when a module starts, and one when it ends."""
+    """Prints a line when a module starts, and one when it ends. Errors are in full in the result, at the end."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
@@ -62,7 +62,7 @@ class LineScreen:
             self._ended += 1
             took = f" after {duration(module.seconds)}" if module.seconds is not None else ""
             self._terminal.talk(f"{module.id}: {module.status}{took} ({self._ended} of {total})")
-            for line in problem_lines(module):
+            for line in problem_lines(module, short=True):
                 self._terminal.talk(line)
 
     def unavailable(self, problem: Unreachable) -> None:

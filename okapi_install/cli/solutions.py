@@ -24,11 +24,11 @@ SOLVING = (
     ),
     click.option(
         "--keep", multiple=True, metavar="PRODUCT",
-        help="Only solutions in which the tenant still has that product; may come again.",
+        help="Only solutions in which the tenant still has that product; can be repeated.",
     ),
     click.option(
         "--prefer", multiple=True, metavar="PRODUCT",
-        help="Take that product where several can provide an interface; may come again.",
+        help="Take that product where several can provide an interface; can be repeated.",
     ),
 )  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import click
 
 from okapi_install.cli.connection import Session
@@ -58,17 +60,20 @@ def ask_what_to_do(session: Session) -> str:
 
 def leave(session: Session, ref: JobRef) -> Exit:
     """Prints how to follow the job again."""
-    session.terminal.talk(f"The job continues. To follow it again: okapi-install job {ref.id} --follow")
+    session.terminal.talk(f"The job continues. To follow it again: {session.command('job', ref.id, '--follow')}")
     if session.terminal.as_json:
         session.terminal.document({"id": ref.id, "tenant": ref.tenant, "status": "running", "left": True})
     return Exit.LEFT_RUNNING
 
 
 def print_job(session: Session, job: JobProgress) -> None:
-    """Prints the job as the result."""
+    """Prints the job as the result, and what to do if it did not end well."""
     if session.terminal.as_json:
         session.terminal.document(job.document)
         return
     session.terminal.talk()
     for line in result_lines(job):
         session.terminal.result(line)
+    if job.detailed and (job.failed or job.aborted):
+        session.terminal.talk(f"To run what is not done: {session.command('retry', job.id)}")
+        session.terminal.talk(f"The job's page: {session.url.rstrip('/')}/jobs/{quote(job.id, safe='')}")

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import click
 
 from okapi_install.client.progress import JobProgress, ModuleProgress, instant
-from okapi_install.domain.foreign_text import visible_document
+from okapi_install.domain.foreign_text import one_line, visible_document
+from okapi_install.domain.jobs import ProblemCode
 
 COLOURS = {"done": "green", "error": "red", "running": "blue", "aborting": "yellow", "queued": "cyan"}
 UP_TO_DATE = "uptodate"
 """Okapi's action for a module that the tenant already has in that version."""
+_MOST_NOT_RUN, _MOST_FAILURES = 5, 10
+"""How many modules of that kind are listed one by one."""
 _VERBS = {"enable": "to enable", "upgrade": "to upgrade", "disable": "to disable", "uptodate": "already up to date"}
 
 
@@ -41,18 +44,19 @@ def verb(action: str, from_id: str | None) -> str:
     return "upgrade" if action == "enable" and from_id else action
 
 
-def plan_lines(plan: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A plan as text, one line for each module."""
+def plan_lines(plan: Sequence[Mapping[str, Any]], deleted: Collection[str] = ()) -> list[str]:
+    """A plan as text, one line for each module. Those in `deleted` lose their data."""
     plan = visible_document(plan)
     width = max((len(str(m["id"])) for m in plan), default=0)
-    return [_plan_line(module, width).rstrip() for module in plan]
+    return [_plan_line(module, width, deleted).rstrip() for module in plan]
 
 
-def _plan_line(module: Mapping[str, Any], width: int) -> str:
+def _plan_line(module: Mapping[str, Any], width: int, deleted: Collection[str]) -> str:
     before = module.get("from")
     action = verb(str(module.get("action", "enable")), before)
     note = f"from {before}" if before and before != module["id"] else _note(str(module.get("action")))
-    return f"{action:<9} {module['id']:<{width}}  {note}"
+    loss = click.style("data is deleted", fg="red") if module["id"] in deleted else ""
+    return f"{action:<9} {module['id']:<{width}}  {', '.join(part for part in (note, loss) if part)}"
 
 
 def _note(action: str) -> str:
@@ -67,13 +71,35 @@ def plan_summary(plan: Sequence[Mapping[str, Any]], tenant: str) -> str:
 
 
 def result_lines(job: JobProgress) -> list[str]:
-    """A job as text: its modules with all errors and warnings, and a sentence about the job."""
+    """A job as text: its modules with all errors and warnings, a sentence about the job, and what failed."""
     width = max((len(m.id) for m in job.modules), default=0)
+    not_run = [m for m in job.modules if m.status is None] if job.complete else []
+    folded = not_run if len(not_run) > _MOST_NOT_RUN else []
     lines = []
     for module in job.modules:
-        lines.append(_module_line(module, width))
-        lines += problem_lines(module)
-    return [*lines, outcome(job)]
+        if module not in folded:
+            lines.append(_module_line(module, width))
+            lines += problem_lines(module)
+    lines += [f"{'not run':<8} {number_of(len(folded), 'module')}"] if folded else []
+    return [*lines, outcome(job), *failure_lines(job)]
+
+
+def failure_lines(job: JobProgress) -> list[str]:
+    """A line for each module that failed, with the first line of the reason."""
+    failed = [] if job.aborted else [m for m in job.of_status("error") if not _was_skipped(m)]
+    lines = [f"  {click.style(m.id, fg='red')}: {one_line(_reason(m))}" for m in failed[:_MOST_FAILURES]]
+    left = len(failed) - len(lines)
+    return [*lines, f"  and {left} more failed"] if left > 0 else lines
+
+
+def _was_skipped(module: ModuleProgress) -> bool:
+    """Whether it only needs a module that failed."""
+    return bool(module.errors) and all(p.get("code") == ProblemCode.NEEDS_FAILED_MODULE for p in module.errors)
+
+
+def _reason(module: ModuleProgress) -> str:
+    """The module's own words, if it has sent some."""
+    return next((problem_text(p) for p in module.errors), module.message or "")
 
 
 def _module_line(module: ModuleProgress, width: int) -> str:
@@ -87,15 +113,22 @@ def _module_line(module: ModuleProgress, width: int) -> str:
     return line.rstrip()
 
 
-def problem_lines(module: ModuleProgress) -> list[str]:
-    """The errors and warnings of a module, and Okapi's message if it is not among them."""
+def problem_lines(module: ModuleProgress, *, short: bool = False) -> list[str]:
+    """The errors and warnings of a module, and Okapi's message if it is not among them; `short` cuts each to a line."""
+    found = [("error", "red", text) for text in _error_texts(module)]
+    found += [("warning", "yellow", problem_text(p)) for p in module.warnings]
+    return [_problem_line(word, colour, one_line(text) if short else text) for word, colour, text in found]
+
+
+def _error_texts(module: ModuleProgress) -> list[str]:
+    """Okapi's message often ends with the response of the module, which the errors have in full: not printed twice."""
     errors = [problem_text(p) for p in module.errors]
-    if module.message and not any(module.message in text for text in errors):
-        errors.insert(0, module.message)
-    warnings = [problem_text(p) for p in module.warnings]
-    return [_problem_line("error", "red", t) for t in errors] + [
-        _problem_line("warning", "yellow", t) for t in warnings
-    ]
+    if not module.message or any(module.message in text for text in errors):
+        return errors
+    if not errors:
+        return [module.message]
+    head = one_line(module.message)
+    return [head, *(text for text in errors if text not in head)]
 
 
 def _problem_line(word: str, colour: str, text: str) -> str:

@@ -6,7 +6,8 @@ Our server is recognised by the path `/_/install/jobs`: a plain Okapi responds w
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -68,8 +69,10 @@ class Request:
 class OkapiClient:
     """A client of one server. All methods raise only ClientError and its subclasses."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, *, url: str = "the server") -> None:
+        """`url` is the address that error messages name."""
         self._send = transport
+        self._url = url
         self._ours: bool | None = None
 
     @property
@@ -89,7 +92,8 @@ class OkapiClient:
 
     def plan(self, request: Request) -> list[Module]:
         """The plan of a request: the module changes in order. Changes nothing."""
-        return _modules(self._send(request.ask({"simulate": "true"})))
+        with self._naming("tenant", request.tenant):
+            return _modules(self._send(request.ask({"simulate": "true"})))
 
     def explain(
         self, request: Request, *, solutions: int = 0, keep: Sequence[str] = (), prefer: Sequence[str] = ()
@@ -111,14 +115,16 @@ class OkapiClient:
             body=None if request.modules is None else list(request.modules),
             timeout=_PLAN_TIMEOUT,
         )
-        document = self._send(question).document()
+        with self._naming("tenant", request.tenant):
+            document = self._send(question).document()
         if not isinstance(document, dict):
             raise BadAnswer("the server's response is not an explanation")
         return document
 
     def run(self, request: Request) -> list[Module]:
         """The module changes that were made, by one synchronous request, however long it takes."""
-        return _modules(self._send(request.ask({}, timeout=None)))
+        with self._naming("tenant", request.tenant):
+            return _modules(self._send(request.ask({}, timeout=None)))
 
     def start(self, request: Request, on_trouble: Callable[[Unreachable], bool] = lambda _problem: False) -> JobRef:
         """Starts a job. If the response is lost, `on_trouble` decides whether to retry the request.
@@ -130,7 +136,8 @@ class OkapiClient:
         ours = self.ours
         while True:
             try:
-                reply = self._send(ask)
+                with self._naming("tenant", request.tenant):
+                    reply = self._send(ask)
             except Unreachable as problem:
                 if not (ours or isinstance(problem, Unavailable)) or not on_trouble(problem):
                     raise
@@ -143,7 +150,8 @@ class OkapiClient:
             return self._plain_job(ref)
         query = {} if revision is None else {"wait": str(round(wait * 1000)), "revision": str(revision)}
         path = f"/_/install/jobs/{quote(ref.id, safe='')}"
-        reply = self._send(Ask(method="GET", path=path, query=query, timeout=wait + _SLACK))
+        with self._naming("job", ref.id):
+            reply = self._send(Ask(method="GET", path=path, query=query, timeout=wait + _SLACK))
         return detailed_job(reply.document(), _served_at(reply))
 
     def history(self, ref: JobRef) -> list[Mapping[str, Any]]:
@@ -153,13 +161,24 @@ class OkapiClient:
         path, events = f"/_/install/jobs/{quote(ref.id, safe='')}/history", list[Mapping[str, Any]]()
         while True:
             query = {"limit": str(_EVENTS_AT_ONCE), "offset": str(len(events))}
-            document = self._send(Ask(method="GET", path=path, query=query)).document()
+            with self._naming("job", ref.id):
+                document = self._send(Ask(method="GET", path=path, query=query)).document()
             found = document.get("events") if isinstance(document, dict) else None
             if not isinstance(found, list):
                 raise BadAnswer("the server's response is not a history")
             events += found
             if len(found) < _EVENTS_AT_ONCE:
                 return events
+
+    @contextmanager
+    def _naming(self, kind: str, name: str) -> Iterator[None]:
+        """Makes a sentence of a 404 whose text is only what was requested, as Okapi's is."""
+        try:
+            yield
+        except NotFound as problem:
+            if problem.message.strip() not in (name, ""):
+                raise
+            raise NotFound(f"There is no {kind} {name} at {self._url}", problem.status) from problem
 
     def _plain_job(self, ref: JobRef) -> JobProgress:
         tenants = [ref.tenant] if ref.tenant else self.tenants()
@@ -170,7 +189,7 @@ class OkapiClient:
             except NotFound:
                 continue
             return plain_job(reply.document(), tenant, _served_at(reply))
-        raise NotFound(f"there is no job {ref.id}", 404)
+        raise NotFound(f"There is no job {ref.id} at {self._url}", 404)
 
     def jobs(
         self, *, tenant: str | None = None, status: str | None = None, limit: int = 20, offset: int = 0
@@ -189,7 +208,8 @@ class OkapiClient:
     def _plain_jobs(self, tenant: str | None, status: str | None, limit: int, offset: int) -> Mapping[str, Any]:
         found = []
         for name in [tenant] if tenant else self.tenants():
-            reply = self._send(Ask(method="GET", path=f"/_/proxy/tenants/{quote(name, safe='')}/install"))
+            with self._naming("tenant", name):
+                reply = self._send(Ask(method="GET", path=f"/_/proxy/tenants/{quote(name, safe='')}/install"))
             found += [summary(plain_job(job, name)) for job in reply.document()]
         wanted = [job for job in found if status in (None, job["status"])]
         wanted.sort(key=lambda job: str(job["startDate"] or ""), reverse=True)
@@ -207,7 +227,8 @@ class OkapiClient:
             NotOffered: the job runs on a plain Okapi.
         """
         if self.ours:
-            reply = self._send(Ask(method="POST", path=f"/_/install/jobs/{quote(ref.id, safe='')}/abort"))
+            with self._naming("job", ref.id):
+                reply = self._send(Ask(method="POST", path=f"/_/install/jobs/{quote(ref.id, safe='')}/abort"))
             return detailed_job(reply.document(), _served_at(reply)) if reply.text else None
         job = self._plain_job(ref)
         if job.complete:
@@ -228,7 +249,8 @@ class OkapiClient:
         """
         if not self.ours:
             raise NotOffered("a plain Okapi cannot retry a job; install the rest in a new one")
-        reply = self._send(Ask(method="POST", path=f"/_/install/jobs/{quote(ref.id, safe='')}/retry"))
+        with self._naming("job", ref.id):
+            reply = self._send(Ask(method="POST", path=f"/_/install/jobs/{quote(ref.id, safe='')}/retry"))
         return detailed_job(reply.document(), _served_at(reply))
 
 

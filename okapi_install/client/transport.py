@@ -109,7 +109,7 @@ _BAD_ADDRESS = (
 def _translated(problem: Exception, url: str) -> ClientError:
     where = urlsplit(url).netloc or url
     if isinstance(problem, _BAD_ADDRESS):
-        return BadAnswer(f"{url} is not a server address; it must start with http:// or https://")
+        return BadAnswer(f"{url} is not a server address; begin with http:// or https://")
     if isinstance(problem, requests.exceptions.InvalidHeader):
         return BadAnswer("the token cannot be sent: it contains a line break or starts with a space")
     if isinstance(problem, requests.exceptions.SSLError):

@@ -5,6 +5,8 @@ A message that is used in more than one place, or by more than one reader, is he
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def starts_no_modules(module: str) -> str:
     """A client wants a module to be deployed."""
@@ -175,6 +177,18 @@ def outlived_workers(takeovers: int) -> str:
         f"The job was taken over {takeovers} times without any step having ended: the workers that ran it died or "
         "stopped responding. Look into their logs before you retry it. Its modules were not told to stop"
     )
+
+
+def deletes_data(tenant: str, modules: int, unnamed: int, needed: Sequence[str]) -> str:
+    """A request would delete data of modules. `needed` is why `unnamed` of them are among those; it may be empty."""
+    count = "1 module" if modules == 1 else f"{modules} modules"
+    head = f"DELETES THE DATA of {count} of tenant {tenant}"
+    if not unnamed:
+        return head
+    if not needed:
+        return f"{head}; the request does not name {unnamed} of them"
+    verb = "it needs" if unnamed == 1 else "they need"
+    return f"{head}; {unnamed} of them because {verb} {' or '.join(needed)}"
 
 
 def some_modules_failed(failed: int, total: int) -> str:

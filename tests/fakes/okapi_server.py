@@ -50,6 +50,7 @@ class FakeOkapi:
     fails: dict[str, str] = field(default_factory=dict)
     warns: set[str] = field(default_factory=set)
     hold: str | None = None
+    unknown_tenants: set[str] = field(default_factory=set)
     sync_gate: threading.Event = field(default_factory=threading.Event)
     """Closed, synchronous installs wait."""
     jobs: dict[str, Document] = field(default_factory=dict)
@@ -167,6 +168,8 @@ class FakeOkapi:
         return routes
 
     def _post(self, seen: Seen, tenant: str, _verb: str) -> Answer:
+        if tenant in self.unknown_tenants:
+            return 404, tenant, {}
         solved = [solution for solution in self.solutions if solution["request"] == seen.body]
         if self.refusal is not None and not solved:
             return 400, self.refusal, {}

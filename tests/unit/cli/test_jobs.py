@@ -111,6 +111,21 @@ def test_an_unknown_job_ends_with_three(server: FakeOkapi) -> None:
     for command in ("job", "abort", "retry"):
         done = run_command(command, "none", url=server.url)
         assert (done.returncode, done.stdout) == (3, "")
+        assert f"Error: There is no job none at {server.url}" in done.stderr
+
+
+def test_an_unknown_tenant_is_named_with_the_server(server: FakeOkapi) -> None:
+    server.unknown_tenants = {"nope"}
+    done = run_command("install", "--tenant", "nope", "mod-a", url=server.url)
+    assert done.returncode == 3
+    assert f"Error: There is no tenant nope at {server.url}" in done.stderr
+
+
+def test_an_empty_list_says_how_to_start_the_first_job(server: FakeOkapi) -> None:
+    done = run_command("jobs", url=server.url)
+    assert "No jobs yet" in done.stderr
+    assert "okapi-install install --tenant TENANT MODULE" in done.stderr
+    assert "0 jobs of tenant diku" in run_command("jobs", "--tenant", "diku", url=server.url).stderr
 
 
 def test_jobs_are_listed_and_filtered(server: FakeOkapi) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from okapi_install.cli.live_table import LiveJob, choose_rows, fraction, hidden_text, note
-from okapi_install.cli.wording import duration, outcome, plan_summary, problem_text, result_lines
+from okapi_install.cli.wording import duration, outcome, plan_summary, problem_lines, problem_text
 from okapi_install.client.progress import JobProgress, ModuleProgress
 
 
@@ -148,7 +148,7 @@ def test_the_outcome_is_one_sentence() -> None:
 
 def test_okapis_message_is_not_told_twice() -> None:
     failed = module(1, "error", message="no space", errors=({"message": "no space"},))
-    assert sum("no space" in line for line in result_lines(job(failed, complete=True, status="error"))) == 1
+    assert sum("no space" in line for line in problem_lines(failed)) == 1
 
 
 def test_an_empty_plan_has_nothing_to_do() -> None:

@@ -45,7 +45,7 @@ def test_a_failed_job_ends_with_one_and_says_why(server: FakeOkapi) -> None:
     done = run_command("install", "--tenant", "diku", "mod-b", url=server.url)
     assert done.returncode == 1
     assert "install of diku failed" in done.stdout
-    assert done.stdout.count("no space") == 1
+    assert done.stdout.count("error: POST request for mod-b-1.1.0 /_/tenant failed with 500: no space") == 1
 
 
 def test_json_is_the_job_as_the_server_tells_it(server: FakeOkapi) -> None:

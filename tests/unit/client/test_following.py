@@ -94,7 +94,7 @@ def test_a_job_that_vanishes_is_gone_and_one_that_never_was_is_not_found() -> No
     world = World()
     with pytest.raises(JobGone, match="aborted and deleted"):
         list(follow(OkapiClient(Script([JOBS, job(1), GONE])), REF, world, world.pace))
-    with pytest.raises(NotFound, match="^j$"):
+    with pytest.raises(NotFound, match="^There is no job j at the server$"):
         list(follow(OkapiClient(Script([JOBS, GONE])), REF, world, world.pace))
 
 

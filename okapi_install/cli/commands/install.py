@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from okapi_install.cli.confirming import agreed, purge_by
 from okapi_install.cli.connection import CONNECTION, FOLLOWING, ClientCommand, Session, with_options
 from okapi_install.cli.exits import Exit, exit_of_error
 from okapi_install.cli.module_arguments import modules_of, modules_of_file
@@ -20,7 +22,12 @@ from okapi_install.client.options import InstallOptions
 
 TENANT = (
     click.option(
-        "--tenant", metavar="TENANT", envvar="OKAPI_TENANT", show_envvar=True, required=True, help="The tenant."
+        "--tenant",
+        metavar="TENANT",
+        envvar="OKAPI_TENANT",
+        show_envvar=True,
+        required=True,
+        help="The tenant to change.",
     ),
 )
 
@@ -37,7 +44,10 @@ HOW = (
         "--ignore-errors", is_flag=True, default=None,
         help="After a failure, continue with the modules that do not need the failed one.",
     ),
-    click.option("--purge", is_flag=True, default=None, help="Delete the data of the modules that are disabled."),
+    click.option(
+        "--purge", is_flag=True, default=None,
+        help="Delete the data of the modules that are disabled; asks for the tenant's name.",
+    ),
     click.option("--reinstall", is_flag=True, default=None, help="Call modules again that are already enabled."),
     click.option(
         "--dep-check/--no-dep-check", default=None,
@@ -45,7 +55,10 @@ HOW = (
     ),
     click.option("--pre-release", type=_VERSIONS, help="Use versions such as 1.0.0-rc.1: yes, no, or no others."),
     click.option("--npm-snapshot", type=_VERSIONS, help="Use versions such as 1.0.1000012: yes, no, or no others."),
-    click.option("--invoke", metavar="WHAT", help="Modules to call: true, false, or a regular expression."),
+    click.option(
+        "--invoke", metavar="WHAT",
+        help="Which modules are called: true (all), false (none), or a regular expression.",
+    ),
     click.option("--deploy", is_flag=True, default=None, help="Deploy the modules first, if the server can."),
 )  # fmt: skip
 
@@ -53,6 +66,11 @@ COURSE = (
     click.option("--simulate", is_flag=True, help="Print the plan and stop."),
     click.option("--explain", is_flag=True, help="If the request is refused, print the chain of reasons."),
     click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation (never asked without a terminal)."),
+    click.option(
+        "--confirm-purge",
+        metavar="TENANT",
+        help="Confirms that --purge deletes data: the tenant's name. Required without a terminal and with --yes.",
+    ),
     click.option("--sync", is_flag=True, help="Wait for the end in a single request, without progress."),
     click.option("--no-follow", is_flag=True, help="Start the job, print its id, and exit."),
 )
@@ -67,8 +85,8 @@ Examples:
   okapi-install install --tenant diku mod-orders-13.0.0 --simulate --explain
   # the second of the solutions that are offered for a refused request, without questions
   okapi-install install --tenant diku mod-pubsub --solution 2 --yes
-  # remove a module with its data
-  okapi-install install --tenant diku --action disable --purge mod-tags-2.2.0
+  # remove a module with its data; without --confirm-purge, the tenant's name must be typed
+  okapi-install install --tenant diku --action disable --purge mod-tags-2.2.0 --confirm-purge diku
   # in a script: start now, follow later
   JOB=$(okapi-install install --tenant diku install.json --no-follow)
   okapi-install job $JOB --follow --json
@@ -146,12 +164,15 @@ def plan_and_run(modules: list[dict[str, Any]] | None, given: dict[str, Any], *,
     if decided is None:
         return Exit.REFUSED
     request, plan = decided
-    show_plan(session, plan, request.tenant, as_result=given["simulate"])
+    purge = purge_by(request, plan)
+    show_plan(session, plan, request.tenant, as_result=given["simulate"], deleted=purge.modules if purge else ())
+    if purge is not None:
+        session.terminal.warn(purge.sentence(request.tenant) + ".")
     if given["simulate"]:
         return Exit.DONE
     if all(module.get("action") == "uptodate" for module in plan):
         return _nothing_to_do(session)
-    if not given["yes"] and not _agreed(session):
+    if not agreed(session, request.tenant, purge, yes=given["yes"], confirmed=given["confirm_purge"]):
         session.terminal.talk("Nothing was started.")
         return Exit.ABORTED
     if given["sync"]:
@@ -168,14 +189,19 @@ def _options(given: dict[str, Any]) -> InstallOptions:
     return InstallOptions(tenant_parameters=",".join(pairs) or None, **{name: given[name] for name in names})
 
 
-def show_plan(session: Session, plan: list[Module], tenant: str, *, as_result: bool) -> None:
-    """Prints the plan: as the result on standard output, or as a message on standard error before the job starts."""
+def show_plan(
+    session: Session, plan: list[Module], tenant: str, *, as_result: bool, deleted: Sequence[str] = ()
+) -> None:
+    """Prints the plan: as the result on standard output, or as a message on standard error before the job starts.
+
+    The modules in `deleted` lose their data.
+    """
     terminal = session.terminal
     if as_result and terminal.as_json:
         terminal.document(plan)
         return
     say = terminal.result if as_result else terminal.talk
-    for line in plan_lines(plan):
+    for line in plan_lines(plan, deleted):
         say(line)
     terminal.talk(plan_summary(plan, tenant))
 
@@ -187,17 +213,6 @@ def _nothing_to_do(session: Session) -> Exit:
     return Exit.DONE
 
 
-def _agreed(session: Session) -> bool:
-    """Whether the user confirms; true if there is nobody to ask."""
-    if not session.terminal.has_person:
-        return True
-    try:
-        return click.confirm("Proceed?", default=True, err=True)
-    except click.Abort:
-        session.terminal.talk()
-        return False
-
-
 def _run(session: Session, request: Request) -> Exit:
     try:
         done = session.client.run(request)
@@ -206,7 +221,7 @@ def _run(session: Session, request: Request) -> Exit:
         refused = isinstance(problem, Refused) and problem.status in (400, 500)
         return Exit.FAILED if refused else exit_of_error(problem)
     except KeyboardInterrupt:
-        session.terminal.talk("\nThe server continues with the job. To see it: okapi-install jobs")
+        session.terminal.talk(f"\nThe server continues with the job. To see it: {session.command('jobs')}")
         return Exit.LEFT_RUNNING
     if session.terminal.as_json:
         session.terminal.document(done)
@@ -248,4 +263,4 @@ def _print_ref(session: Session, ref: JobRef) -> None:
         session.terminal.document({"id": ref.id, "tenant": ref.tenant, "url": session.url})
     else:
         session.terminal.result(ref.id)
-    session.terminal.talk(f"The job has started. To follow it: okapi-install job {ref.id} --follow")
+    session.terminal.talk(f"The job has started. To follow it: {session.command('job', ref.id, '--follow')}")

@@ -13,6 +13,7 @@ import click
 
 from okapi_install.cli.connection import Session
 from okapi_install.cli.exits import Exit, exit_of_job
+from okapi_install.cli.program import program
 from okapi_install.cli.terminal import Terminal
 from okapi_install.cli.watching import follow_on_screen, print_job
 from okapi_install.client.errors import ClientError
@@ -105,7 +106,7 @@ def _play(stage: Stage, terminal: Terminal, parallel: int, *, ends: bool) -> Exi
 
 def _go_on_serving(stage: Stage, terminal: Terminal, ref: JobRef, parallel: int) -> None:
     newer = stage.add_next_generation()
-    for line in invitation(stage.service.url, ref.id, newer, parallel):
+    for line in invitation(stage.service.url, ref.id, newer, parallel, program()):
         terminal.talk(line)
     try:
         while stage.service.alive:
@@ -115,8 +116,8 @@ def _go_on_serving(stage: Stage, terminal: Terminal, ref: JobRef, parallel: int)
         terminal.talk("\nStopping everything.")
 
 
-def invitation(url: str, job_id: str, newer: int, parallel: int) -> list[str]:
-    """Lines that say what to look at and what to try next."""
+def invitation(url: str, job_id: str, newer: int, parallel: int, command: str) -> list[str]:
+    """Lines that say what to look at and what to try next. `command` is how to call okapi-install."""
     upgrade = f"{url}/_/proxy/tenants/{TENANT}/upgrade?async=true&parallel={parallel}"
     return [
         "",
@@ -126,6 +127,6 @@ def invitation(url: str, job_id: str, newer: int, parallel: int) -> list[str]:
         f"  this job   {url}/_/install/jobs/{job_id}",
         f"Newer versions of {newer} modules are available now. To upgrade, run in another terminal:",
         f"  curl -X POST '{upgrade}'",
-        f"  okapi-install upgrade --url {url} --tenant {TENANT} --parallel {parallel}",
+        f"  {command} upgrade --url {url} --tenant {TENANT} --parallel {parallel}",
         "Ctrl-C stops everything.",
     ]

@@ -71,6 +71,11 @@ def jobs(tenant: str | None, all_tenants: bool, status: str | None, limit: int, 
     for line in jobs_lines(page["jobs"]) if page["jobs"] else []:
         session.terminal.result(line)
     total = page.get("total", len(page["jobs"]))
+    if not total and not wanted and not status:
+        session.terminal.talk(
+            f"No jobs yet. To start one: {session.command('install', '--tenant', 'TENANT', 'MODULE')}"
+        )
+        return
     left = f"; {total - len(page['jobs'])} more, see --limit and --offset" if total > len(page["jobs"]) else ""
     session.terminal.talk(f"{number_of(total, 'job')}{f' of tenant {wanted}' if wanted else ''}{left}.")
 
@@ -82,6 +87,8 @@ def jobs(tenant: str | None, all_tenants: bool, status: str | None, limit: int, 
 @with_options(TENANT, CONNECTION, FOLLOWING)
 def job(job_id: str, follow: bool, history: bool, tenant: str | None, **given: Any) -> Exit:
     """Show one job: modules with stage, status and time, and errors and warnings in full.
+
+    JOB is the id that `install` prints and `jobs` lists.
 
     Without --follow the exit code is 0, however the job ended.
     """
@@ -114,8 +121,9 @@ def _print_history(session: Session, ref: JobRef) -> Exit:
 def abort(job_id: str, yes: bool, tenant: str | None, **given: Any) -> Exit:
     """Abort a job, and wait until it has stopped.
 
+    JOB is the id that `jobs` lists.
     Modules that were enabled stay enabled. A running step is cancelled, at its module too, and does not count as
-    enabled. The job's info is kept.
+    enabled. The job's record is kept.
     """
     session = Session.of(given)
     ref = JobRef(id=job_id, tenant=tenant)
@@ -138,6 +146,7 @@ def abort(job_id: str, yes: bool, tenant: str | None, **given: Any) -> Exit:
 def retry(job_id: str, no_follow: bool, tenant: str | None, **given: Any) -> Exit:
     """Run the unfinished steps of a job again, and follow it.
 
+    JOB is the id that `jobs` lists.
     It stays the same job, and finished steps are not repeated. For a job that failed, once the cause is fixed, or
     that was aborted.
     """
@@ -160,6 +169,7 @@ def retry(job_id: str, no_follow: bool, tenant: str | None, **given: Any) -> Exi
 def _print_how_to_install_the_rest(session: Session, ref: JobRef) -> None:
     """Prints the command that comes closest to a retry on a plain Okapi."""
     old = session.client.job(ref)
-    left = " ".join(m.id for m in old.modules if m.status != "done" and m.action == "enable")
+    left = [m.id for m in old.modules if m.status != "done" and m.action == "enable"]
     if left:
-        session.terminal.talk(f"Closest to a retry: okapi-install install --tenant {old.tenant} {left}")
+        line = session.command("install", "--tenant", old.tenant, *left)
+        session.terminal.talk(f"Closest to a retry: {line}")
