@@ -27,6 +27,7 @@ from okapi_install.service.health import HealthService
 from okapi_install.service.jobs.callbacks import CallbackRule, CallbackService
 from okapi_install.service.jobs.installs import InstallService, Limits
 from okapi_install.service.jobs.planning import Planner
+from okapi_install.service.jobs.proposals import ProposalService
 from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.jobs.solutions import SolutionService
 from okapi_install.service.jobs.timings import TimingsService
@@ -120,6 +121,7 @@ class Services:
     pull: PullService
     installs: InstallService
     solutions: SolutionService
+    proposals: ProposalService
     snapshots: SnapshotService
     health: HealthService
     meters: Meters
@@ -152,6 +154,8 @@ def build_services(settings: Settings) -> Services:
         build_tracer(settings, "okapi-install-api"),
         platform=platform,
     )
+    solutions = SolutionService(installs, store, registry, SolverProcess(settings.solution_seconds))
+    snapshots = SnapshotService(TimingsService(store, SystemClock()))
     return Services(
         settings=settings,
         store=store,
@@ -161,8 +165,9 @@ def build_services(settings: Settings) -> Services:
         environment=EnvironmentService(store),
         pull=PullService(registry, build_remote(settings)),
         installs=installs,
-        solutions=SolutionService(installs, store, registry, SolverProcess(settings.solution_seconds)),
-        snapshots=SnapshotService(TimingsService(store, SystemClock())),
+        solutions=solutions,
+        proposals=ProposalService(installs, solutions, snapshots),
+        snapshots=snapshots,
         health=HealthService(store, notifier.ping, settings.lease_seconds),
         meters=meters,
         metering=Metering(store, meters),

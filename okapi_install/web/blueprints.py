@@ -19,6 +19,8 @@ from okapi_install.web.app import create_app
 from okapi_install.web.okapi import discovery, environment, installs, system, tenants
 from okapi_install.web.okapi import modules as okapi_modules
 from okapi_install.web.page import routes as page_routes
+from okapi_install.web.page.rendering import Rendering
+from okapi_install.web.page.start import routes as start_routes
 
 log = structlog.get_logger()
 
@@ -28,6 +30,7 @@ _NOT_STARTED = 3
 
 def blueprints(services: Services, sign_in: PageLogin) -> Sequence[Blueprint]:
     """What create_app registers."""
+    rendering = Rendering(services.snapshots.now, sign_in)
     found = (
         okapi_modules.blueprint(services.registry, services.pull),
         tenants.blueprint(services.tenants, services.registry),
@@ -39,7 +42,8 @@ def blueprints(services: Services, sign_in: PageLogin) -> Sequence[Blueprint]:
         explain.blueprint(services.solutions),
         api_health.blueprint(services.health),
         openapi.blueprint(),
-        page_routes.blueprint(services.installs, services.snapshots, services.tenants, sign_in),
+        page_routes.blueprint(services.installs, services.snapshots, services.tenants, sign_in, rendering),
+        start_routes.blueprint(services.proposals, services.installs, services.tenants, services.registry, rendering),
     )
     if not services.settings.metrics:
         return found

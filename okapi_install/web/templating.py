@@ -37,7 +37,8 @@ def page_templates() -> Environment:
         icon=icon, counted=words.counted, warning_icon=WARNING_ICON, clock_icon=CLOCK_ICON, version=__version__
     )
     found.globals["asset"] = {
-        name: f"/static/{name}?{_digest(name)}" for name in ("page.css", "page.js", "favicon.svg")
+        name: f"/static/{name}?{_digest(name)}"
+        for name in ("page.css", "page.js", "start.css", "start.js", "favicon.svg")
     }
     return found
 

@@ -91,6 +91,8 @@ class Explanation:
     refusal: Unresolvable | UserError | None
     lines: tuple[str, ...]
     changes: tuple[Change, ...] = ()
+    edges: tuple[tuple[int, int], ...] = ()
+    """Pairs of positions in `changes`: the later one waits for the earlier one."""
     warnings: tuple[Problem, ...] = ()
 
 
@@ -160,7 +162,7 @@ class InstallService:
 
     def _submit(self, order: Order) -> Submitted:
         callback_url = self._callbacks.url_for(order.callback_url)
-        known = self._known(order)
+        known = self.known(order)
         if known is not None:
             return _replayed(known)
         planned = self._plan(order)
@@ -174,8 +176,12 @@ class InstallService:
         self._observer.job_submitted(job)
         return Submitted(changes=tuple(step.change for step in job.steps), job=job)
 
-    def _known(self, order: Order) -> Job | None:
-        """The job of a repeated order. It is not planned again, because the tenant may have its modules already."""
+    def known(self, order: Order) -> Job | None:
+        """The job of a repeated order. It is not planned again, because the tenant may have its modules already.
+
+        Raises:
+            KeyReused: its idempotency key was used before with another order.
+        """
         if order.idempotency_key is None or order.options.simulate:
             return None
         return self._store.job_of_key(order.tenant, order.idempotency_key, order.digest())
@@ -224,7 +230,7 @@ class InstallService:
         except UserError as refusal:
             return Explanation(refusal=refusal, lines=(refusal.message,))
         warnings = job_warnings(planned.steps)
-        return Explanation(refusal=None, lines=(), changes=planned.changes, warnings=warnings)
+        return Explanation(refusal=None, lines=(), changes=planned.changes, edges=planned.edges, warnings=warnings)
 
     def wait_complete(self, job: Job) -> Job:
         """The job once it is complete.

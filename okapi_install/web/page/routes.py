@@ -1,7 +1,4 @@
-"""The routes of the page: jobs, one job and its history, tenants, abort and retry, login.
-
-Every response has a Content-Security-Policy that allows only our own files.
-"""
+"""The routes of the page: jobs, one job and its history, tenants, abort and retry, login."""
 
 from __future__ import annotations
 
@@ -19,8 +16,7 @@ from okapi_install.service.ports import JobFilter
 from okapi_install.service.tenants import TenantService
 from okapi_install.web.access.key_brake import BRAKE, KeyBrake
 from okapi_install.web.access.login import COOKIE, LOGIN_PATH, PageLogin, safe_target
-from okapi_install.web.access.origin import is_same_origin
-from okapi_install.web.http.errors import refusal, status_of
+from okapi_install.web.http.errors import refusal
 from okapi_install.web.http.module_headers import module_headers
 from okapi_install.web.http.sse import event_stream, last_event_id
 from okapi_install.web.page.curl import curl_commands
@@ -28,26 +24,22 @@ from okapi_install.web.page.graph import graph_svg
 from okapi_install.web.page.history import History
 from okapi_install.web.page.listing import Listing, Part
 from okapi_install.web.page.live import Live
+from okapi_install.web.page.rendering import Rendering
 from okapi_install.web.page.timeline import timeline_svg
 from okapi_install.web.page.views import JobPageView, dependencies
 from okapi_install.web.states import status_words
-from okapi_install.web.templating import page_templates
 from okapi_install.web.words import segment
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
 _MOST_ACTIVE = 200
 
 
 def blueprint(
-    installs: InstallService, snapshots: SnapshotService, tenants: TenantService, login: PageLogin
+    installs: InstallService, snapshots: SnapshotService, tenants: TenantService, login: PageLogin, rendering: Rendering
 ) -> Blueprint:
     """The paths of the page. `login` checks the API key, if there is one."""
     found = Blueprint("page", __name__)
-    page = Page(installs, snapshots, tenants, login)
-    found.before_request(page.check_origin)
+    page = Page(installs, snapshots, tenants, login, rendering)
+    found.before_request(rendering.check_origin)
     found.get("/")(page.jobs)
     found.get("/page/events")(page.job_events)
     found.get("/jobs/<job_id>")(page.job)
@@ -64,7 +56,7 @@ def blueprint(
     found.get("/login")(page.login_form)
     found.post("/login", endpoint="login")(page.login)
     found.post("/logout")(page.logout)
-    found.register_error_handler(OkapiInstallError, page.problem)
+    found.register_error_handler(OkapiInstallError, rendering.problem)
     found.app_errorhandler(404)(page.no_such_page)
     return found
 
@@ -73,22 +65,22 @@ class Page:
     """One method for each path and method."""
 
     def __init__(
-        self, installs: InstallService, snapshots: SnapshotService, tenants: TenantService, login: PageLogin
+        self,
+        installs: InstallService,
+        snapshots: SnapshotService,
+        tenants: TenantService,
+        login: PageLogin,
+        rendering: Rendering,
     ) -> None:
         self._installs = installs
         self._snapshots = snapshots
         self._tenants = tenants
         self._login = login
-        self._templates = page_templates()
-        self._listing = Listing(installs, snapshots, self._templates, time.monotonic)
-        self._history = History(installs, self._templates)
-        self._live = Live(installs, snapshots, self._listing, self._templates)
-
-    def check_origin(self) -> Response | None:
-        """Responds 403 to a request that would change something but was not sent by this page."""
-        if request.method in ("GET", "HEAD") or is_same_origin(request.headers, request.host):
-            return None
-        return self._html("problem.html", 403, title="Not from this page", text=messages.not_from_this_page())
+        self._html = rendering.html
+        self._missing = rendering.missing
+        self._listing = Listing(installs, snapshots, rendering.templates, time.monotonic)
+        self._history = History(installs, rendering.templates)
+        self._live = Live(installs, snapshots, self._listing, rendering.templates)
 
     def jobs(self) -> Response:
         """GET /"""
@@ -194,13 +186,6 @@ class Page:
         answer.delete_cookie(COOKIE, httponly=True, samesite="Strict", secure=request.is_secure, path="/")
         return answer
 
-    def problem(self, error: OkapiInstallError) -> Response:
-        """An error as a page."""
-        status = status_of(error)
-        if status == 404:
-            return self._missing()
-        return self._html("problem.html", status, title="That did not work", text=error.message)
-
     def no_such_page(self, _error: Exception) -> Response:
         """An unknown path: a page for a browser, Okapi's words for all others."""
         wants_html = any(kind == "text/html" for kind, _ in request.accept_mimetypes)
@@ -208,22 +193,8 @@ class Page:
             return self._missing()
         return refusal(404, okapi_messages.no_such_path(), "no_such_path")
 
-    def _missing(self) -> Response:
-        return self._html("problem.html", 404, title="Not found", text=messages.no_such_page())
-
     def _view(self, job_id: str) -> JobPageView:
         return JobPageView.of(self._snapshots.of(self._installs.job(job_id)))
-
-    def _html(self, template: str, status: int = 200, **values: object) -> Response:
-        text = self._templates.get_template(template).render(
-            path=request.path, now=self._snapshots.now(), signed_in=self._login.needed, **values
-        )
-        answer = Response(text, status, mimetype="text/html")
-        answer.headers["Content-Security-Policy"] = POLICY
-        answer.headers["Cache-Control"] = "no-store"
-        # Without it a form's POST has `Origin: null`, and over plain HTTP nothing else says where it comes from.
-        answer.headers["Referrer-Policy"] = "same-origin"
-        return answer
 
 
 def _part() -> Part:

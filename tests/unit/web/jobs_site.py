@@ -11,6 +11,7 @@ from okapi_install.domain.modules.internal_module import OKAPI_MODULE, internal_
 from okapi_install.service.discovery import DiscoveryService, EnvironmentService, Node
 from okapi_install.service.health import HealthService
 from okapi_install.service.jobs.callbacks import CallbackRule
+from okapi_install.service.jobs.proposals import ProposalService
 from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.jobs.solutions import SolutionService
 from okapi_install.service.jobs.timings import TimingsService
@@ -53,6 +54,8 @@ class JobsSite:
     def _services(self) -> Services:
         store = self.house.store
         registry = RegistryService(store)
+        solutions = SolutionService(self.house.installs, store, registry, InlineSolver())
+        snapshots = SnapshotService(TimingsService(store, self.house.clock))
         return Services(
             settings=self.settings,
             store=store,
@@ -62,8 +65,9 @@ class JobsSite:
             environment=EnvironmentService(store),
             pull=PullService(registry, self.remote),
             installs=self.house.installs,
-            solutions=SolutionService(self.house.installs, store, registry, InlineSolver()),
-            snapshots=SnapshotService(TimingsService(store, self.house.clock)),
+            solutions=solutions,
+            proposals=ProposalService(self.house.installs, solutions, snapshots),
+            snapshots=snapshots,
             health=HealthService(store, self.ping, self.settings.lease_seconds),
             meters=self.house.meters,
             metering=Metering(store, self.house.meters),

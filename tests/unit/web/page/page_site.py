@@ -21,6 +21,7 @@ from okapi_install.service.tenants import TenantService
 from okapi_install.web.access.login import PageLogin
 from okapi_install.web.app import create_app
 from okapi_install.web.page import routes
+from okapi_install.web.page.rendering import Rendering
 from tests.contract.builders import claimed, new_job
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.memory_store import MemoryStore
@@ -49,7 +50,8 @@ class Site:
 
     def _app(self) -> Flask:
         sign_in = PageLogin(self.key)
-        pages = routes.blueprint(self.installs, self.snapshots, self.tenants, sign_in)
+        rendering = Rendering(self.snapshots.now, sign_in)
+        pages = routes.blueprint(self.installs, self.snapshots, self.tenants, sign_in, rendering)
         return create_app(Settings(api_key=self.key), [pages], self.tenants, sign_in)
 
     def job(

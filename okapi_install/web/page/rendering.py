@@ -1,0 +1,60 @@
+"""Responses of the page: HTML from a template, with the headers that every page has, and errors as pages.
+
+Every response has a Content-Security-Policy that allows only our own files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Response, request
+
+from okapi_install.domain import messages
+from okapi_install.domain.errors import OkapiInstallError
+from okapi_install.web.access.login import PageLogin
+from okapi_install.web.access.origin import is_same_origin
+from okapi_install.web.http.errors import status_of
+from okapi_install.web.templating import page_templates
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class Rendering:
+    """Renders templates for the current request. `now` is in seconds since 1970."""
+
+    def __init__(self, now: Callable[[], float], login: PageLogin) -> None:
+        self._now = now
+        self._login = login
+        self.templates = page_templates()
+
+    def html(self, template: str, status: int = 200, **values: object) -> Response:
+        """A page."""
+        text = self.templates.get_template(template).render(
+            path=request.path, now=self._now(), signed_in=self._login.needed, **values
+        )
+        answer = Response(text, status, mimetype="text/html")
+        answer.headers["Content-Security-Policy"] = POLICY
+        answer.headers["Cache-Control"] = "no-store"
+        # Without it a form's POST has `Origin: null`, and over plain HTTP nothing else says where it comes from.
+        answer.headers["Referrer-Policy"] = "same-origin"
+        return answer
+
+    def check_origin(self) -> Response | None:
+        """Responds 403 to a request that would change something but was not sent by this page."""
+        if request.method in ("GET", "HEAD") or is_same_origin(request.headers, request.host):
+            return None
+        return self.html("problem.html", 403, title="Not from this page", text=messages.not_from_this_page())
+
+    def problem(self, error: OkapiInstallError) -> Response:
+        """An error as a page."""
+        status = status_of(error)
+        if status == 404:
+            return self.missing()
+        return self.html("problem.html", status, title="That did not work", text=error.message)
+
+    def missing(self) -> Response:
+        """The page for what does not exist."""
+        return self.html("problem.html", 404, title="Not found", text=messages.no_such_page())

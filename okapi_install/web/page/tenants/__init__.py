@@ -1,0 +1,1 @@
+"""The tenants: a list with what each of them has and does, and a matrix of their versions."""
