@@ -17,6 +17,8 @@ class MemoryRegistry:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._modules: dict[str, ModuleDescriptor] = {}
+        self._unlisted: set[str] = set()
+        """Modules that are readable, but not in the registry."""
         self._log: list[str] = []
         self._tenants: dict[str, Tenant] = {}
         self._enabled: dict[str, set[str]] = {}
@@ -25,9 +27,10 @@ class MemoryRegistry:
 
     def registry_since(self, seq: int) -> RegistryDelta:
         with self._lock:
-            changed = sorted(self._modules) if seq <= 0 else list(dict.fromkeys(reversed(self._log[seq:])))[::-1]
+            listed = {name: one for name, one in self._modules.items() if name not in self._unlisted}
+            changed = sorted(listed) if seq <= 0 else list(dict.fromkeys(reversed(self._log[seq:])))[::-1]
             changes = tuple(
-                RegistryChange(module_id=name, summary=self._modules[name].summary() if name in self._modules else None)
+                RegistryChange(module_id=name, summary=listed[name].summary() if name in listed else None)
                 for name in changed
             )
             return RegistryDelta(seq=len(self._log), changes=changes)

@@ -65,6 +65,11 @@ def is_active(jobs: FromClause = JOBS) -> ColumnElement[bool]:
     return _among(jobs, ACTIVE)
 
 
+def unfinished(jobs: FromClause = JOBS) -> ColumnElement[bool]:
+    """Whether the job waits or is active."""
+    return _among(jobs, set(JobStatus) - COMPLETE)
+
+
 def is_complete(jobs: FromClause = JOBS) -> ColumnElement[bool]:
     """Whether the job has ended."""
     return _among(jobs, COMPLETE)

@@ -7,7 +7,7 @@ those of the portable operations, which this module only combines; docs/decision
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -48,6 +48,8 @@ from okapi_install.adapters.store import claims, jobs, registry
 from okapi_install.adapters.store.audit.history import EVENT_COLUMNS, event_rows
 from okapi_install.adapters.store.expressions import VISIBLE, db_now
 from okapi_install.adapters.store.metrics import Timing, succeeded_since
+from okapi_install.adapters.store.mirror.binding import mirror_okapi
+from okapi_install.adapters.store.mirror.modules import mirror_modules
 from okapi_install.adapters.store.queries import HERE, OF_TENANT, found
 from okapi_install.adapters.store.rows import (
     JOB_COLUMNS,
@@ -294,11 +296,27 @@ def remove_module_in_order(connection: Connection, module_id: str) -> bool:
     return registry.remove_module(connection, module_id)
 
 
+def mirror_modules_in_order(
+    connection: Connection, added: Sequence[ModuleDescriptor], removed: Collection[str]
+) -> None:
+    """As `mirror_modules`, one after the other."""
+    connection.execute(_REGISTRY_LOCK)
+    mirror_modules(connection, added, removed)
+
+
+def mirror_okapi_in_order(connection: Connection, address: str, *, moved: bool = False) -> str | None:
+    """As `mirror_okapi`, one after the other."""
+    connection.execute(_REGISTRY_LOCK)
+    return mirror_okapi(connection, address, moved=moved)
+
+
 class PostgresStore(SqlStore):
     """The SqlStore, with the operations that PostgreSQL does in one statement."""
 
     add_modules = write(add_modules_in_order)
     remove_module = write(remove_module_in_order)
+    mirror_modules = write(mirror_modules_in_order)
+    mirror_okapi = write(mirror_okapi_in_order)
     job = glance(job_in_one)
     _add_in_one = glance(add_in_one)
     _created_at = glance(created_at)

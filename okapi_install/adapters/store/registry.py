@@ -23,7 +23,7 @@ _IDS: BindParameter[str] = bindparam("ids", expanding=True)
 _DOCUMENTS = select(_m.id, _m.document).where(_m.id.in_(_IDS))
 HEAD = select(func.coalesce(func.max(_l.seq), 0).label("head"))
 """The number of the newest change in the registry."""
-_EVERYTHING = select(_m.id, _m.summary).order_by(_m.id)
+_EVERYTHING = select(_m.id, _m.summary).where(_m.summary.is_not(None)).order_by(_m.id)
 _LAST = (
     select(_l.module_id, func.max(_l.seq).label("seq"))
     .where(_l.seq > bindparam("seq"), _l.seq <= bindparam("head"))
@@ -145,12 +145,13 @@ def remove_env(connection: Connection, name: str) -> bool:
 def _documents(connection: Connection, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     return {
         row.id: orjson.loads(row.document)
-        for some in _batches(ids)
+        for some in batches(ids)
         for row in connection.execute(_DOCUMENTS, {"ids": some})
     }
 
 
-def _batches(ids: Iterable[str]) -> Iterator[list[str]]:
+def batches(ids: Iterable[str]) -> Iterator[list[str]]:
+    """The ids in lists that fit into a statement."""
     left = iter(ids)
     while batch := list(islice(left, _MOST_AT_ONCE)):
         yield batch

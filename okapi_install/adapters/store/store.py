@@ -14,6 +14,9 @@ from okapi_install.adapters.store import tenants as tenancy
 from okapi_install.adapters.store.audit import history
 from okapi_install.adapters.store.engine import check_file
 from okapi_install.adapters.store.metrics import UnwrittenTimings
+from okapi_install.adapters.store.mirror import binding
+from okapi_install.adapters.store.mirror import modules as mirrored_modules
+from okapi_install.adapters.store.mirror import tenants as mirrored_tenants
 from okapi_install.adapters.store.tables import TENANTS
 from okapi_install.adapters.store.transactions import Database, OnDatabase, glance, snapshot, write
 from okapi_install.domain import okapi_messages
@@ -70,6 +73,13 @@ class SqlStore(OnDatabase):
     enabled_anywhere = glance(tenancy.enabled_anywhere)
     _add_tenant = write(tenancy.add_tenant)
 
+    mirrored_okapi = glance(binding.mirrored_okapi)
+    mirror_okapi = write(binding.mirror_okapi)
+    mirror_modules = write(mirrored_modules.mirror_modules)
+    mirror_tenants = write(mirrored_tenants.mirror_tenants)
+    _same_tenant = snapshot(mirrored_tenants.same_tenant)
+    _mirror_tenant = write(mirrored_tenants.mirror_tenant)
+
     tenant_state = glance(queries.tenant_state)
     job_of_key = snapshot(queries.job_of_key)
     revision = glance(queries.revision)
@@ -125,6 +135,11 @@ class SqlStore(OnDatabase):
             self._add_tenant(tenant, enabled)
         except IntegrityError:
             raise UserError(okapi_messages.tenant_exists(tenant.id)) from None
+
+    def mirror_tenant(self, tenant: Tenant, enabled: Collection[str], *, unless_active: bool) -> None:
+        """Adds or replaces a tenant and what it has enabled. Usually it is so already: that is only read."""
+        if not self._same_tenant(tenant, enabled):
+            self._mirror_tenant(tenant, enabled, unless_active=unless_active)
 
     def add_job(self, job: NewJob, *, most_waiting: int) -> Job:
         """Adds the job as queued, or returns the earlier one with the same key. Raises as `jobs.add`."""

@@ -49,12 +49,14 @@ class Row(DeclarativeBase):
 
 
 class ModuleRow(Row):
-    """A module descriptor as sent, and the summary of it for planning."""
+    """A module descriptor as sent, and the summary of it for planning. Without a summary it is not in the registry:
+    the Okapi of which the store is a copy has it no more.
+    """
 
     __tablename__ = "modules"
     id: Mapped[str] = mapped_column(Text, primary_key=True)
     document: Mapped[str] = mapped_column(Text)
-    summary: Mapped[str] = mapped_column(Text)
+    summary: Mapped[str | None] = mapped_column(Text)
 
 
 class RegistryLogRow(Row):
@@ -64,6 +66,15 @@ class RegistryLogRow(Row):
     __table_args__ = ({"sqlite_autoincrement": True},)
     seq: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=True)
     module_id: Mapped[str] = mapped_column(Text)
+
+
+class MirroredOkapiRow(Row):
+    """The Okapi of which the store is a copy; no row if it is none."""
+
+    __tablename__ = "mirrored_okapi"
+    __table_args__ = (CheckConstraint("single = 1", name="single"),)
+    single: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    address: Mapped[str] = mapped_column(Text)
 
 
 class TenantRow(Row):
@@ -250,6 +261,7 @@ class CounterRow(Row):
 
 
 MODULES, REGISTRY_LOG = cast(Table, ModuleRow.__table__), cast(Table, RegistryLogRow.__table__)
+MIRRORED_OKAPI = cast(Table, MirroredOkapiRow.__table__)
 TENANTS, ENABLED = cast(Table, TenantRow.__table__), cast(Table, EnabledRow.__table__)
 INSTANCES, ENV = cast(Table, InstanceRow.__table__), cast(Table, EnvRow.__table__)
 JOBS, STEPS = cast(Table, JobRow.__table__), cast(Table, StepRow.__table__)

@@ -13,6 +13,7 @@ from okapi_install.service.ports.platform import (
 )
 from okapi_install.service.ports.stores import (
     JobStore,
+    MirrorStore,
     RegistryStore,
     Store,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "JobRef",
     "JobStore",
     "Listener",
+    "MirrorStore",
     "ModuleUnreachable",
     "NewJob",
     "NoAnswerInTime",

@@ -100,6 +100,32 @@ class RegistryStore(Protocol):
         """Removes a variable; whether it existed."""
 
 
+class MirrorStore(Protocol):
+    """What a store does as the copy of an Okapi: it takes over what that Okapi says, without checks."""
+
+    def mirrored_okapi(self) -> str | None:
+        """The address of the Okapi of which the store is a copy; None if it is none."""
+
+    def mirror_okapi(self, address: str, *, moved: bool = False) -> str | None:
+        """Makes an empty store the copy of that Okapi. The address of the one of which it is a copy then.
+
+        None: it is none, because it has data of its own. With `moved`, a store that is a copy of one at another
+        address is told the new address.
+        """
+
+    def mirror_modules(self, added: Sequence[ModuleDescriptor], removed: Collection[str]) -> None:
+        """Adds or replaces modules, and removes others from the registry. `descriptors` still returns removed ones."""
+
+    def mirror_tenants(self, tenants: Sequence[Tenant], gone: Collection[str] = ()) -> None:
+        """Adds or replaces tenants. Those that are gone are removed with their jobs, if all these are complete."""
+
+    def mirror_tenant(self, tenant: Tenant, enabled: Collection[str], *, unless_active: bool) -> None:
+        """Adds or replaces a tenant and what it has enabled.
+
+        With `unless_active`, what it has enabled stays as it is while one of its jobs is running or aborting.
+        """
+
+
 class JobStore(Protocol):
     """Jobs. Every write about a running job carries its claim. A stale claim changes nothing."""
 
@@ -231,7 +257,7 @@ class JobStore(Protocol):
         """All counters."""
 
 
-class Store(RegistryStore, JobStore, Protocol):
+class Store(RegistryStore, MirrorStore, JobStore, Protocol):
     """The whole store, with a health check."""
 
     def check(self) -> None:
