@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from okapi_install.service.ports.gateway import (
+    ClientGone,
+    Gateway,
+    GatewayFailed,
+    GatewayRequest,
+    GatewayResponse,
+    GatewayTooSlow,
+    GatewayUnavailable,
+    Header,
+)
 from okapi_install.service.ports.platform import (
     ChangeNotRecorded,
     DescriptorGone,
@@ -77,6 +87,7 @@ __all__ = [
     "Census",
     "ChangeNotRecorded",
     "Claim",
+    "ClientGone",
     "Clock",
     "ConnectionRefused",
     "Crew",
@@ -86,6 +97,13 @@ __all__ = [
     "EndTenant",
     "Ending",
     "EnvEntry",
+    "Gateway",
+    "GatewayFailed",
+    "GatewayRequest",
+    "GatewayResponse",
+    "GatewayTooSlow",
+    "GatewayUnavailable",
+    "Header",
     "HistoryFilter",
     "HistoryPage",
     "Instance",
