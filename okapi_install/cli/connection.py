@@ -50,7 +50,7 @@ def with_options(*groups: tuple[Callable[[Decorated], Decorated], ...]) -> Calla
     return decorate
 
 
-class ClientCommand(click.Command):
+class _Exits(click.Command):
     """A command that always exits with one of `Exit`'s codes, and whose help lists them."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -69,6 +69,14 @@ class ClientCommand(click.Command):
             terminal.talk("Stopped.")
             code = Exit.ABORTED
         ctx.exit(int(code or Exit.DONE))
+
+
+class ClientCommand(_Exits):
+    """A command that talks to a server."""
+
+
+class ClientGroup(_Exits, click.Group):
+    """A group of such commands, which may do something itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

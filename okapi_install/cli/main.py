@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 import click
+from click.shell_completion import CompletionItem
 
 from okapi_install import __version__
 
@@ -13,6 +14,11 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Modules of a tenant": {
         "install": ("install", "Install, upgrade or remove modules, and follow the job."),
         "upgrade": ("install", "Upgrade a tenant's modules to the newest versions, and follow the job."),
+    },
+    "What the server knows": {
+        "modules": ("modules", "Add module descriptors to the server, and say where modules run."),
+        "tenants": ("tenants", "List the tenants, or create one."),
+        "enabled": ("tenants", "List the modules that a tenant has enabled."),
     },
     "Jobs": {
         "jobs": ("jobs", "List jobs, newest first."),
@@ -28,6 +34,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "api": ("server", "Run the API alone."),
         "worker": ("server", "Run one worker process."),
         "migrate": ("server", "Create the database's tables, or bring them up to date."),
+    },
+    "Shell": {
+        "completion": ("completion", "Print what makes a shell complete this command."),
     },
 }
 """By section and command: the module of `commands` that defines it, and its line in the list."""
@@ -47,6 +56,13 @@ class LazyGroup(click.Group):
                 module = import_module(f"okapi_install.cli.commands.{section[cmd_name][0]}")
                 return cast("click.Command", getattr(module, cmd_name))
         return None
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+        """Completes commands without importing them."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        named = {name: text for section in SECTIONS.values() for name, (_, text) in section.items()}
+        return [CompletionItem(name, help=text) for name, text in named.items() if name.startswith(incomplete)]
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the list of commands without importing them."""

@@ -170,8 +170,13 @@ def jobs_lines(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
         ("JOB", "TENANT", "KIND", "STATUS", "MODULES", "STARTED", "TOOK"),
         *(_job_row(job) for job in visible_document(jobs)),
     ]
+    return table_lines(rows, states=3)
+
+
+def table_lines(rows: Sequence[Sequence[str]], *, states: int | None = None) -> list[str]:
+    """Rows of the same length as lines whose columns are as wide as needed. Column number `states` has its colours."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [_joined(row, widths) for row in rows]
+    return [_joined(row, widths, states) for row in rows]
 
 
 def _job_row(job: Mapping[str, Any]) -> tuple[str, ...]:
@@ -200,9 +205,11 @@ def history_lines(events: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _joined(row: tuple[str, ...], widths: list[int]) -> str:
+def _joined(row: Sequence[str], widths: list[int], states: int | None) -> str:
     cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
-    cells[3] = click.style(cells[3], fg=COLOURS.get(row[3], "red" if row[3] == "aborted" else None))
+    if states is not None:
+        state = row[states]
+        cells[states] = click.style(cells[states], fg=COLOURS.get(state, "red" if state == "aborted" else None))
     return "  ".join(cells).rstrip()
 
 

@@ -92,7 +92,7 @@ class OkapiClient:
 
     def plan(self, request: Request) -> list[Module]:
         """The plan of a request: the module changes in order. Changes nothing."""
-        with self._naming("tenant", request.tenant):
+        with self.naming("tenant", request.tenant):
             return _modules(self._send(request.ask({"simulate": "true"})))
 
     def explain(
@@ -115,7 +115,7 @@ class OkapiClient:
             body=None if request.modules is None else list(request.modules),
             timeout=_PLAN_TIMEOUT,
         )
-        with self._naming("tenant", request.tenant):
+        with self.naming("tenant", request.tenant):
             document = self._send(question).document()
         if not isinstance(document, dict):
             raise BadAnswer("the server's response is not an explanation")
@@ -123,7 +123,7 @@ class OkapiClient:
 
     def run(self, request: Request) -> list[Module]:
         """The module changes that were made, by one synchronous request, however long it takes."""
-        with self._naming("tenant", request.tenant):
+        with self.naming("tenant", request.tenant):
             return _modules(self._send(request.ask({}, timeout=None)))
 
     def start(self, request: Request, on_trouble: Callable[[Unreachable], bool] = lambda _problem: False) -> JobRef:
@@ -136,7 +136,7 @@ class OkapiClient:
         ours = self.ours
         while True:
             try:
-                with self._naming("tenant", request.tenant):
+                with self.naming("tenant", request.tenant):
                     reply = self._send(ask)
             except Unreachable as problem:
                 if not (ours or isinstance(problem, Unavailable)) or not on_trouble(problem):
@@ -150,7 +150,7 @@ class OkapiClient:
             return self._plain_job(ref)
         query = {} if revision is None else {"wait": str(round(wait * 1000)), "revision": str(revision)}
         path = f"/_/install/jobs/{quote(ref.id, safe='')}"
-        with self._naming("job", ref.id):
+        with self.naming("job", ref.id):
             reply = self._send(Ask(method="GET", path=path, query=query, timeout=wait + _SLACK))
         return detailed_job(reply.document(), _served_at(reply))
 
@@ -161,7 +161,7 @@ class OkapiClient:
         path, events = f"/_/install/jobs/{quote(ref.id, safe='')}/history", list[Mapping[str, Any]]()
         while True:
             query = {"limit": str(_EVENTS_AT_ONCE), "offset": str(len(events))}
-            with self._naming("job", ref.id):
+            with self.naming("job", ref.id):
                 document = self._send(Ask(method="GET", path=path, query=query)).document()
             found = document.get("events") if isinstance(document, dict) else None
             if not isinstance(found, list):
@@ -171,7 +171,7 @@ class OkapiClient:
                 return events
 
     @contextmanager
-    def _naming(self, kind: str, name: str) -> Iterator[None]:
+    def naming(self, kind: str, name: str) -> Iterator[None]:
         """Makes a sentence of a 404 whose text is only what was requested, as Okapi's is."""
         try:
             yield
@@ -208,7 +208,7 @@ class OkapiClient:
     def _plain_jobs(self, tenant: str | None, status: str | None, limit: int, offset: int) -> Mapping[str, Any]:
         found = []
         for name in [tenant] if tenant else self.tenants():
-            with self._naming("tenant", name):
+            with self.naming("tenant", name):
                 reply = self._send(Ask(method="GET", path=f"/_/proxy/tenants/{quote(name, safe='')}/install"))
             found += [summary(plain_job(job, name)) for job in reply.document()]
         wanted = [job for job in found if status in (None, job["status"])]
@@ -227,7 +227,7 @@ class OkapiClient:
             NotOffered: the job runs on a plain Okapi.
         """
         if self.ours:
-            with self._naming("job", ref.id):
+            with self.naming("job", ref.id):
                 reply = self._send(Ask(method="POST", path=f"/_/install/jobs/{quote(ref.id, safe='')}/abort"))
             return detailed_job(reply.document(), _served_at(reply)) if reply.text else None
         job = self._plain_job(ref)
@@ -249,7 +249,7 @@ class OkapiClient:
         """
         if not self.ours:
             raise NotOffered("a plain Okapi cannot retry a job; install the rest in a new one")
-        with self._naming("job", ref.id):
+        with self.naming("job", ref.id):
             reply = self._send(Ask(method="POST", path=f"/_/install/jobs/{quote(ref.id, safe='')}/retry"))
         return detailed_job(reply.document(), _served_at(reply))
 

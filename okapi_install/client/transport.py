@@ -57,8 +57,9 @@ Transport = Callable[[Ask], Reply]
 class HttpTransport:
     """Sends requests to one server, with one token. Raises only ClientError and its subclasses."""
 
-    def __init__(self, url: str, *, token: str | None = None) -> None:
+    def __init__(self, url: str, *, token: str | None = None, connect_timeout: float = CONNECT_TIMEOUT) -> None:
         self.url = url.rstrip("/")
+        self._connect_timeout = connect_timeout
         self._session = requests.Session()
         # Passwords from a .netrc must not reach a FOLIO system. Proxies of the environment are the operator's choice.
         self._session.auth = _no_auth
@@ -80,7 +81,7 @@ class HttpTransport:
                 params=ask.query,
                 data=data,
                 headers=headers,
-                timeout=(CONNECT_TIMEOUT, ask.timeout),
+                timeout=(self._connect_timeout, ask.timeout),
                 allow_redirects=False,
             )
         except (requests.RequestException, HTTPError, OSError) as problem:

@@ -53,6 +53,12 @@ class FakeOkapi:
     unknown_tenants: set[str] = field(default_factory=set)
     sync_gate: threading.Event = field(default_factory=threading.Event)
     """Closed, synchronous installs wait."""
+    tenants: list[Document] = field(default_factory=lambda: [{"id": "other"}, {"id": "diku", "name": "Datalogisk"}])
+    descriptors: list[Document] = field(default_factory=list)
+    instances: list[Document] = field(default_factory=list)
+    enabled: list[str] = field(default_factory=list)
+    imports: bool = True
+    """Whether it has Okapi's operation for many descriptors at once."""
     jobs: dict[str, Document] = field(default_factory=dict)
     events: list[Document] = field(default_factory=list)
     """The history of every job."""
@@ -151,7 +157,15 @@ class FakeOkapi:
     def _routes(self) -> list[tuple[str, str, Callable[..., Answer]]]:
         routes: list[tuple[str, str, Callable[..., Answer]]] = [
             ("POST", "/_/proxy/tenants/([^/]+)/(install|upgrade)", self._post),
-            ("GET", "/_/proxy/tenants", self._tenants),
+            ("GET", "/_/proxy/tenants", lambda _: (200, self.tenants, {})),
+            ("POST", "/_/proxy/tenants", self._create),
+            ("GET", "/_/proxy/tenants/([^/]+)/modules", self._enabled),
+            ("GET", "/_/proxy/modules", lambda _: (200, [{"id": d["id"]} for d in self.descriptors], {})),
+            ("POST", "/_/proxy/modules", self._add),
+            ("POST", "/_/proxy/import/modules", self._import),
+            ("GET", "/_/discovery/modules", lambda _: (200, self.instances, {})),
+            ("POST", "/_/discovery/modules", self._announce),
+            ("DELETE", "/_/discovery/modules/[^/]+/([^/]+)", self._withdraw),
             ("GET", "/_/proxy/tenants/([^/]+)/install", self._plain_list),
             ("GET", "/_/proxy/tenants/([^/]+)/install/([^/]+)", self._plain_job),
             ("DELETE", "/_/proxy/tenants/([^/]+)/install/([^/]+)", self._plain_delete),
@@ -183,8 +197,35 @@ class FakeOkapi:
         job = self.add_job(tenant)
         return 201, self.plan, {"Location": f"/_/proxy/tenants/{tenant}/install/{job['id']}"}
 
-    def _tenants(self, _seen: Seen) -> Answer:
-        return 200, [{"id": "other"}, {"id": "diku"}], {}
+    def _create(self, seen: Seen) -> Answer:
+        if any(tenant["id"] == seen.body["id"] for tenant in self.tenants):
+            return 400, f"Duplicate tenant id {seen.body['id']}", {}
+        self.tenants.append(seen.body)
+        return 201, seen.body, {}
+
+    def _enabled(self, _seen: Seen, tenant: str) -> Answer:
+        if tenant in self.unknown_tenants:
+            return 404, tenant, {}
+        return 200, [{"id": module} for module in self.enabled], {}
+
+    def _add(self, seen: Seen) -> Answer:
+        self.descriptors.append(seen.body)
+        return 201, seen.body, {}
+
+    def _import(self, seen: Seen) -> Answer:
+        if not self.imports:
+            return 404, "No suitable module found for path /_/proxy/import/modules", {}
+        known = {descriptor["id"] for descriptor in self.descriptors}
+        self.descriptors += [descriptor for descriptor in seen.body if descriptor["id"] not in known]
+        return 204, None, {}
+
+    def _announce(self, seen: Seen) -> Answer:
+        self.instances.append(seen.body)
+        return 201, seen.body, {}
+
+    def _withdraw(self, _seen: Seen, instance: str) -> Answer:
+        self.instances = [known for known in self.instances if known["instId"] != instance]
+        return 204, None, {}
 
     def _plain(self, job: Document) -> Document:
         names = ("id", "from", "action", "stage", "message")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from okapi_install.cli.completion import complete_module, complete_tenant
 from okapi_install.cli.confirming import agreed, purge_by
 from okapi_install.cli.connection import CONNECTION, FOLLOWING, ClientCommand, Session, with_options
 from okapi_install.cli.exits import Exit, exit_of_error
@@ -27,6 +28,7 @@ TENANT = (
         envvar="OKAPI_TENANT",
         show_envvar=True,
         required=True,
+        shell_complete=complete_tenant,
         help="The tenant to change.",
     ),
 )
@@ -106,7 +108,7 @@ Examples:
 
 
 @click.command(cls=ClientCommand, epilog=INSTALL_EXAMPLES)
-@click.argument("modules", nargs=-1, required=True)
+@click.argument("modules", nargs=-1, required=True, shell_complete=complete_module)
 @click.option(
     "--action", type=click.Choice(["enable", "disable"]), default="enable", show_default=True,
     help="The action for modules that state none; those in a file can state their own.",
@@ -126,7 +128,7 @@ def install(modules: tuple[str, ...], action: str, **given: Any) -> Exit:
 
 
 @click.command(cls=ClientCommand, epilog=UPGRADE_EXAMPLES)
-@click.argument("modules", nargs=-1)
+@click.argument("modules", nargs=-1, shell_complete=complete_module)
 @click.option(
     "--to",
     "release",

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from okapi_install.cli.completion import complete_tenant, jobs_in
 from okapi_install.cli.connection import CONNECTION, FOLLOWING, ClientCommand, Session, with_options
 from okapi_install.cli.exits import Exit
 from okapi_install.cli.watching import follow_on_screen, print_job, watch
@@ -17,7 +18,7 @@ _STATUSES = click.Choice(["queued", "running", "done", "error", "aborting"])
 
 TENANT = (
     click.option(
-        "--tenant", metavar="TENANT", envvar="OKAPI_TENANT", show_envvar=True,
+        "--tenant", metavar="TENANT", envvar="OKAPI_TENANT", show_envvar=True, shell_complete=complete_tenant,
         help="The job's tenant. Used for a plain Okapi only; without it all tenants are searched.",
     ),
 )  # fmt: skip
@@ -51,7 +52,10 @@ Examples:
 
 
 @click.command(cls=ClientCommand, epilog=JOBS_EXAMPLES)
-@click.option("--tenant", metavar="TENANT", envvar="OKAPI_TENANT", show_envvar=True, help="Only jobs of this tenant.")
+@click.option(
+    "--tenant", metavar="TENANT", envvar="OKAPI_TENANT", show_envvar=True, shell_complete=complete_tenant,
+    help="Only jobs of this tenant.",
+)  # fmt: skip
 @click.option("--all-tenants", is_flag=True, help="Jobs of all tenants, whatever OKAPI_TENANT says.")
 @click.option("--status", type=_STATUSES, help="Only jobs in this state.")
 @click.option(
@@ -81,7 +85,7 @@ def jobs(tenant: str | None, all_tenants: bool, status: str | None, limit: int, 
 
 
 @click.command(cls=ClientCommand, epilog=JOB_EXAMPLES)
-@click.argument("job_id", metavar="JOB")
+@click.argument("job_id", metavar="JOB", shell_complete=jobs_in())
 @click.option("-f", "--follow", is_flag=True, help="Follow the job to its end; the exit code tells how it ended.")
 @click.option("--history", is_flag=True, help="Print what happened to the job so far, with the errors of each attempt.")
 @with_options(TENANT, CONNECTION, FOLLOWING)
@@ -115,7 +119,7 @@ def _print_history(session: Session, ref: JobRef) -> Exit:
 
 
 @click.command(cls=ClientCommand, epilog=ABORT_EXAMPLES)
-@click.argument("job_id", metavar="JOB")
+@click.argument("job_id", metavar="JOB", shell_complete=jobs_in("queued", "running"))
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @with_options(TENANT, CONNECTION, FOLLOWING)
 def abort(job_id: str, yes: bool, tenant: str | None, **given: Any) -> Exit:
@@ -140,7 +144,7 @@ def abort(job_id: str, yes: bool, tenant: str | None, **given: Any) -> Exit:
 
 
 @click.command(cls=ClientCommand, epilog=RETRY_EXAMPLES)
-@click.argument("job_id", metavar="JOB")
+@click.argument("job_id", metavar="JOB", shell_complete=jobs_in("error"))
 @click.option("--no-follow", is_flag=True, help="Start the job again, print its id, and exit.")
 @with_options(TENANT, CONNECTION, FOLLOWING)
 def retry(job_id: str, no_follow: bool, tenant: str | None, **given: Any) -> Exit:

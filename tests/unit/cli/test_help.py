@@ -11,20 +11,25 @@ from pathlib import Path
 import click
 import pytest
 
-from okapi_install.cli.connection import ClientCommand
+from okapi_install.cli.connection import ClientCommand, ClientGroup
 from okapi_install.cli.exits import EXIT_CODES, Exit
 from okapi_install.cli.main import SECTIONS, main
 from tests.fakes.command import run_command
 from tests.fakes.okapi_server import fake_okapi
 
 COMMANDS = {name: text for section in SECTIONS.values() for name, (_, text) in section.items()}
-CLIENT_COMMANDS = ["install", "upgrade", "jobs", "job", "abort", "retry"]
+CLIENT_COMMANDS = ["install", "upgrade", "tenants", "enabled", "jobs", "job", "abort", "retry"]
+SUBCOMMANDS = ["modules import", "modules announce", "tenants create"]
 DOCUMENTATION = Path(__file__).parents[3] / "docs" / "cli.md"
 
 
 def command(name: str) -> click.Command:
-    found = main.get_command(click.Context(main), name)
-    assert found is not None
+    found: click.Command = main
+    for word in name.split():
+        assert isinstance(found, click.Group)
+        inner = found.get_command(click.Context(found), word)
+        assert inner is not None
+        found = inner
     return found
 
 
@@ -42,14 +47,14 @@ def test_the_list_says_what_the_command_says(name: str) -> None:
     assert first.split(":")[0].split(",")[0].rstrip(".") in COMMANDS[name]
 
 
-@pytest.mark.parametrize("name", CLIENT_COMMANDS)
+@pytest.mark.parametrize("name", [*CLIENT_COMMANDS, *SUBCOMMANDS])
 def test_help_has_examples_and_the_exit_codes(name: str) -> None:
-    text = run_command(name, "--help").stdout
+    text = run_command(*name.split(), "--help").stdout
     assert "Example" in text
     assert f"okapi-install {name} " in text
     for code in Exit:
         assert f"  {int(code)}  " in text
-    assert isinstance(command(name), ClientCommand)
+    assert isinstance(command(name), (ClientCommand, ClientGroup))
 
 
 def test_exit_codes_are_the_same_in_help_and_documentation() -> None:
@@ -95,7 +100,7 @@ def samples(text: str) -> list[str]:
 def documented() -> list[str]:
     blocks = re.findall(r"```console\n(.*?)```", DOCUMENTATION.read_text("utf-8"), re.DOTALL)
     found = [line for block in blocks for line in samples(block)]
-    for name in CLIENT_COMMANDS:
+    for name in [*CLIENT_COMMANDS, *SUBCOMMANDS]:
         found += samples(command(name).epilog or "")
     return found
 
@@ -105,7 +110,10 @@ def test_every_sample_works(sample: str, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     for name in ("install.json", "plan.json"):
         (tmp_path / name).write_text('[{"id": "mod-a-1.0.0", "action": "enable"}]', "utf-8")
-    with fake_okapi() as server:
+    (tmp_path / "descriptors").mkdir()
+    for folder in (tmp_path, tmp_path / "descriptors"):
+        (folder / "descriptors.json").write_text('[{"id": "mod-a-1.0.0"}]', "utf-8")
+    with fake_okapi(tenants=[]) as server:
         job = server.add_job()
         if " retry" in sample:
             job |= {"complete": True, "status": "error"}
