@@ -17,6 +17,7 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Connection,
+    Engine,
     FromClause,
     Integer,
     ScalarSelect,
@@ -46,12 +47,14 @@ from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from okapi_install.adapters.store import claims, jobs, registry
 from okapi_install.adapters.store.audit.history import EVENT_COLUMNS, event_rows
+from okapi_install.adapters.store.engine import POOL_WAIT
 from okapi_install.adapters.store.expressions import VISIBLE, db_now
 from okapi_install.adapters.store.metrics import Timing, succeeded_since
 from okapi_install.adapters.store.mirror.binding import mirror_okapi
 from okapi_install.adapters.store.mirror.modules import mirror_modules
 from okapi_install.adapters.store.queries import HERE, OF_TENANT, found
 from okapi_install.adapters.store.rows import (
+    CHANGING,
     JOB_COLUMNS,
     STEP_COLUMNS,
     AnyRow,
@@ -64,10 +67,13 @@ from okapi_install.adapters.store.rows import (
 )
 from okapi_install.adapters.store.store import SqlStore
 from okapi_install.adapters.store.tables import ENABLED, JOB_EVENTS, JOBS, LEFTOVERS, STEPS
-from okapi_install.adapters.store.transactions import glance, write
+from okapi_install.adapters.store.together.group import GroupCommit
+from okapi_install.adapters.store.together.saves import Save, save_together
+from okapi_install.adapters.store.transactions import fault, glance, write
 from okapi_install.domain.history import EventKind, JobEvent
 from okapi_install.domain.jobs import Job
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
+from okapi_install.service.metrics import Meters
 from okapi_install.service.ports import Claim, Ending, NewJob, Progress
 
 _j = JOBS.c
@@ -85,9 +91,6 @@ _DEFAULTS = {
     if isinstance(column.default, ScalarElementColumnDefault) and column.name not in _GIVEN
 }
 """The columns of a new job with a default. SQLAlchemy adds defaults to only one INSERT of a statement."""
-_IDENTITY = ("job_seq", "pos", "module_id", "action")
-_CHANGING = tuple(name for name in StepRecord._fields if name not in (*_IDENTITY, "revision"))
-"""The columns of a step that are parameters of a change: those of `step_changes`."""
 _ALL_BUT_JOB = tuple(name for name in StepRecord._fields if name != "job_seq")
 
 _REGISTRY_LOCK = text("SELECT pg_advisory_xact_lock(874001)")
@@ -170,11 +173,11 @@ def _with_progress(change: Update) -> tuple[CTE, TableValuedAlias, tuple[CTE, ..
     A module must not be in `enable` and in `disable` at once, and is not.
     """
     held = change.returning(_j.seq, _j.tenant_id, _j.revision, _j.started).cte("held")
-    steps = _given_steps("pos", *_CHANGING)
+    steps = _given_steps("pos", *CHANGING)
     changed = (
         update(STEPS)
         .where(STEPS.c.job_seq == held.c.seq, STEPS.c.pos == steps.c.pos)
-        .values({name: steps.c[name] for name in _CHANGING} | {"revision": held.c.revision})
+        .values({name: steps.c[name] for name in CHANGING} | {"revision": held.c.revision})
     )
     names = cast(bindparam("disable"), ARRAY(Text))
     gone = delete(ENABLED).where(ENABLED.c.tenant_id == held.c.tenant_id, ENABLED.c.module_id == any_(names))
@@ -321,8 +324,22 @@ class PostgresStore(SqlStore):
     _add_in_one = glance(add_in_one)
     _created_at = glance(created_at)
     _claim = glance(claim_in_one)
-    _save = glance(save_in_one)
+    _save_together = glance(save_together)
+    _save_alone = glance(save_in_one)
     _finish = glance(finish_in_one)
+
+    def __init__(self, engine: Engine, meters: Meters | None = None) -> None:
+        super().__init__(engine, meters)
+        self._saves: GroupCommit[Save, int] = GroupCommit(
+            self._save_together, lambda save: self._save_alone(*save), spoiled=IntegrityError, patience=POOL_WAIT
+        )
+
+    def _save(self, claim: Claim, progress: Progress) -> int:
+        """Together with what other jobs save at this moment. Raises IntegrityError if the tenant was removed."""
+        try:
+            return self._saves.write((claim, progress))
+        except TimeoutError as late:
+            raise fault(late) from late
 
     def add_job(self, job: NewJob, *, most_waiting: int) -> Job:
         """Adds it as queued. With an idempotency key, or near the limit, several statements are needed."""

@@ -238,6 +238,12 @@ def _identity(step: Step) -> dict[str, object]:
     return {"pos": step.pos, "module_id": step.change.id, "action": step.change.action.value}
 
 
+CHANGING = tuple(
+    name for name in StepRecord._fields if name not in ("job_seq", "pos", "module_id", "action", "revision")
+)
+"""The columns of a step that are parameters of a change: those of `step_changes`."""
+
+
 def step_changes(step: Step) -> dict[str, object]:
     """The columns of a step that change while it runs, except its revision."""
     tenant_job = step.tenant_job
