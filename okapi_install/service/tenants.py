@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from okapi_install.domain import okapi_messages
@@ -14,7 +14,7 @@ from okapi_install.domain.modules.descriptors import Interface, ModuleDescriptor
 from okapi_install.domain.modules.internal_module import OKAPI_PRODUCT
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.registry.query import ModuleQuery
-from okapi_install.service.ports import Platform, RegistryStore, Tenant
+from okapi_install.service.ports import Platform, RegistryStore, Tenant, TenantOverview
 from okapi_install.service.registry import RegistryService
 
 SUPERTENANT = "supertenant"
@@ -55,6 +55,14 @@ class TenantService:
         """All tenants, by id."""
         self._platform.refresh_tenants()
         return self._store.tenants()
+
+    def overviews(self, tenant_ids: Collection[str]) -> dict[str, TenantOverview]:
+        """What those of the tenants that exist have and do, by id."""
+        return self._store.tenant_overviews(tenant_ids)
+
+    def enabled_everywhere(self) -> dict[str, list[str]]:
+        """The enabled modules of each tenant that has some, as the store has them: no tenant is brought up to date."""
+        return self._store.enabled_everywhere()
 
     def get(self, tenant_id: str) -> Tenant:
         """One tenant. Raises NotFound."""

@@ -23,6 +23,7 @@ from okapi_install.web.okapi import modules as okapi_modules
 from okapi_install.web.page import routes as page_routes
 from okapi_install.web.page.rendering import Rendering
 from okapi_install.web.page.start import routes as start_routes
+from okapi_install.web.page.tenants import routes as tenant_routes
 
 log = structlog.get_logger()
 
@@ -45,6 +46,7 @@ def blueprints(services: Services, sign_in: PageLogin) -> Sequence[Blueprint]:
         api_health.blueprint(services.health),
         openapi.blueprint(),
         page_routes.blueprint(services.installs, services.snapshots, services.tenants, sign_in, rendering),
+        tenant_routes.blueprint(services.tenants, services.registry, rendering),
         start_routes.blueprint(services.proposals, services.installs, services.tenants, services.registry, rendering),
     )
     if not services.settings.metrics:

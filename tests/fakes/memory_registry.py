@@ -100,6 +100,10 @@ class MemoryRegistry:
             pairs = sorted((tenant, module) for tenant, modules in self._enabled.items() for module in modules)
             return {module: tenant for tenant, module in reversed(pairs)}
 
+    def enabled_everywhere(self) -> dict[str, list[str]]:
+        with self._lock:
+            return {tenant: list(modules) for tenant, modules in self._enabled.items() if modules}
+
     def add_instance(self, instance: Instance) -> None:
         with self._lock:
             if instance.inst_id in self._instances:

@@ -21,8 +21,10 @@ from okapi_install.service.ports import (
     JobFilter,
     JobPage,
     JobRef,
+    LastJob,
     NewJob,
     Progress,
+    TenantOverview,
     TenantState,
 )
 from tests.fakes.memory_record import Record, new_record, stamped
@@ -98,6 +100,22 @@ class MemoryStore(MemoryRollouts):
                 ::-1
             ]
             return JobPage(jobs=tuple(wanted[which.offset : which.offset + which.limit]), total=len(wanted))
+
+    def tenant_overviews(self, tenant_ids: Collection[str]) -> dict[str, TenantOverview]:
+        with self._lock:
+            return {name: self._overview(name) for name in tenant_ids if name in self._tenants}
+
+    def _overview(self, tenant: str) -> TenantOverview:
+        jobs = [one.job for one in self._in_order() if one.visible and one.job.tenant == tenant]
+        ended = [job for job in jobs if job.complete][-1:]
+        last = [LastJob(id=j.id, kind=j.kind, status=j.status, reason=j.reason, ended=j.ended) for j in ended]
+        return TenantOverview(
+            tenant=tenant,
+            modules=len(self._enabled[tenant]),
+            active=next((job.id for job in jobs if job.status in ACTIVE), None),
+            waiting=sum(job.status is JobStatus.QUEUED for job in jobs),
+            last=last[0] if last else None,
+        )
 
     def claim(self, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
         with self._lock:

@@ -77,6 +77,8 @@ class SqlStore(OnDatabase):
     enabled = snapshot(tenancy.enabled)
     users_of = glance(tenancy.users_of)
     enabled_anywhere = glance(tenancy.enabled_anywhere)
+    enabled_everywhere = glance(tenancy.enabled_everywhere)
+    tenant_overviews = glance(tenancy.tenant_overviews)
     _add_tenant = write(tenancy.add_tenant)
 
     mirrored_okapi = glance(binding.mirrored_okapi)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, bindparam, delete, func, insert, select
 
-from okapi_install.adapters.store.expressions import ignoring, replacing
+from okapi_install.adapters.store.expressions import VISIBLE, has_status, ignoring, is_active, is_complete, replacing
 from okapi_install.adapters.store.rows import AnyRow
 from okapi_install.adapters.store.tables import ENABLED, JOBS, TENANTS
 from okapi_install.domain.errors import NotFound
-from okapi_install.service.ports import Tenant
+from okapi_install.domain.jobs import EndReason, JobKind, JobStatus
+from okapi_install.service.ports import LastJob, Tenant, TenantOverview
+
+_SEPARATOR = "\x1f"
+"""The unit separator of ASCII, which no id of a module has."""
 
 _t, _e = TENANTS.c, ENABLED.c
 _ALL = select(_t.id, _t.name, _t.description).order_by(_t.id)
@@ -21,6 +26,10 @@ _LOCK_JOBS = select(JOBS.c.seq).where(JOBS.c.tenant_id == bindparam("tenant")).o
 _REMOVE = delete(TENANTS).where(_t.id == bindparam("tenant"))
 _ENABLED_OF = select(_e.module_id).where(_e.tenant_id == bindparam("tenant"))
 _USERS_OF = select(_e.tenant_id).where(_e.module_id == bindparam("module"))
+_EVERYWHERE = select(_e.tenant_id, func.aggregate_strings(_e.module_id, _SEPARATOR).label("modules")).group_by(
+    _e.tenant_id
+)
+"""One row a tenant: reading 75000 rows takes four times as long."""
 _ANYWHERE = select(_e.module_id, func.min(_e.tenant_id).label("tenant_id")).group_by(_e.module_id)
 
 
@@ -76,6 +85,59 @@ def users_of(connection: Connection, module_id: str) -> list[str]:
 def enabled_anywhere(connection: Connection) -> dict[str, str]:
     """Every enabled module id, with one tenant that has it enabled."""
     return {row.module_id: row.tenant_id for row in connection.execute(_ANYWHERE)}
+
+
+def enabled_everywhere(connection: Connection) -> dict[str, list[str]]:
+    """The ids of the enabled modules of each tenant that has some."""
+    return {row.tenant_id: row.modules.split(_SEPARATOR) for row in connection.execute(_EVERYWHERE)}
+
+
+def _of_tenant(what: ColumnElement[Any], *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:
+    """A number about the visible jobs of the tenant in the outer statement."""
+    condition = (JOBS.c.tenant_id == _t.id, VISIBLE, *conditions)
+    return select(what).where(*condition).correlate(TENANTS).scalar_subquery()
+
+
+_LAST, _ACTIVE = JOBS.alias("last"), JOBS.alias("active")
+_SEQS = (
+    select(
+        _t.id,
+        select(func.count()).where(_e.tenant_id == _t.id).correlate(TENANTS).scalar_subquery().label("modules"),
+        _of_tenant(func.count(), has_status(JobStatus.QUEUED)).label("waiting"),
+        _of_tenant(func.max(JOBS.c.seq), is_complete()).label("last"),
+        _of_tenant(func.max(JOBS.c.seq), is_active()).label("active"),
+    )
+    .where(_t.id.in_(bindparam("tenants", expanding=True)))
+    .subquery()
+)
+_OVERVIEWS = (
+    select(
+        *(_SEQS.c[name] for name in ("id", "modules", "waiting")),
+        _ACTIVE.c.id.label("active"),
+        *(_LAST.c[name].label(f"last_{name}") for name in ("id", "kind", "status", "reason", "ended")),
+    )
+    .outerjoin(_LAST, _LAST.c.seq == _SEQS.c.last)
+    .outerjoin(_ACTIVE, _ACTIVE.c.seq == _SEQS.c.active)
+)
+
+
+def tenant_overviews(connection: Connection, tenant_ids: Collection[str]) -> dict[str, TenantOverview]:
+    """What those of the tenants that exist have and do."""
+    rows = connection.execute(_OVERVIEWS, {"tenants": list(tenant_ids)}) if tenant_ids else ()
+    return {row.id: _overview(row) for row in rows}
+
+
+def _overview(row: AnyRow) -> TenantOverview:
+    last = None
+    if row.last_id is not None:
+        last = LastJob(
+            id=row.last_id,
+            kind=JobKind(row.last_kind),
+            status=JobStatus(row.last_status),
+            reason=EndReason(row.last_reason) if row.last_reason else None,
+            ended=row.last_ended,
+        )
+    return TenantOverview(tenant=row.id, modules=row.modules, active=row.active, waiting=row.waiting, last=last)
 
 
 def enable(connection: Connection, tenant_id: str, modules: Sequence[str]) -> None:

@@ -31,6 +31,7 @@ from okapi_install.service.ports.values import (
     Progress,
     RegistryDelta,
     Tenant,
+    TenantOverview,
     TenantState,
 )
 
@@ -81,6 +82,14 @@ class RegistryStore(Protocol):
 
     def enabled_anywhere(self) -> dict[str, str]:
         """Every enabled module, by id, with one tenant that has it."""
+
+    def enabled_everywhere(self) -> dict[str, list[str]]:
+        """The ids of the enabled modules of each tenant that has some, in no particular order, by one statement."""
+
+    def tenant_overviews(self, tenant_ids: Collection[str]) -> dict[str, TenantOverview]:
+        """What those of the tenants that exist have and do, by one statement. Jobs that `job` does not find are left
+        out.
+        """
 
     def add_instance(self, instance: Instance) -> None:
         """Adds an instance. Raises UserError if any module has one of that id (Okapi 10809)."""

@@ -238,6 +238,29 @@ class HistoryPage:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class LastJob:
+    """How a tenant's newest complete job ended."""
+
+    id: str
+    kind: JobKind
+    status: JobStatus
+    reason: EndReason | None
+    ended: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TenantOverview:
+    """A tenant in a list. `active` is the id of the job that runs or is being aborted, `waiting` counts queued ones."""
+
+    tenant: str
+    modules: int
+    """How many are enabled."""
+    active: str | None
+    waiting: int
+    last: LastJob | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Census:
     """The gauges for the metrics, all from one moment."""
 

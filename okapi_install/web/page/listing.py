@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cachetools import TLRUCache
 from jinja2 import Environment
 from markupsafe import Markup
 
@@ -14,13 +12,10 @@ from okapi_install.domain.jobs import JobStatus
 from okapi_install.service.jobs.installs import InstallService
 from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.ports import JobFilter
+from okapi_install.web.page.recent import Look, Recent
 from okapi_install.web.page.views import JobLine
 
 PER_PAGE = 25
-_MOST_KEPT = 200
-_YOUNG = 1.0
-_SHARE = 20
-"""A look is cached for 20 times as long as its query took, so the store spends at most 5 % of its time on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +32,6 @@ class Part:
         return JobFilter(tenant=self.tenant, status=self.status, limit=PER_PAGE, offset=(self.page - 1) * PER_PAGE)
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A part of the list at one moment. Two looks with the same mark show the same jobs in the same states."""
-
-    mark: tuple[object, ...]
-    html: Markup
-    total: int
-    active: bool
-    """Whether a job in it is not complete."""
-
-    @property
-    def pages(self) -> int:
-        """How many pages there are."""
-        return max(1, -(-self.total // PER_PAGE))
-
-
 class Listing:
     """Reads parts of the list from the store, with one query at a time."""
 
@@ -66,10 +45,7 @@ class Listing:
         self._installs = installs
         self._template = templates.get_template("jobs_table.html")
         self._snapshots = snapshots
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._kept: TLRUCache[Part, tuple[float, Look], float]
-        self._kept = TLRUCache(_MOST_KEPT, _kept_until, timer=monotonic)
+        self._recent = Recent(self.fresh, monotonic)
 
     def fresh(self, part: Part) -> Look:
         """The part as of now."""
@@ -77,23 +53,11 @@ class Listing:
         lines = [JobLine.of(summary) for summary in self._snapshots.summaries(found.jobs)]
         html = Markup(self._template.render(jobs=lines, part=part))  # noqa: S704 - a template that escapes
         active = any(not job.complete for job in found.jobs)
-        return Look((found.total, *map(_mark, lines)), html, found.total, active)
+        return Look((found.total, *map(_mark, lines)), html, found.total, active, PER_PAGE)
 
     def recent(self, part: Part) -> Look:
         """The part, at most a second old, or a little more if the store is slow."""
-        with self._lock:
-            kept = self._kept.get(part)
-            if kept is not None:
-                return kept[1]
-            started = self._monotonic()
-            look = self.fresh(part)
-            self._kept[part] = self._monotonic() - started, look
-            return look
-
-
-def _kept_until(_: Part, kept: tuple[float, Look], now: float) -> float:
-    took, _look = kept
-    return now + max(_YOUNG, took * _SHARE)
+        return self._recent.look(part)
 
 
 def _mark(line: JobLine) -> tuple[object, ...]:

@@ -10,20 +10,18 @@ from collections.abc import Callable, Iterator, Mapping
 
 from jinja2 import Environment
 
-from okapi_install.domain.errors import StoreUnavailable
 from okapi_install.domain.jobs import Job
 from okapi_install.service.jobs.installs import InstallService
 from okapi_install.service.jobs.snapshots import SnapshotService
-from okapi_install.web.http.sse import KEEP_ALIVE_SECONDS, Event
+from okapi_install.web.http.sse import Event
 from okapi_install.web.job_events import job_events
 from okapi_install.web.page.history import History, HistoryNews
 from okapi_install.web.page.listing import Listing, Part
+from okapi_install.web.page.recent import look_events
 from okapi_install.web.page.views import JobPageView
 
 JOB_PAUSE = 0.5
 """The least time in seconds between two events of a job: people cannot read faster."""
-LIST_PAUSE = 1.0
-"""Seconds between two reads of the list."""
 
 Sleep = Callable[[float], None]
 
@@ -50,21 +48,7 @@ class Live:
 
     def jobs(self, part: Part) -> Iterator[Event | None]:
         """The table of jobs whenever a job in that part of the list is new, has changed or was removed."""
-        sent: tuple[object, ...] | None = None
-        quiet = 0.0
-        while True:
-            try:
-                look = self._listing.recent(part)
-            except StoreUnavailable:
-                return
-            if look.mark != sent:
-                sent, quiet = look.mark, 0.0
-                yield Event(name="parts", data={"whole": {"jobs": str(look.html)}})
-            elif quiet >= KEEP_ALIVE_SECONDS:
-                quiet = 0.0
-                yield None
-            self._sleep(LIST_PAUSE)
-            quiet += LIST_PAUSE
+        return look_events(lambda: self._listing.recent(part), "jobs", self._sleep)
 
     def job(self, job_id: str, since: int) -> Iterator[Event | None]:
         """The head of a job's page and the rows that have changed since that revision, until the job is complete."""

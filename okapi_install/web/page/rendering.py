@@ -58,3 +58,9 @@ class Rendering:
     def missing(self) -> Response:
         """The page for what does not exist."""
         return self.html("problem.html", 404, title="Not found", text=messages.no_such_page())
+
+
+def page_number() -> int:
+    """The parameter `page` of the current request; 1 if it is not a number of a page."""
+    sent = request.args.get("page", "")
+    return max(1, int(sent)) if sent.isdecimal() and len(sent) < 7 else 1

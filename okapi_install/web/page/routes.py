@@ -12,7 +12,6 @@ from okapi_install.domain.errors import OkapiInstallError, UserError
 from okapi_install.domain.jobs import Job, JobStatus
 from okapi_install.service.jobs.installs import InstallService
 from okapi_install.service.jobs.snapshots import SnapshotService
-from okapi_install.service.ports import JobFilter
 from okapi_install.service.tenants import TenantService
 from okapi_install.web.access.key_brake import BRAKE, KeyBrake
 from okapi_install.web.access.login import COOKIE, LOGIN_PATH, PageLogin, safe_target
@@ -24,13 +23,11 @@ from okapi_install.web.page.graph import graph_svg
 from okapi_install.web.page.history import History
 from okapi_install.web.page.listing import Listing, Part
 from okapi_install.web.page.live import Live
-from okapi_install.web.page.rendering import Rendering
+from okapi_install.web.page.rendering import Rendering, page_number
 from okapi_install.web.page.timeline import timeline_svg
 from okapi_install.web.page.views import JobPageView, dependencies
 from okapi_install.web.states import status_words
 from okapi_install.web.words import segment
-
-_MOST_ACTIVE = 200
 
 
 def blueprint(
@@ -51,7 +48,6 @@ def blueprint(
     found.post("/jobs/<job_id>/abort", endpoint="abort")(page.abort)
     found.get("/jobs/<job_id>/retry")(page.confirm_retry)
     found.post("/jobs/<job_id>/retry", endpoint="retry")(page.retry)
-    found.get("/tenants")(page.tenants)
     found.get("/tenants/<tenant>")(page.tenant)
     found.get("/login")(page.login_form)
     found.post("/login", endpoint="login")(page.login)
@@ -115,7 +111,7 @@ class Page:
 
     def history(self, job_id: str) -> Response:
         """GET /jobs/{id}/history"""
-        return self._html("history.html", job=self._view(job_id), events=self._history.page(job_id, _page_number()))
+        return self._html("history.html", job=self._view(job_id), events=self._history.page(job_id, page_number()))
 
     def graph(self, job_id: str) -> Response:
         """GET /jobs/{id}/graph.svg"""
@@ -145,16 +141,10 @@ class Page:
         job = self._installs.retry(job_id, module_headers())
         return _back_to(job)
 
-    def tenants(self) -> Response:
-        """GET /tenants"""
-        running = self._installs.find(JobFilter(status=JobStatus.RUNNING, limit=_MOST_ACTIVE)).jobs
-        busy = {job.tenant: job.id for job in running}
-        return self._html("tenants.html", tenants=self._tenants.all(), busy=busy)
-
     def tenant(self, tenant: str) -> Response:
         """GET /tenants/{id}"""
         known = self._tenants.get(tenant)
-        part = Part(tenant=tenant, page=_page_number())
+        part = Part(tenant=tenant, page=page_number())
         enabled = self._tenants.enabled(tenant)
         return self._html("tenant.html", tenant=known, enabled=enabled, look=self._listing.fresh(part), part=part)
 
@@ -202,12 +192,7 @@ def _part() -> Part:
     status = request.args.get("status") or None
     if status is not None and status not in tuple(JobStatus):
         raise UserError(f"Unknown status {status}. Known are {', '.join(JobStatus)}")
-    return Part(request.args.get("tenant") or None, JobStatus(status) if status else None, _page_number())
-
-
-def _page_number() -> int:
-    sent = request.args.get("page", "")
-    return max(1, int(sent)) if sent.isdecimal() and len(sent) < 7 else 1
+    return Part(request.args.get("tenant") or None, JobStatus(status) if status else None, page_number())
 
 
 def _back_to(job: Job) -> BareResponse:

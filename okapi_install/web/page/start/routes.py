@@ -12,6 +12,7 @@ from flask import Blueprint, Response, redirect, request
 from werkzeug.wrappers import Response as BareResponse
 
 from okapi_install.domain.errors import NotFound, OkapiInstallError, UserError
+from okapi_install.domain.registry.releases import tenants_behind
 from okapi_install.service.jobs.installs import InstallService, Order
 from okapi_install.service.jobs.proposals import Proposal, ProposalService, Wanted, digest
 from okapi_install.service.jobs.solutions import Constraints
@@ -21,6 +22,7 @@ from okapi_install.web.http.module_headers import module_headers
 from okapi_install.web.page.rendering import Rendering
 from okapi_install.web.page.start.form import MOST_TENANTS, StartForm
 from okapi_install.web.page.start.views import FormView, ProposalView, Result, started
+from okapi_install.web.page.tenants.overview import matching
 from okapi_install.web.words import segment
 
 _MOST_FILE = 64 * 1024
@@ -64,16 +66,31 @@ class StartHandlers:
         self._html = rendering.html
 
     def form(self) -> Response:
-        """GET /start: the form, filled in by the parameters."""
-        return self._form(StartForm.of(request.args))
+        """GET /start: the form, filled in by the parameters. `behind` is a product that the tenants have an older
+        version of than the newest release.
+        """
+        form, product = StartForm.of(request.args), request.args.get("behind")
+        if product is None:
+            return self._form(form)
+        behind = self._behind(product, request.args.get("q", ""))
+        note = (
+            f"{len(behind)} tenants are behind. These are the first {MOST_TENANTS}." if behind[MOST_TENANTS:] else None
+        )
+        return self._form(replace(form, tenants=tuple(behind[:MOST_TENANTS])), note=note)
+
+    def _behind(self, product: str, query: str) -> list[str]:
+        shown = {tenant.id for tenant in matching(self._tenants.all(), query.strip())}
+        enabled = {t: modules for t, modules in self._tenants.enabled_everywhere().items() if t in shown}
+        return tenants_behind(self._registry.current().index, enabled, product)
 
     def form_again(self) -> Response:
         """POST /start/form: the form as it was, to change it."""
         return self._form(StartForm.of(request.form))
 
-    def _form(self, form: StartForm, problem: str | None = None) -> Response:
+    def _form(self, form: StartForm, problem: str | None = None, note: str | None = None) -> Response:
         view = FormView.of(form, self._tenants.all(), self._registry.current().index)
-        return self._html("start/form.html", 400 if problem else 200, view=view, problem=problem, most=MOST_TENANTS)
+        told = {"problem": problem, "note": note, "most": MOST_TENANTS}
+        return self._html("start/form.html", 400 if problem else 200, view=view, **told)
 
     def plan(self) -> Response:
         """POST /start/plan: what the request would do. Nothing is changed."""

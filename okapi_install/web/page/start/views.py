@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import orjson
 
 from okapi_install.domain.jobs import Action, Change, Problem
-from okapi_install.domain.modules.versions import ModuleId, VersionFilter
+from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.registry.index import Index
+from okapi_install.domain.registry.releases import newest_release
 from okapi_install.domain.solutions.solution import Solution
 from okapi_install.service.jobs.proposals import Proposal
 from okapi_install.service.jobs.snapshots import JobSnapshot, StepSnapshot
@@ -22,7 +23,6 @@ from okapi_install.web.words import counted
 MOST_LISTED_TENANTS = 300
 """With more tenants, the form has a field for their names instead of a list."""
 
-_RELEASES = VersionFilter("false", "false")
 _WORDS = {
     Action.DISABLE: "disable",
     Action.UPTODATE: "already up to date",
@@ -80,7 +80,7 @@ class FormView:
 
 def _products(index: Index, picked: frozenset[str]) -> Iterable[ProductBox]:
     for product in sorted(index.products):
-        newest = index.latest(product, _RELEASES) or index.products[product][-1]
+        newest = newest_release(index, product) or index.products[product][-1]
         version = newest.module_id.version
         yield ProductBox(product=product, latest=version.text if version else "", picked=product in picked)
 

@@ -22,6 +22,7 @@ from okapi_install.web.access.login import PageLogin
 from okapi_install.web.app import create_app
 from okapi_install.web.page import routes
 from okapi_install.web.page.rendering import Rendering
+from okapi_install.web.page.tenants import routes as tenant_routes
 from tests.contract.builders import claimed, new_job
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.memory_store import MemoryStore
@@ -52,7 +53,8 @@ class Site:
         sign_in = PageLogin(self.key)
         rendering = Rendering(self.snapshots.now, sign_in)
         pages = routes.blueprint(self.installs, self.snapshots, self.tenants, sign_in, rendering)
-        return create_app(Settings(api_key=self.key), [pages], self.tenants, sign_in)
+        lists = tenant_routes.blueprint(self.tenants, RegistryService(self.store), rendering)
+        return create_app(Settings(api_key=self.key), [pages, lists], self.tenants, sign_in)
 
     def job(
         self, *modules: str, tenant: str = "diku", edges: Sequence[tuple[int, int]] = (), by: str | None = "ada"

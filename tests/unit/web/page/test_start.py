@@ -321,3 +321,24 @@ def test_fields_are_read_and_written_alike() -> None:
     )  # fmt: skip
     form = StartForm.of(sent_fields)
     assert StartForm.of(MultiDict(form.fields())) == form
+
+
+def test_a_product_of_the_matrix_fills_the_form_with_the_tenants_that_are_behind(site: JobsSite) -> None:
+    for name, module in (("old", "app-1.0.0"), ("older", "app-1.0.0"), ("new", "app-2.0.0")):
+        site.house.store.add_tenant(Tenant(id=name), [module, "okapi-7.0.0"])
+    matrix = site.client.get("/versions?only=behind").text
+    (link,) = re.findall(r'href="(/start[^"]+)"[^>]*>Upgrade 2<', matrix)
+    html = site.client.get(unescape(link)).text
+    assert re.findall(r'name="tenant" value="([^"]+)" checked', html) == ["old", "older"]
+    assert ">app-2.0.0</textarea>" in html
+    some = site.client.get("/start?module=app-2.0.0&behind=app&q=older").text
+    assert re.findall(r'name="tenant" value="([^"]+)" checked', some) == ["older"]
+
+
+def test_of_very_many_tenants_that_are_behind_the_form_takes_the_first(site: JobsSite) -> None:
+    for number in range(MOST_TENANTS + 10):
+        site.house.store.add_tenant(Tenant(id=f"t{number:03}"), ["app-1.0.0"])
+    html = site.client.get("/start?module=app-2.0.0&behind=app").text
+    assert f"{MOST_TENANTS + 10} tenants are behind. These are the first {MOST_TENANTS}." in html
+    assert len(re.findall(r'name="tenant" value="[^"]+" checked', html)) == MOST_TENANTS
+    assert not re.search(r'name="tenant" value="[^"]+" checked', site.client.get("/start?behind=nothing").text)
