@@ -14,6 +14,7 @@ OkapiInstallError
 │   └── StoreUnavailable         the store does not respond; nothing is lost, retry
 │       └── StoreNotWritable     it responds, but accepts no writes: disk full, read-only
 ├── ModuleCallFailed             a module's tenant interface returned an error, or did not respond
+│   └── RecordingFailed          it is initialised, but the platform cannot record that
 ├── ModuleUnreachable            one call of a module got no response                (service/ports/world.py)
 │   ├── ConnectionRefused        the module was not reached                          (service/ports/world.py)
 │   └── NoAnswerInTime           it was, but did not respond in time                     (service/ports/world.py)
@@ -21,11 +22,6 @@ OkapiInstallError
 │   ├── PlatformForbids          it refuses us: a permission is missing (service/ports/platform.py)
 │   └── ChangeNotRecorded        it lost a change that it had accepted  (service/ports/platform.py)
 ├── DescriptorGone               it has no descriptor of the module     (service/ports/platform.py)
-├── GatewayFailed                it did not respond to a request that was handed on     (service/ports/gateway.py)
-│   ├── GatewayUnavailable       it accepts no connection                               (service/ports/gateway.py)
-│   └── GatewayTooSlow           it was silent for too long                             (service/ports/gateway.py)
-├── ClientGone                   the client of such a request has closed its connection (service/ports/gateway.py)
-├── LoopDetected                 such a request comes back                                 (web/http/errors.py)
 ├── UnusableUrl                  an address or a path that cannot be called        (modules/call_urls.py)
 ├── WebhookFailed                no response to a callback                            (service/callbacks.py)
 ├── OutgoingFailed               no usable response from another site                 (adapters/outgoing.py)
@@ -179,6 +175,16 @@ class ModuleCallFailed(OkapiInstallError):
         self.body = body
         self.error_type = error_type
         self.hint: str | None = None
+
+
+class RecordingFailed(ModuleCallFailed):
+    """A module is initialised, but the platform cannot record that. With `ends_job`, it cannot record anything."""
+
+    code = "not_recorded"
+
+    def __init__(self, message: str, *, ends_job: bool = False) -> None:
+        super().__init__(message, error_type=ErrorType.INTERNAL)
+        self.ends_job = ends_job
 
 
 class LostJob(OkapiInstallError):

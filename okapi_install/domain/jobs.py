@@ -6,7 +6,7 @@ store under the epoch of the worker that owns the job.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -96,13 +96,20 @@ class Action(StrEnum):
 
 
 class Stage(StrEnum):
-    """Okapi: TenantModuleDescriptor.Stage."""
+    """Okapi: TenantModuleDescriptor.Stage, and INITIALISED."""
 
     PENDING = "pending"
     DEPLOY = "deploy"
     INVOKE = "invoke"
+    INITIALISED = "initialised"
+    """The module is initialised and is not called again; the platform is being told. Okapi's paths show INVOKE."""
     UNDEPLOY = "undeploy"
     DONE = "done"
+
+    @property
+    def of_okapi(self) -> Stage:
+        """The stage that Okapi has for it."""
+        return Stage.INVOKE if self is Stage.INITIALISED else self
 
 
 class StepStatus(StrEnum):
@@ -155,6 +162,10 @@ class ProblemCode(StrEnum):
     UNFINISHED_WORK = "unfinished_work"
     NEEDS_GATEWAY = "needs_gateway"
     LEFT_OUT = "left_out"
+    WAITS_FOR_PLATFORM = "waits_for_platform"
+    NOT_RECORDED = "not_recorded"
+    RECORDED_AGAIN = "recorded_again"
+    CHANGED_BY_OTHERS = "changed_by_others"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -196,10 +207,6 @@ class InstallOptions:
     npm_snapshot: str | None = None
     decisions: tuple[tuple[str, bool], ...] = ()
     """The result of the pattern in `invoke` for each module of the plan, decided once. Not a query parameter."""
-    rollout: str | None = None
-    """The id of the rollout that the job belongs to. Not a query parameter."""
-    max_per_module: int | None = None
-    """How many calls of one module that rollout may make at once. Not a query parameter."""
 
 
 class TenantJobPhase(StrEnum):
@@ -242,6 +249,11 @@ class Step:
     tenant_job: TenantJob | None = None
     revision: int = 0
     """The revision of the job in which this step last changed; set by the store."""
+
+    @property
+    def waiting_for(self) -> str | None:
+        """What a running step with an initialised module waits for."""
+        return _waiting_for(self.warnings) if self.status is StepStatus.RUNNING else None
 
     def aborted(self, now: float) -> Step:
         """The end of this step if it was running when its job was aborted."""
@@ -286,6 +298,8 @@ class Job:
     callback_url: str | None = None
     callback_attempts: int = 0
     """How often the callback has been tried since the job's end."""
+    warnings: tuple[Problem, ...] = ()
+    """Warnings about the job as a whole."""
     edges: tuple[tuple[int, int], ...] = field(default=())
     """Pairs of step positions (before, after): the later step waits for the earlier one."""
 
@@ -293,3 +307,12 @@ class Job:
     def complete(self) -> bool:
         """Okapi's `complete`: the job has ended, and changes only if it is retried."""
         return self.status in COMPLETE
+
+    @property
+    def waiting_for(self) -> str | None:
+        """What a job without a running step waits for."""
+        return None if self.complete else _waiting_for(self.warnings)
+
+
+def _waiting_for(warnings: Iterable[Problem]) -> str | None:
+    return next((w.message for w in warnings if w.code == ProblemCode.WAITS_FOR_PLATFORM), None)

@@ -11,7 +11,7 @@ from okapi_install.domain.jobs import Change, InstallOptions, Job, JobStatus, Pr
 from okapi_install.domain.problems import to_json
 from okapi_install.domain.timestamps import iso
 from okapi_install.domain.workers import worker_name
-from okapi_install.service.jobs.gateway_warnings import job_warnings
+from okapi_install.service.jobs.gateway_warnings import all_warnings
 from okapi_install.service.jobs.snapshots import JobSnapshot, JobSummary, StepSnapshot
 from okapi_install.web.standing import estimate_text
 
@@ -37,7 +37,7 @@ def step_result_view(step: Step) -> Document:
 
 def okapi_step_view(step: Step) -> Document:
     """An entry of Okapi's InstallJob, and `status`, `errors` and `warnings` after OKAPI-874."""
-    document = change_view(step.change) | {"stage": step.stage.value}
+    document = change_view(step.change) | {"stage": step.stage.of_okapi.value}
     if step.message is not None:
         document["message"] = step.message
     if step.status is not None:
@@ -65,7 +65,7 @@ def okapi_job_view(job: Job) -> Document:
     if job.complete:
         document["endDate"] = iso(job.ended)
     modules = [okapi_step_view(step) for step in job.steps]
-    warnings = [to_json(item) for item in job_warnings(job.steps)]
+    warnings = [to_json(item) for item in all_warnings(job)]
     document |= {"modules": modules, "status": okapi_status(job)}
     return document | {"warnings": warnings} if warnings else document
 
@@ -112,7 +112,8 @@ def job_view(snapshot: JobSnapshot, since: int = -1) -> Document:
         "options": options_view(job.options),
         "attempts": job.epoch,
         "expectedSeconds": _rounded(snapshot.expected),
-        "warnings": [to_json(item) for item in job_warnings(job.steps)],
+        "warnings": [to_json(item) for item in all_warnings(job)],
+        "waitingFor": job.waiting_for,
         "modules": [step_view(it) for it in snapshot.steps if it.step.revision > since],
     }
 
@@ -181,6 +182,7 @@ def step_view(it: StepSnapshot) -> Document:
         "message": step.message,
         "errors": [to_json(item) for item in step.errors],
         "warnings": [to_json(item) for item in step.warnings],
+        "waitingFor": step.waiting_for,
         "attempts": step.attempts,
         "startDate": iso(step.started),
         "endDate": iso(step.ended),

@@ -19,8 +19,6 @@ PassTime = Callable[[float], None]
 _TIMES = {
     "jobs": ("created", "started", "ended", "lease_until", "swept_at", "published_at", "callback_due"),
     "workers": ("beat_at",),
-    "rollouts": ("created", "ended", "hold_until", "callback_due"),
-    "rollout_tenants": ("started", "ended"),
 }
 
 

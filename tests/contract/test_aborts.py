@@ -9,7 +9,7 @@ from okapi_install.adapters.store import SqlStore
 from okapi_install.domain.errors import LostJob, NotFound, UserError
 from okapi_install.domain.jobs import Job, JobStatus, StepStatus
 from okapi_install.service.ports import Claim, JobFilter, Progress, Store
-from tests.contract.builders import DONE, FAILED, LEASE, begun, claimed, done, ended, submit
+from tests.contract.builders import DONE, FAILED, LEASE, begun, claimed, done, ended, submit, unfinished_work
 
 
 def _aborting(store: Store, *, keep: bool, lease: float = LEASE) -> Claim:
@@ -108,14 +108,14 @@ def test_a_job_that_ended_first_is_not_aborted_any_more(store: Store) -> None:
     assert store.abort(job.id, keep=True).was is JobStatus.DONE
     assert store.job(job.id).status is JobStatus.DONE
     with pytest.raises(LostJob):
-        store.end_abort(claim, [])
+        store.end_abort(claim, {})
 
 
 def test_the_tenants_next_job_waits_until_the_abort_is_cleaned_up(store: Store) -> None:
     claim = _aborting(store, keep=False)
     following = submit(store)
     assert store.claim(following.id, "w2", None, LEASE) is None
-    ref = store.end_abort(claim, ["mod-b-1.0.0"])
+    ref = store.end_abort(claim, {"mod-b-1.0.0": "it may still be busy"})
     assert ref is not None
     assert ref.id == following.id
     assert _is_hidden(store, claim.job)
@@ -127,7 +127,7 @@ def test_the_tenants_next_job_waits_until_the_abort_is_cleaned_up(store: Store) 
 def test_an_abort_whose_info_is_kept_ends_as_error_with_the_running_steps_cut_short(store: Store) -> None:
     claim = _aborting(store, keep=True)
     before = store.job(claim.job.id)
-    assert store.end_abort(claim, ["mod-b-1.0.0"]) is None
+    assert store.end_abort(claim, {"mod-b-1.0.0": "it may still be busy"}) is None
     read = store.job(claim.job.id)
     assert (read.status, read.reason, read.owner, read.lease_until) == (JobStatus.ERROR, "aborted", None, None)
     assert read.ended is not None
@@ -138,14 +138,14 @@ def test_an_abort_whose_info_is_kept_ends_as_error_with_the_running_steps_cut_sh
     assert cut.ended is not None
     assert cut.revision == read.revision
     with pytest.raises(LostJob):
-        store.end_abort(claim, [])
+        store.end_abort(claim, {})
 
 
 def test_a_kept_abort_may_become_one_that_removes(store: Store) -> None:
     claim = _aborting(store, keep=True)
     assert store.abort(claim.job.id, keep=False).was is JobStatus.ABORTING
     assert _is_hidden(store, claim.job)
-    store.end_abort(claim, [])
+    store.end_abort(claim, {})
     assert _is_hidden(store, claim.job)
 
 
@@ -155,15 +155,15 @@ def test_an_abort_of_a_dead_worker_is_taken_over(store: Store) -> None:
     claim = claimed(store, stale.job, "w2")
     assert (claim.aborting, claim.taken_over, claim.job.status) == (True, True, JobStatus.ABORTING)
     with pytest.raises(LostJob):
-        store.end_abort(stale, [])
-    store.end_abort(claim, [])
+        store.end_abort(stale, {})
+    store.end_abort(claim, {})
     assert store.census().jobs[JobStatus.ABORTING] == 0
 
 
 def test_ending_an_abort_needs_an_abort(store: Store) -> None:
     claim = claimed(store, submit(store))
     with pytest.raises(LostJob):
-        store.end_abort(claim, [])
+        store.end_abort(claim, {})
     assert store.standing(claim) is JobStatus.RUNNING
 
 
@@ -172,7 +172,22 @@ def test_the_headers_of_a_job_that_is_over_are_nowhere_in_the_database(sql_store
     sql_store.finish(claimed(sql_store, running), DONE, Progress())
     sql_store.end_queued(submit(sql_store, "b").id, FAILED)
     sql_store.abort(submit(sql_store, "c").id, keep=True)
-    sql_store.end_abort(_aborting(sql_store, keep=True), [])
+    sql_store.end_abort(_aborting(sql_store, keep=True), {})
     with sql_store.engine.connect() as connection:
         kept = connection.execute(text("SELECT status, headers FROM jobs")).all()
     assert sorted(kept) == [("done", None), ("error", None), ("error", None), ("error", None)]
+
+
+def test_what_ended_while_an_abort_was_cleaned_up_is_kept_and_enabled(store: Store) -> None:
+    claim = _aborting(store, keep=True)
+    recorded = done(claim.job.steps[2], claim.now)
+    store.end_abort(claim, {}, Progress(steps=(recorded,), enable=("mod-c-1.0.0",)))
+    read = store.job(claim.job.id)
+    assert [step.status for step in read.steps] == [StepStatus.DONE, StepStatus.ERROR, StepStatus.DONE]
+    assert store.enabled("diku") == ["mod-a-1.0.0", "mod-c-1.0.0"]
+
+
+def test_the_next_job_gets_the_words_about_what_an_aborted_one_left(store: Store) -> None:
+    claim = _aborting(store, keep=False)
+    store.end_abort(claim, {"mod-b-1.0.0": "mod-b is not recorded"})
+    assert unfinished_work(store) == {"mod-b-1.0.0": "mod-b is not recorded"}

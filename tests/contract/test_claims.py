@@ -97,7 +97,7 @@ def _stale_writes(claim: Claim) -> dict[str, Callable[[Store], object]]:
         "save": lambda store: store.save(claim, progress),
         "finish": lambda store: store.finish(claim, DONE, progress),
         "replan": lambda store: store.replan(claim, plan("mod-stale-1.0.0"), (), ""),
-        "end_abort": lambda store: store.end_abort(claim, ["mod-stale-1.0.0"]),
+        "end_abort": lambda store: store.end_abort(claim, {"mod-stale-1.0.0": "it may still be busy"}),
     }
 
 

@@ -91,7 +91,7 @@ def test_an_abort_and_an_end_at_once_have_one_outcome(store: Store) -> None:
             (JobStatus.DONE, True, JobStatus.DONE),
         }
         if not finished:
-            store.end_abort(claim, [])
+            store.end_abort(claim, {})
 
 
 def _finishes(store: Store, claim: Claim) -> bool:
@@ -112,7 +112,7 @@ def test_an_abort_and_a_claim_at_once_have_one_outcome(store: Store) -> None:
         assert (was, claim is None) in {(JobStatus.QUEUED, True), (JobStatus.RUNNING, False)}
         if isinstance(claim, Claim):
             assert store.standing(claim) is JobStatus.ABORTING
-            store.end_abort(claim, [])
+            store.end_abort(claim, {})
 
 
 def test_one_key_sent_at_once_makes_one_job(store: Store) -> None:

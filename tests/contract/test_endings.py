@@ -104,7 +104,7 @@ def _abort_at(store: Store, *modules: str) -> None:
     job = submit(store, "diku", *modules)
     claim = claimed(store, job)
     store.abort(job.id, keep=False)
-    store.end_abort(claim, modules)
+    store.end_abort(claim, {module: f"{module} may still be busy" for module in modules})
 
 
 def test_unfinished_work_is_told_until_a_later_job_is_done_with_the_product(store: Store) -> None:

@@ -91,7 +91,7 @@ def test_an_abort_is_in_the_history_with_who_wanted_it_and_what_it_stopped(store
     _saved(store, claim, job.steps[0], begun(job.steps[0], claim.now))
     store.abort(job.id, keep=True, by="diku_admin")
     assert _events(store, job)[-1].by == "diku_admin"
-    store.end_abort(claim, [])
+    store.end_abort(claim, {})
     assert _kinds(store, job)[3:] == ["abort_requested", "step_stopped", "aborted"]
 
 

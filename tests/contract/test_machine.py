@@ -117,9 +117,9 @@ class JobLife(RuleBasedStateMachine):
             return
         if not self._holds(claim, JobStatus.ABORTING):
             with pytest.raises(LostJob):
-                self.store.end_abort(claim, ["mod-a-1.0.0"])
+                self.store.end_abort(claim, {"mod-a-1.0.0": "it may still be busy"})
             return
-        following = self.store.end_abort(claim, ["mod-a-1.0.0"])
+        following = self.store.end_abort(claim, {"mod-a-1.0.0": "it may still be busy"})
         model = self.models[claim.job.id]
         if model.kept:
             model.become(JobStatus.ERROR)

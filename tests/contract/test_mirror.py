@@ -127,7 +127,7 @@ def test_while_a_job_runs_only_its_worker_changes_what_the_tenant_has(store: Sto
     store.abort(job.id, keep=True)
     store.mirror_tenant(Tenant(id="diku"), [], unless_active=True)
     assert store.enabled("diku") == ["mod-z-1.0.0"]
-    store.end_abort(claim, [])
+    store.end_abort(claim, {})
     store.mirror_tenant(Tenant(id="diku"), [], unless_active=True)
     assert store.enabled("diku") == []
 

@@ -69,6 +69,7 @@ class Record:
         self.headers, self.published_at, self.publish_count = headers, now, 0
         self.callback_due = self.swept_at = None
         self.takeovers = self.takeover_ended = 0
+        self.change(warnings=())
         nothing: dict[str, Any] = dict.fromkeys(("started", "ended", "message", "error_type", "reason"))
         self.change(
             status=JobStatus.QUEUED, retries=self.job.retries + 1, task_id=task_id, keep_on_abort=False, **nothing

@@ -8,10 +8,21 @@ from dataclasses import replace
 from okapi_install.domain import messages
 from okapi_install.domain.errors import KeyReused, LostJob, NotFound, TooManyJobs
 from okapi_install.domain.history import RETRIED, EventKind, JobEvent, step_event
-from okapi_install.domain.jobs import ACTIVE, Job, JobKind, JobStatus, Step, StepStatus, check_retry, check_transition
+from okapi_install.domain.jobs import (
+    ACTIVE,
+    Job,
+    JobKind,
+    JobStatus,
+    Problem,
+    Step,
+    StepStatus,
+    check_retry,
+    check_transition,
+)
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.service.ports import (
     ABORTED,
+    NO_PROGRESS,
     Aborted,
     Claim,
     Durations,
@@ -27,11 +38,11 @@ from okapi_install.service.ports import (
     TenantOverview,
     TenantState,
 )
+from tests.fakes.memory_mirror import MemoryMirror
 from tests.fakes.memory_record import Record, new_record, stamped
-from tests.fakes.memory_rollouts import MemoryRollouts
 
 
-class MemoryStore(MemoryRollouts):
+class MemoryStore(MemoryMirror):
     """A Store. `pass_time` moves its clock on."""
 
     def check(self) -> None: ...
@@ -174,18 +185,22 @@ class MemoryStore(MemoryRollouts):
             self._learn(one)
             return self._next_job(one.job.tenant)
 
-    def end_abort(self, claim: Claim, warning_modules: Sequence[str]) -> JobRef | None:
+    def warn(self, claim: Claim, warnings: Sequence[Problem]) -> None:
+        with self._lock:
+            self._owned(claim, JobStatus.RUNNING).change(warnings=tuple(warnings))
+
+    def end_abort(self, claim: Claim, leftovers: Mapping[str, str], progress: Progress = NO_PROGRESS) -> JobRef | None:
         with self._lock:
             one = self._owned(claim, JobStatus.ABORTING)
             tenant, now = one.job.tenant, self.now()
-            self._leftovers.setdefault(tenant, {}).update(
-                {name: messages.unfinished_work(name) for name in warning_modules}
-            )
+            self._leftovers.setdefault(tenant, {}).update(leftovers)
+            self._apply(one, progress)
             if not one.job.keep_on_abort:
                 del self._records[one.job.id]
                 return self._next_job(tenant)
             running = [step for step in one.job.steps if step.status is StepStatus.RUNNING]
-            one.end(ABORTED, now, events=[step_event(step, step.aborted(now)) for step in running])
+            stopped = [step_event(step, step.aborted(now)) for step in running]
+            one.end(ABORTED, now, events=[*progress.events, *stopped])
             one.put_steps([step.aborted(now) for step in running])
             return self._next_job(tenant)
 

@@ -27,8 +27,8 @@ from okapi_install.adapters.outgoing import (
 )
 from okapi_install.domain.foreign_status import is_interim
 from okapi_install.domain.foreign_text import bounded
+from okapi_install.service.fair_limit import FairLimit
 from okapi_install.service.jobs.callbacks import is_web_url
-from okapi_install.service.worker.fair_limit import FairLimit
 
 _IDLE_SECONDS = 20.0
 """Idle connections that are older are closed: most servers would have closed them."""

@@ -21,7 +21,7 @@ from okapi_install.domain.registry.index import Index
 from okapi_install.domain.registry.registry import Registry
 from okapi_install.domain.solutions.search import Findings
 from okapi_install.domain.solutions.wish import Wish
-from okapi_install.service.worker.fair_limit import FairLimit
+from okapi_install.service.fair_limit import FairLimit
 
 log = structlog.get_logger()
 

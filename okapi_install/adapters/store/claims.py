@@ -19,6 +19,7 @@ from okapi_install.adapters.store.rows import (
     REF_COLUMNS,
     AnyRow,
     dump_edges,
+    dump_problems,
     job_of,
     load_headers,
     ref_from,
@@ -29,11 +30,10 @@ from okapi_install.adapters.store.rows import (
 )
 from okapi_install.adapters.store.tables import JOBS, LEFTOVERS, STEPS
 from okapi_install.adapters.store.tenants import disable, enable, enabled_of
-from okapi_install.domain import messages
 from okapi_install.domain.errors import LostJob
 from okapi_install.domain.history import EventKind, JobEvent, end_event, step_event
-from okapi_install.domain.jobs import Job, JobStatus, Step, StepStatus
-from okapi_install.service.ports import ABORTED, Claim, Ending, JobRef, Progress
+from okapi_install.domain.jobs import Job, JobStatus, Problem, Step, StepStatus
+from okapi_install.service.ports import ABORTED, NO_PROGRESS, Claim, Ending, JobRef, Progress
 
 Finished: TypeAlias = tuple[JobRef | None, list[Timing]]
 """The tenant's next job, and the durations of the successful steps."""
@@ -72,6 +72,7 @@ RUNNING = update(JOBS).where(OWNED, has_status(JobStatus.RUNNING))
 SAVE = RUNNING.values(revision=_j.revision + 1)
 _SAVE = SAVE.returning(_j.seq, _j.revision)
 _REPLAN = SAVE.values(edges=bindparam("new_edges"), assumed=bindparam("new_assumed")).returning(_j.seq, _j.revision)
+_WARN = SAVE.values(warnings=bindparam("new_warnings")).returning(_j.seq)
 _RELEASE = SAVE.values(
     status=JobStatus.QUEUED.value,
     owner=null(),
@@ -220,6 +221,11 @@ def replan(
     add_events(connection, row.seq, row.revision, [JobEvent(kind=EventKind.REPLANNED)])
 
 
+def warn(connection: Connection, claim: Claim, warnings: Sequence[Problem]) -> None:
+    """Replaces the warnings about the job as a whole. Raises LostJob."""
+    guarded(connection, _WARN, claim, {"new_warnings": dump_problems(warnings)})
+
+
 def finish(connection: Connection, claim: Claim, how: Ending, progress: Progress) -> Finished:
     """Writes progress and ends the job. Raises LostJob."""
     row = guarded(connection, _FINISH, claim, ending_values(how))
@@ -235,10 +241,13 @@ def with_end(progress: Progress, how: Ending) -> Progress:
     return replace(progress, events=(*progress.events, ended(how)))
 
 
-def end_abort(connection: Connection, claim: Claim, warning_modules: Sequence[str]) -> JobRef | None:
+def end_abort(
+    connection: Connection, claim: Claim, leftovers: Mapping[str, str], progress: Progress = NO_PROGRESS
+) -> JobRef | None:
     """Removes an aborted job, or ends it if its info is kept. Returns the tenant's next job. Raises LostJob."""
     tenant = claim.job.tenant
     row = guarded(connection, _END_ABORT, claim, ending_values(ABORTED))
+    _write_progress(connection, claim, row, progress)
     if row.keep_on_abort:
         running = [step for step in steps_of(connection, row.seq) if step.status is StepStatus.RUNNING]
         stopped = [step.aborted(row.ended) for step in running]
@@ -247,7 +256,7 @@ def end_abort(connection: Connection, claim: Claim, warning_modules: Sequence[st
         add_events(connection, row.seq, row.revision, [*filter(None, events), ended(ABORTED)])
     else:
         connection.execute(_DELETE, {"at_seq": row.seq})
-    _note_leftovers(connection, tenant, warning_modules)
+    _note_leftovers(connection, tenant, leftovers)
     return next_job(connection, tenant)
 
 
@@ -290,16 +299,11 @@ def clear_leftovers(connection: Connection, tenant: str, timings: Sequence[Timin
         connection.execute(_CLEAR, {"of_tenant": tenant, "products": sorted({one.product for one in timings})})
 
 
-def _note_leftovers(connection: Connection, tenant: str, modules: Sequence[str]) -> None:
-    """Stores which modules may still be busy after an abort, with the warning for the next job."""
+def _note_leftovers(connection: Connection, tenant: str, modules: Mapping[str, str]) -> None:
+    """Stores in which modules an aborted job has left something, with the warning for the next job."""
     rows = [
-        {
-            "tenant_id": tenant,
-            "module_id": module,
-            "product": product_of(module),
-            "text": messages.unfinished_work(module),
-        }
-        for module in modules
+        {"tenant_id": tenant, "module_id": module, "product": product_of(module), "text": words}
+        for module, words in modules.items()
     ]
     _NOTE.run(connection, rows)
 

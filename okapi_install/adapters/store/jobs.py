@@ -61,7 +61,7 @@ _RETRY = (
         takeovers=0,
         takeover_ended=0,
         keep_on_abort=False,
-        **dict.fromkeys(("started", "ended", "message", "error_type", "reason", "swept_at"), null()),
+        **dict.fromkeys(("started", "ended", "message", "error_type", "reason", "warnings", "swept_at"), null()),
         callback_due=null(),
     )
     .returning(*JOB_COLUMNS)

@@ -68,6 +68,7 @@ class JobRecord(NamedTuple):
     callback_url: str | None
     callback_attempts: int
     edges: str | None
+    warnings: str | None
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> JobRecord:
@@ -142,6 +143,7 @@ def job_from(job: JobRecord, steps: tuple[Step, ...]) -> Job:
         callback_url=job.callback_url,
         callback_attempts=job.callback_attempts,
         edges=load_edges(job.edges),
+        warnings=load_problems(job.warnings) if job.warnings else (),
     )
 
 

@@ -19,8 +19,8 @@ from sqlalchemy.pool import QueuePool
 from okapi_install.adapters.store.engine import BEGIN_OPTION, POOL_WAIT, connected
 from okapi_install.domain import messages
 from okapi_install.domain.errors import InternalError, StoreNotWritable, StoreUnavailable
+from okapi_install.service.fair_limit import FairLimit
 from okapi_install.service.metrics import STORE_ERRORS, Meters
-from okapi_install.service.worker.fair_limit import FairLimit
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -9,6 +9,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from okapi_install.domain import recording_messages
 from okapi_install.domain.jobs import Action, Change
 from okapi_install.domain.modules.descriptors import ModuleSummary
 from okapi_install.domain.planning.enabled import EnabledModules, provides
@@ -169,6 +170,24 @@ class Schedule:
         """Whether one of the steps must run alone."""
         modules = (self._lookup(self._changes[p].id) for p in positions if not self._idles(p))
         return any(m is not None and m.exclusive for m in modules)
+
+
+def newly_unmet(
+    changes: Iterable[Change], enabled: Iterable[str], to_come: Iterable[Change], gone: Iterable[str], lookup: Lookup
+) -> list[str]:
+    """What those changes require, and only a module provided that is `gone`; in words.
+
+    `to_come` are all changes that are still to be made to `enabled`.
+    """
+    later = EnabledModules(m for i in apply(enabled, to_come) if (m := lookup(i)) is not None)
+    lost = [m for i in gone if (m := lookup(i)) is not None]
+    modules = [m for c in changes if c.action is Action.ENABLE and (m := lookup(c.id)) is not None]
+    return [
+        recording_messages.module_requires(module.id, required.id, required.version)
+        for module in modules
+        for required in module.requires
+        if not later.offers(required) and any(provides(m, required) for m in lost)
+    ]
 
 
 def lost(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from okapi_install.domain import messages
-from okapi_install.domain.jobs import Action, Change, InstallOptions, Parameter, Problem, ProblemCode, Step
+from okapi_install.domain.jobs import Action, Change, InstallOptions, Job, Parameter, Problem, ProblemCode, Step
 from okapi_install.domain.registry.registry import Registry
 
 CODE = ProblemCode.NEEDS_GATEWAY
@@ -18,6 +18,12 @@ def needs_gateway(change: Change, options: InstallOptions, registry: Registry) -
         return False
     module = registry.get(change.id)
     return module is not None and module.needs_gateway
+
+
+def all_warnings(job: Job) -> tuple[Problem, ...]:
+    """All warnings about a job as a whole, without what a complete job waited for last."""
+    own = (w for w in job.warnings if not job.complete or w.code != ProblemCode.WAITS_FOR_PLATFORM)
+    return (*job_warnings(job.steps), *own)
 
 
 def job_warnings(steps: Iterable[Step]) -> tuple[Problem, ...]:

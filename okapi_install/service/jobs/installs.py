@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from opentelemetry.trace import NoOpTracer, Tracer
 
-from okapi_install.domain import messages
+from okapi_install.domain import messages, recording_messages
 from okapi_install.domain.errors import NotFound, Unresolvable, UserError
 from okapi_install.domain.history import EventKind, JobEvent
 from okapi_install.domain.invocation import InvokeRule
@@ -98,11 +98,15 @@ class Explanation:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """Limits: queued jobs per tenant, and seconds that a synchronous request waits (None: without limit)."""
+    """Limits: queued jobs per tenant, and seconds that a synchronous request waits (None: without limit).
+
+    With `refuse_beside_other_job`, a request is refused while the platform runs a job of its own for the tenant.
+    """
 
     most_waiting: int = 100
     sync_timeout: float | None = None
     look_again: float = 0.5
+    refuse_beside_other_job: bool = False
 
 
 class StillRunning(UserError):
@@ -168,6 +172,7 @@ class InstallService:
         planned = self._plan(order)
         if order.options.simulate:
             return Submitted(changes=planned.changes, job=None)
+        self._check_no_other_job(order.tenant)
         new = self._new_job(order, planned, callback_url)
         job = self._store.add_job(new, most_waiting=self._limits.most_waiting)
         if job.id != new.id:
@@ -175,6 +180,12 @@ class InstallService:
         self._queue.publish(JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=new.task_id))
         self._observer.job_submitted(job)
         return Submitted(changes=tuple(step.change for step in job.steps), job=job)
+
+    def _check_no_other_job(self, tenant: str) -> None:
+        """Raises UserError if the platform runs a job of its own for the tenant, and such requests are refused."""
+        running = self._platform.running_job(tenant) if self._limits.refuse_beside_other_job else None
+        if running is not None:
+            raise UserError(recording_messages.job_of_okapi_runs(tenant, running))
 
     def known(self, order: Order) -> Job | None:
         """The job of a repeated order. It is not planned again, because the tenant may have its modules already.
@@ -310,6 +321,7 @@ class InstallService:
             raise UserError(messages.only_errors_are_retried(job_id, job.status.value))
         if all(step.status is StepStatus.DONE for step in steps) and steps:
             raise UserError(messages.nothing_to_retry(job_id))
+        self._platform.refresh_registry()  # a descriptor may have been posted again
         task_id, parent = str(uuid.uuid4()), parent_of(headers)
         with self._tracer.start_as_current_span("retry", parent, attributes={"okapi_install.job": job_id}) as span:
             kept = kept_with_job({**headers, **headers_under(span, parent)})
@@ -333,14 +345,8 @@ def _check_options(order: Order) -> None:
 def _to_do_again(step: Step) -> Step:
     if step.status is StepStatus.DONE:
         return step
-    return replace(
-        step,
-        stage=Stage.PENDING,
-        status=None,
-        message=None,
-        errors=(),
-        warnings=tuple(w for w in step.warnings if w == NEEDS_GATEWAY),
-        started=None,
-        ended=None,
-        tenant_job=None,
-    )
+    warnings = tuple(w for w in step.warnings if w == NEEDS_GATEWAY)
+    again = replace(step, status=None, message=None, errors=(), warnings=warnings)
+    if step.stage is Stage.INITIALISED:
+        return again  # with its times: the module is not called
+    return replace(again, stage=Stage.PENDING, started=None, ended=None, tenant_job=None)

@@ -2,16 +2,6 @@
 
 from __future__ import annotations
 
-from okapi_install.service.ports.gateway import (
-    ClientGone,
-    Gateway,
-    GatewayFailed,
-    GatewayRequest,
-    GatewayResponse,
-    GatewayTooSlow,
-    GatewayUnavailable,
-    Header,
-)
 from okapi_install.service.ports.platform import (
     ChangeNotRecorded,
     DescriptorGone,
@@ -21,17 +11,6 @@ from okapi_install.service.ports.platform import (
     PlatformUnavailable,
     Recording,
 )
-from okapi_install.service.ports.rollouts import (
-    Advanced,
-    EndTenant,
-    NewRollout,
-    RetryJob,
-    RolloutPage,
-    RolloutStore,
-    RolloutView,
-    Start,
-    StartJob,
-)
 from okapi_install.service.ports.stores import (
     JobStore,
     MirrorStore,
@@ -40,6 +19,7 @@ from okapi_install.service.ports.stores import (
 )
 from okapi_install.service.ports.values import (
     ABORTED,
+    NO_PROGRESS,
     REVOKED,
     Aborted,
     Beat,
@@ -81,31 +61,22 @@ from okapi_install.service.ports.world import (
 
 __all__ = [
     "ABORTED",
+    "NO_PROGRESS",
     "REVOKED",
     "Aborted",
-    "Advanced",
     "Answer",
     "Beat",
     "Census",
     "ChangeNotRecorded",
     "Claim",
-    "ClientGone",
     "Clock",
     "ConnectionRefused",
     "Crew",
     "DescriptorGone",
     "Differences",
     "Durations",
-    "EndTenant",
     "Ending",
     "EnvEntry",
-    "Gateway",
-    "GatewayFailed",
-    "GatewayRequest",
-    "GatewayResponse",
-    "GatewayTooSlow",
-    "GatewayUnavailable",
-    "Header",
     "HistoryFilter",
     "HistoryPage",
     "Instance",
@@ -118,7 +89,6 @@ __all__ = [
     "MirrorStore",
     "ModuleUnreachable",
     "NewJob",
-    "NewRollout",
     "NoAnswerInTime",
     "Notifier",
     "Platform",
@@ -130,13 +100,7 @@ __all__ = [
     "RegistryChange",
     "RegistryDelta",
     "RegistryStore",
-    "RetryJob",
-    "RolloutPage",
-    "RolloutStore",
-    "RolloutView",
     "SolutionFinder",
-    "Start",
-    "StartJob",
     "Store",
     "Tasks",
     "Tenant",

@@ -94,11 +94,12 @@ class Platform(Protocol):
     def running_job(self, tenant_id: str) -> str | None:
         """The id of an install job of the platform's own that runs for the tenant, else None."""
 
-    def record(self, tenant_id: str, recording: Recording, before: Callable[[], None]) -> None:
-        """Records a change whose module is initialised; returns when the platform shows it. It can be repeated.
+    def record(self, tenant_id: str, recording: Recording, before: Callable[[], None]) -> frozenset[str] | None:
+        """Records a change whose module is initialised; what the platform shows then. It can be repeated.
 
         A platform that is told with a call of its own calls `before` first, which commits that the module is
-        initialised and is not called again. The store's own platform does nothing: the job's next commit records.
+        initialised and is not called again, and waits for its turn. It returns what the tenant has enabled as it was
+        read back. The store's own platform does nothing and returns None: the job's next commit records.
         One task at a time may record for a tenant.
 
         Raises:

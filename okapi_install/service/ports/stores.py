@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from okapi_install.domain.history import RETRIED, JobEvent
-from okapi_install.domain.jobs import Job, JobStatus, Step
+from okapi_install.domain.jobs import Job, JobStatus, Problem, Step
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.service.metrics import CountKey
-from okapi_install.service.ports.rollouts import RolloutStore
 from okapi_install.service.ports.values import (
+    NO_PROGRESS,
     Aborted,
     Beat,
     Census,
@@ -184,14 +184,18 @@ class JobStore(Protocol):
     def replan(self, claim: Claim, steps: Sequence[Step], edges: Sequence[tuple[int, int]], assumed: str) -> None:
         """Replaces the steps of a claimed job, none of which has started. Raises LostJob."""
 
+    def warn(self, claim: Claim, warnings: Sequence[Problem]) -> None:
+        """Replaces the warnings about a RUNNING job as a whole. Raises LostJob."""
+
     def finish(self, claim: Claim, ending: Ending, progress: Progress) -> JobRef | None:
         """Ends a RUNNING job and deletes its headers; the tenant's next queued job, if any. Raises LostJob."""
 
-    def end_abort(self, claim: Claim, warning_modules: Sequence[str]) -> JobRef | None:
+    def end_abort(self, claim: Claim, leftovers: Mapping[str, str], progress: Progress = NO_PROGRESS) -> JobRef | None:
         """Removes an ABORTING job, or ends it as ERROR `aborted` if its record is kept; the tenant's next job.
 
-        `warning_modules` are modules whose own tenant job may continue. The next job that changes one gets a warning.
-        Steps that were running end as error "aborted". Raises LostJob.
+        `leftovers` has a warning for each module in which the job leaves something. The next job that changes one gets
+        it. `progress` are the steps that ended meanwhile. Steps that were running end as error "aborted". Raises
+        LostJob.
         """
 
     def standing(self, claim: Claim) -> JobStatus | None:
@@ -267,7 +271,7 @@ class JobStore(Protocol):
         """All counters."""
 
 
-class Store(RegistryStore, MirrorStore, JobStore, RolloutStore, Protocol):
+class Store(RegistryStore, MirrorStore, JobStore, Protocol):
     """The whole store, with a health check."""
 
     def check(self) -> None:

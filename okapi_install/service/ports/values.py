@@ -124,6 +124,9 @@ class Progress:
     """What is added to the job's history."""
 
 
+NO_PROGRESS = Progress()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ending:
     """How a job ends: DONE or ERROR, with the reason and the message of an error."""

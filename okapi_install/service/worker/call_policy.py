@@ -50,3 +50,5 @@ class CallPolicy:
     interrupt_grace: float = 1.0
     """How long an interrupted step waits for the response to a call that may return a tenant job."""
     store_retry_seconds: float = 60.0
+    stop_record_seconds: float = 30.0
+    """How long a job that is stopped tries to record what it has initialised."""

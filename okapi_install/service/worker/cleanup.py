@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import structlog
 
-from okapi_install.domain import messages
+from okapi_install.domain import messages, recording_messages
 from okapi_install.domain.errors import ErrorType, LostJob, NotFound
-from okapi_install.domain.jobs import EndReason, JobStatus, StepStatus
-from okapi_install.service.ports import REVOKED, Crew, Ending, JobRef, Tasks
+from okapi_install.domain.jobs import EndReason, JobStatus, Stage, Step, StepStatus
+from okapi_install.service.ports import REVOKED, Crew, Ending, JobRef, Progress, Tasks
 from okapi_install.service.worker.context import WorkerContext
 from okapi_install.service.worker.job_steps import JobSteps, progress_of
 from okapi_install.service.worker.lease import Lease
+from okapi_install.service.worker.recording import record_when_stopped
 from okapi_install.service.worker.step import StepRun
 
 log = structlog.get_logger()
@@ -50,9 +53,10 @@ class Cleanup:
             self._leave(lease, steps)
             return None
         if standing is JobStatus.RUNNING and stopping:
-            return self._give_back(lease)
+            return self._give_back(lease, steps)
         self._cancel(lease, steps)
         try:
+            record_when_stopped(self._context, lease, steps)
             if standing is JobStatus.ABORTING:
                 return self._end_abort(lease, steps)
             ending = REVOKED
@@ -64,8 +68,11 @@ class Cleanup:
         """Ends a job that cannot continue, as soon as the store accepts that; the tenant's next job. Raises LostJob."""
         try:
             self._cancel(lease, steps)
+            record_when_stopped(self._context, lease, steps)
+        except LostJob:
+            raise
         except Exception:
-            log.exception("modules were not told to stop their interrupted steps", job=lease.job.id)
+            log.exception("interrupted steps were not cleaned up", job=lease.job.id)
         return self._finish(lease, steps, ending)
 
     def end_outlived(self, lease: Lease, steps: JobSteps) -> JobRef | None:
@@ -87,11 +94,12 @@ class Cleanup:
             return None
 
     def _finish(self, lease: Lease, steps: JobSteps, ending: Ending) -> JobRef | None:
-        catalog = self._context.catalog
-        progress = progress_of(steps.stopped(ending.message or ""), lambda module: catalog.registry().get(module))
-        follower = lease.finish(steps, ending, progress)
+        follower = lease.finish(steps, ending, self._progress(steps.stopped(ending.message or "")))
         self._context.observer.job_ended(lease.job, ending)
         return follower
+
+    def _progress(self, ended: Iterable[Step]) -> Progress:
+        return progress_of(ended, lambda module: self._context.catalog.registry().get(module))
 
     def _leave(self, lease: Lease, steps: JobSteps) -> None:
         if not self._was_removed(lease):
@@ -129,13 +137,19 @@ class Cleanup:
             left -= len(crew.finished())
 
     def _end_abort(self, lease: Lease, steps: JobSteps) -> JobRef | None:
+        progress = self._progress(steps.ended_uncommitted())
         cut_short = [step.change.id for step in steps if step.status is StepStatus.RUNNING]
-        follower = lease.end_abort(cut_short)
+        leftovers = {module: messages.unfinished_work(module) for module in cut_short}
+        unrecorded = [step.change.id for step in steps.failed() if step.stage is Stage.INITIALISED]
+        leftovers |= {module: recording_messages.left_unrecorded(module) for module in unrecorded}
+        follower = lease.end_abort(steps, leftovers, progress)
         self._context.observer.job_aborted(lease.job, cut_short)
         return follower
 
-    def _give_back(self, lease: Lease) -> JobRef:
+    def _give_back(self, lease: Lease, steps: JobSteps) -> JobRef:
         job = lease.job
+        for step in steps.unrecorded():
+            lease.save_running(steps, step.pos)  # its commit may have been interrupted
         lease.release()
         self._context.observer.job_given_back(job)
         return JobRef(id=job.id, tenant=job.tenant, kind=job.kind)

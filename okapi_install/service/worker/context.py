@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from opentelemetry.trace import NoOpTracer, Tracer
 
+from okapi_install.service.fair_limit import FairOrder
 from okapi_install.service.jobs.planning import Planner
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.ports import Clock, Platform, Store
@@ -32,6 +33,8 @@ class WorkerContext:
     okapi_url: str
     system_auth: bool = True
     tracer: Tracer = field(default_factory=NoOpTracer)
+    recordings: FairOrder = field(default_factory=FairOrder)
+    """The order in which changes are recorded in the platform, by tenant."""
 
     @property
     def retries(self) -> Patience:

@@ -5,17 +5,18 @@ It runs in one task of one worker. All its writes go through its lease. On LostJ
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from okapi_install.domain import messages
-from okapi_install.domain.errors import ErrorType, ModuleCallFailed, NotFound, UserError
-from okapi_install.domain.jobs import Action, EndReason, JobStatus, Problem, ProblemCode, Step
+from okapi_install.domain import messages, recording_messages
+from okapi_install.domain.errors import ErrorType, ModuleCallFailed, NotFound, RecordingFailed, UserError
+from okapi_install.domain.jobs import Action, EndReason, JobStatus, Problem, ProblemCode, Stage, Step, StepStatus
 from okapi_install.domain.modules.versions import ModuleId
-from okapi_install.domain.planning.schedule import Schedule, digest
+from okapi_install.domain.planning.schedule import Schedule, digest, newly_unmet
 from okapi_install.service.jobs.timings import timing_key
-from okapi_install.service.ports import Crew, Ending, JobRef, Progress
+from okapi_install.service.ports import Crew, Differences, Ending, JobRef, Progress
 from okapi_install.service.worker.context import WorkerContext
+from okapi_install.service.worker.job_platform import JobPlatform
 from okapi_install.service.worker.job_steps import NOTHING_TO_DO, JobSteps, adapted, changed_modules
 from okapi_install.service.worker.lease import Lease
 from okapi_install.service.worker.step import StepRun
@@ -45,10 +46,13 @@ class JobRun:
         crew: Crew,
         *,
         seconds: Mapping[int, float],
+        platform: JobPlatform,
         failure: Failure | None = None,
     ) -> None:
         """`seconds` are expected durations by position. With a `failure` from the start no step is run."""
         self._context = context
+        self._platform = platform
+        platform.before_waiting = self._save
         self._lease = lease
         self._steps = steps
         self._crew = crew
@@ -70,21 +74,31 @@ class JobRun:
         context.catalog.descriptors(self._registry, [step.change.id for step in steps])  # all in one statement
 
     @classmethod
-    def start(cls, context: WorkerContext, lease: Lease, steps: JobSteps, crew: Crew) -> JobRun:
-        """Plans the job again if that is needed, and commits that its first steps run.
+    def start(
+        cls,
+        context: WorkerContext,
+        lease: Lease,
+        steps: JobSteps,
+        crew: Crew,
+        before_waiting: Callable[[], None] = lambda: None,
+    ) -> JobRun:
+        """Plans the job again if that is needed, and commits that its first steps run. `before_waiting` is called if it
+        waits for the platform.
 
         Raises:
             LostJob: another worker owns the job now, or it was aborted.
             StoreNotWritable: nothing can be committed any more.
         """
-        failure = None
+        failure, platform = None, JobPlatform(context, lease, steps, before_waiting)
         try:
+            platform.enter()
             steps.plan(_planned_steps(context, lease))
         except (UserError, NotFound) as problem:
             reason = EndReason.UNPLANNABLE
             failure = Failure(message=problem.message, error_type=problem.error_type, reason=reason)
         seconds = _expected_seconds(context, steps) if lease.job.options.parallel > 1 else {}
-        run = cls(context, lease, steps, crew, seconds=seconds, failure=failure)
+        run = cls(context, lease, steps, crew, seconds=seconds, platform=platform, failure=failure)
+        run._take_news()
         run._start_steps()
         return run
 
@@ -100,6 +114,7 @@ class JobRun:
             for pos in starting:
                 self._crew.start(pos, self._step_run(pos).run)
             self._collect()
+            self._take_news()
             self._start_steps()
         return self._end()
 
@@ -129,7 +144,8 @@ class JobRun:
     def _step_run(self, pos: int) -> StepRun:
         purge = self._lease.job.options.purge and not self._steps.purge_spent(pos)
         parts = self._context, self._lease, self._steps, pos
-        return StepRun(*parts, registry=self._registry, enabled=self._enabled, purge=purge)
+        recorder = self._platform.recorder
+        return StepRun(*parts, registry=self._registry, enabled=self._enabled, purge=purge, recorder=recorder)
 
     def _collect(self) -> None:
         """Waits for steps to return, and records their results."""
@@ -152,9 +168,12 @@ class JobRun:
         self._add((step,), enable, disable)
 
     def _failed(self, step: Step, failure: ModuleCallFailed) -> None:
-        self._failure = self._failure or Failure(message=failure.message, error_type=failure.error_type)
+        ends_job = isinstance(failure, RecordingFailed) and failure.ends_job
+        reason = EndReason.UNPLANNABLE if ends_job else EndReason.FAILED
+        found = Failure(message=failure.message, error_type=failure.error_type, reason=reason)
+        self._failure = found if ends_job else self._failure or found
         lost = self._schedule.failed(step.pos)
-        if not self._lease.job.options.ignore_errors:
+        if ends_job or not self._lease.job.options.ignore_errors:
             self._schedule.stop()
             lost = []
         self._add((step, *(self._steps.skipped(pos, step.change.id) for pos in lost)))
@@ -164,6 +183,49 @@ class JobRun:
         self._uncommitted = Progress(
             steps=before.steps + steps, enable=before.enable + enable, disable=before.disable + disable
         )
+
+    # What the platform has lost, and what others have changed
+
+    def _take_news(self) -> None:
+        news = self._platform.recorder.take_news()
+        if news is None:
+            return
+        again = [self._steps.recorded_again(pos) for pos in sorted(news.repaired)]
+        given_up = [self._steps.not_recorded(pos, why) for pos, why in sorted(news.given_up.items())]
+        for step in given_up:
+            self._stop_for(step.message or "", ErrorType.INTERNAL)
+        ended = {step.pos: step for step in (*again, *given_up) if step.status is not StepStatus.RUNNING}
+        self._save()
+        self._add(tuple(ended.values()))
+        for found in news.others:
+            self._take_changes(found)
+
+    def _take_changes(self, found: Differences) -> None:
+        """Takes what others have changed, and checks whether the rest of the plan is still possible."""
+        self._platform.changed_by_others(found)
+        self._save()
+        self._enabled.difference_update(found.missing)
+        self._enabled.update(found.unexpected)
+        self._add((), found.unexpected, found.missing)
+        left = self._schedule.left
+        self._steps.adapt(left, self._enabled)
+        self._check_rest(left, found.missing)
+
+    def _check_rest(self, left: Collection[int], missing: Collection[str]) -> None:
+        options = self._lease.job.options
+        if not options.dep_check or options.ignore_errors:
+            return
+        changes = [step.change for step in self._steps if step.status in (None, StepStatus.RUNNING)]
+        unmet = newly_unmet(
+            [self._steps[pos].change for pos in left], self._enabled, changes, missing, self._registry.get
+        )
+        if unmet:
+            self._stop_for(recording_messages.rest_of_plan_impossible("; ".join(unmet)), ErrorType.USER)
+
+    def _stop_for(self, why: str, error_type: ErrorType) -> None:
+        self._failure = self._failure or Failure(message=why, error_type=error_type)
+        if not self._lease.job.options.ignore_errors:
+            self._schedule.stop()
 
     def _notice_slow(self) -> None:
         """Warns of steps that take longer than their modules ever took. The steps themselves are blocked in calls."""
@@ -191,11 +253,22 @@ class JobRun:
     def _end(self) -> JobRef | None:
         if self._failure is None:
             self._refresh_permissions([step for step in self._steps if self._is_upgraded_guard(step)])
+        self._compare_at_end()
         ending = self._ending()
         follower = self._lease.finish(self._steps, ending, self._uncommitted)
         seconds = self._context.clock.monotonic() - self._lease.claimed
         self._context.observer.job_ended(self._lease.job, ending, seconds)
         return follower
+
+    def _compare_at_end(self) -> None:
+        """Compares what the platform shows with what was recorded. The last commit of the job follows."""
+        try:
+            while self._platform.repaired():
+                self._take_news()
+        except NotFound as problem:
+            self._failure = Failure(
+                message=problem.message, error_type=ErrorType.NOT_FOUND, reason=EndReason.UNPLANNABLE
+            )
 
     def _ending(self) -> Ending:
         failure, failed = self._failure, self._steps.failed()
@@ -235,7 +308,7 @@ def _planned_steps(context: WorkerContext, lease: Lease) -> list[Step]:
         UserError, NotFound: the job cannot be planned any more.
     """
     job, enabled = lease.job, lease.claim.enabled
-    if any(step.status is not None for step in job.steps):
+    if any(step.status is not None or step.stage is Stage.INITIALISED for step in job.steps):
         return adapted(job.steps, enabled)
     if job.assumed == digest(enabled):
         return list(job.steps)

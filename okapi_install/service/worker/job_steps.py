@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from okapi_install.domain import messages
+from okapi_install.domain import messages, recording_messages
 from okapi_install.domain.errors import ModuleCallFailed
 from okapi_install.domain.history import JobEvent, step_event
 from okapi_install.domain.jobs import Action, Problem, ProblemCode, Stage, Step, StepStatus, TenantJob
@@ -63,8 +63,13 @@ class JobSteps:
         return step
 
     def started(self, pos: int) -> Step:
-        """Marks the step as running. If a lost worker ran it, and it has no tenant job, its module is called again."""
+        """Marks the step as running. If a lost worker ran it, and it has no tenant job, its module is called again.
+
+        One whose module is initialised stays so: only its recording is left.
+        """
         step = self._steps[pos]
+        if step.stage is Stage.INITIALISED:
+            return self._put(replace(step, status=StepStatus.RUNNING, message=None))
         fresh = step.tenant_job is None
         warnings = step.warnings
         if step.change.id in self._leftovers:
@@ -94,6 +99,47 @@ class JobSteps:
         """Sets the tenant job that the module runs for the step; None if it does not run one any more."""
         return self._put(replace(self._steps[pos], tenant_job=job))
 
+    def initialised(self, pos: int) -> Step:
+        """Marks the step's module as initialised. The step ended now, as far as its module is concerned."""
+        step = self._steps[pos]
+        return self._put(replace(step, stage=Stage.INITIALISED, tenant_job=None, ended=self._now()))
+
+    def unrecorded(self) -> list[Step]:
+        """The running steps whose module is initialised."""
+        return [s for s in self._steps if s.status is StepStatus.RUNNING and s.stage is Stage.INITIALISED]
+
+    def waits(self, pos: int, why: Problem) -> bool:
+        """Sets what the step waits for; whether that is new."""
+        step = self._steps[pos]
+        if why in step.warnings:
+            return False
+        self._put(replace(step, warnings=(*_not_waiting(step.warnings), why)))
+        return True
+
+    def recorded_again(self, pos: int) -> Step:
+        """Adds the warning that the platform had lost the change of a step."""
+        again = Problem.warning(recording_messages.recorded_again(), ProblemCode.RECORDED_AGAIN)
+        return self.found(pos, warnings=[again])
+
+    def adapt(self, left: Collection[int], enabled: Collection[str]) -> None:
+        """Adapts steps that have not started to what the tenant has now; see `adapted`."""
+        for step in adapted([self._steps[pos] for pos in left], enabled):
+            self._put(step)
+
+    def not_recorded(self, pos: int, why: str) -> Step:
+        """Marks a step as failed whose module is initialised. A retry only records it."""
+        step, problem = self._steps[pos], Problem.error(why, ProblemCode.NOT_RECORDED)
+        return self._put(
+            replace(
+                step,
+                stage=Stage.INITIALISED,
+                status=StepStatus.ERROR,
+                message=why,
+                errors=merge(step.errors, [problem]),
+                warnings=_not_waiting(step.warnings),
+            )
+        )
+
     def found(self, pos: int, errors: Iterable[Problem] = (), warnings: Iterable[Problem] = ()) -> Step:
         """Adds errors and warnings to a step."""
         step = self._steps[pos]
@@ -103,16 +149,24 @@ class JobSteps:
         """Records that all calls of the step have ended. It counts as running until `ended`."""
         self._returned[pos] = failure
 
+    def end_returned(self, pos: int) -> bool:
+        """Ends the step if it has returned; whether it had."""
+        if pos not in self._returned:
+            return False
+        self.ended(pos)
+        return True
+
     def ended(self, pos: int) -> tuple[Step, ModuleCallFailed | None]:
         """Marks a step that has returned as done or failed."""
         step, failure = self._steps[pos], self._returned.pop(pos)
+        initialised = step.stage is Stage.INITIALISED
         ended = replace(
             step,
-            stage=Stage.DONE if failure is None else Stage.INVOKE,
+            stage=Stage.DONE if failure is None else step.stage,
             status=StepStatus.DONE if failure is None else StepStatus.ERROR,
             message=None if failure is None else failure.message,
-            warnings=step.warnings if failure is not None else _lasting(step.warnings),
-            ended=self._now(),
+            warnings=_not_waiting(step.warnings) if failure is not None else _lasting(step.warnings),
+            ended=step.ended if initialised else self._now(),
             tenant_job=None,
         )
         return self._put(ended), failure
@@ -149,21 +203,25 @@ class JobSteps:
         A running step ends with that reason. A step that has ended keeps its result, even if that was not committed.
         A step whose start was not committed stays as it was.
         """
-        for pos in list(self._returned):
-            self.ended(pos)
-        pairs = list(zip(self._steps, self._committed, strict=True))
-        ended = [step for step, known in pairs if step is not known and step.status is not StepStatus.RUNNING]
+        ended, pairs = self.ended_uncommitted(), list(zip(self._steps, self._committed, strict=True))
         running = [(step, known) for step, known in pairs if step.status is StepStatus.RUNNING]
         stopped = [
             self._cut_short(step, why) if known.status is StepStatus.RUNNING else known for step, known in running
         ]
         return [self._put(step) for step in (*ended, *stopped)]
 
+    def ended_uncommitted(self) -> list[Step]:
+        """The steps that have returned or ended, and whose end is not committed. They have ended then."""
+        for pos in list(self._returned):
+            self.ended(pos)
+        pairs = zip(self._steps, self._committed, strict=True)
+        return [step for step, known in pairs if step is not known and step.status is not StepStatus.RUNNING]
+
     def _cut_short(self, step: Step, why: str) -> Step:
         problem = Problem.error(why, ProblemCode.CUT_SHORT)
         return replace(
             step,
-            stage=Stage.INVOKE,
+            warnings=_not_waiting(step.warnings),
             status=StepStatus.ERROR,
             message=why,
             errors=merge(step.errors, [problem]),
@@ -182,6 +240,11 @@ class JobSteps:
     def purge_spent(self, pos: int) -> bool:
         """Whether another enable has started. Okapi purges only for the first enable of a job."""
         return any(s.pos != pos and s.status is not None and s.change.action is Action.ENABLE for s in self._steps)
+
+
+def _not_waiting(warnings: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """The warnings without that for what the step waits."""
+    return tuple(w for w in warnings if w.code != ProblemCode.WAITS_FOR_PLATFORM)
 
 
 def _lasting(warnings: tuple[Problem, ...]) -> tuple[Problem, ...]:

@@ -6,12 +6,12 @@ that has lost the job changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from okapi_install.domain.errors import LostJob
-from okapi_install.domain.jobs import Job, JobStatus
+from okapi_install.domain.jobs import Job, JobStatus, Problem
 from okapi_install.service.jobs.planning import Planned
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.ports import Claim, Clock, Ending, JobRef, JobStore, Progress
@@ -86,6 +86,11 @@ class Lease:
         with self._writing:
             self.save(steps, Progress(steps=(steps[pos],)))
 
+    def warn(self, warnings: Sequence[Problem]) -> None:
+        """Commits the warnings about the job as a whole. Raises as `save`."""
+        self.retries(lambda: self.store.warn(self.claim, warnings))
+        self.observer.job_changed(self.job.id)
+
     def replan(self, planned: Planned) -> None:
         """Replaces the steps of a job of which none has started. Raises as `save`."""
         self.retries(lambda: self.store.replan(self.claim, planned.steps, planned.edges, planned.assumed))
@@ -95,9 +100,10 @@ class Lease:
         with_events = _with_events(steps, progress)
         return self.retries.without_end(lambda: self.store.finish(self.claim, ending, with_events))
 
-    def end_abort(self, cut_short: Sequence[str]) -> JobRef | None:
-        """Ends an aborted job in which those modules were interrupted; the tenant's next job. Raises LostJob."""
-        return self.retries.without_end(lambda: self.store.end_abort(self.claim, cut_short))
+    def end_abort(self, steps: JobSteps, leftovers: Mapping[str, str], progress: Progress) -> JobRef | None:
+        """Ends an aborted job, with warnings for the next job by module; the tenant's next job. Raises LostJob."""
+        with_events = _with_events(steps, progress)
+        return self.retries.without_end(lambda: self.store.end_abort(self.claim, leftovers, with_events))
 
     def release(self) -> None:
         """Releases the job for another worker."""

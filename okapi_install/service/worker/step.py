@@ -17,7 +17,7 @@ from okapi_install.domain import messages, okapi_messages
 from okapi_install.domain.errors import ErrorType, ModuleCallFailed, UserError
 from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.invocation import DecidedRule
-from okapi_install.domain.jobs import Action, Problem, ProblemCode, ProblemType, TenantJob, TenantJobPhase
+from okapi_install.domain.jobs import Action, Problem, ProblemCode, ProblemType, Stage, TenantJob, TenantJobPhase
 from okapi_install.domain.modules.call_urls import is_segment
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.domain.modules.permissions import permission_list
@@ -32,6 +32,7 @@ from okapi_install.service.worker.context import WorkerContext
 from okapi_install.service.worker.job_steps import JobSteps
 from okapi_install.service.worker.lease import Lease
 from okapi_install.service.worker.module_calls import Caller
+from okapi_install.service.worker.recording import Recorder, recording_of
 from okapi_install.service.worker.tenant_jobs import Lookout
 from okapi_install.service.worker.unusual_steps import unusual_after
 
@@ -45,7 +46,8 @@ class StepRun:
     """Runs one step of a job.
 
     `enabled` is the job's own set of the tenant's enabled modules, which changes as steps end. With `purge`, an enable
-    is preceded by a purge. Without `guarded`, calls are made even if the lease is no longer valid.
+    is preceded by a purge. Without `guarded`, calls are made even if the lease is no longer valid. `recorder` is
+    for a step that is run to its end.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class StepRun:
         enabled: Collection[str],
         purge: bool = False,
         guarded: bool = True,
+        recorder: Recorder | None = None,
     ) -> None:
         self._context = context
         self._lease = lease
@@ -67,6 +70,7 @@ class StepRun:
         self._registry = registry
         self._enabled = enabled
         self._purge = purge
+        self._recorder = recorder
         self._options = lease.job.options
         self._invoke = DecidedRule.of(self._options.invoke, self._options.decisions)
         self._change = steps[pos].change
@@ -105,7 +109,7 @@ class StepRun:
 
         Raises:
             LostJob: another worker owns the job now, or it was aborted.
-            StoreNotWritable: a tenant job could not be committed.
+            StoreNotWritable: a tenant job, or that the module is initialised, could not be committed.
         """
         job, change, headers = self._lease.job, self._change, self._caller.headers
         about, parent = {"folio.tenant": job.tenant, "okapi_install.module": change.id}, parent_of(headers)
@@ -118,7 +122,9 @@ class StepRun:
             self._caller = replace(self._caller, headers=headers, deadline=self._deadline())
             failure = None
             try:
-                self._initialise()
+                if self._steps[self._pos].stage is not Stage.INITIALISED:
+                    self._initialise()
+                self._record()
             except ModuleCallFailed as problem:
                 failure = problem
                 self._tell(failure)
@@ -156,6 +162,13 @@ class StepRun:
         if failure.hint is not None:
             found = merge(found, [Problem(message=failure.hint, code=ProblemCode.TENANT_JOB_LAST_SEEN)])
         self._steps.found(self._pos, errors=found)
+
+    def _record(self) -> None:
+        """Records the change, so that what waits for the step starts after that. Raises RecordingFailed, LostJob."""
+        initialised = self._steps[self._pos].stage is Stage.INITIALISED
+        recording = recording_of(self._change, came=initialised or self._to is not None)
+        if recording is not None and self._recorder is not None:
+            self._recorder.record(self._pos, recording)
 
     # The calls of a step, in Okapi's order
 

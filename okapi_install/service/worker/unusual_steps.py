@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from okapi_install.domain import messages
-from okapi_install.domain.jobs import Problem, ProblemCode, Step, StepStatus
+from okapi_install.domain.jobs import Problem, ProblemCode, Stage, Step, StepStatus
 from okapi_install.service.ports import Durations
 
-WHILE_IT_RUNS = frozenset((ProblemCode.LONGER_THAN_EVER, ProblemCode.TENANT_JOB_PROBABLY_LOST))
+WHILE_IT_RUNS = frozenset(
+    (ProblemCode.LONGER_THAN_EVER, ProblemCode.TENANT_JOB_PROBABLY_LOST, ProblemCode.WAITS_FOR_PLATFORM)
+)
 """Codes of warnings that are removed when a step succeeds."""
 _UNKNOWN = 10
 """A module without earlier runs may take so many times the minimum."""
@@ -29,6 +31,7 @@ def suspects(steps: Iterable[Step], now: float, least: float) -> list[Step]:
         step
         for step in steps
         if step.status is StepStatus.RUNNING
+        and step.stage is not Stage.INITIALISED
         and now - (step.started if step.started is not None else now) > least
         and ProblemCode.LONGER_THAN_EVER not in {warning.code for warning in step.warnings}
     ]

@@ -18,11 +18,11 @@ from okapi_install.domain.errors import ErrorType, LostJob, OkapiInstallError, S
 from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.jobs import EndReason, JobStatus
 from okapi_install.domain.passed_headers import passed_on
+from okapi_install.service.fair_limit import FairLimit
 from okapi_install.service.ports import REVOKED, Beat, Claim, Crew, Ending, JobRef, Queue, Tasks
 from okapi_install.service.trace_context import headers_under, parent_of
 from okapi_install.service.worker.cleanup import Cleanup
 from okapi_install.service.worker.context import WorkerContext
-from okapi_install.service.worker.fair_limit import FairLimit
 from okapi_install.service.worker.job_run import JobRun
 from okapi_install.service.worker.job_steps import JobSteps
 from okapi_install.service.worker.lease import Lease
@@ -127,7 +127,7 @@ class Worker:
             return
         self._leases[claim.job.id] = lease
         try:
-            run = JobRun.start(self._context, lease, steps, crew)
+            run = JobRun.start(self._context, lease, steps, crew, before_waiting=starting.close)
             starting.close()
             self._publish(run.finish())
         except LostJob:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from okapi_install.domain.jobs import EndReason, Job, Problem
+from okapi_install.service.jobs.gateway_warnings import all_warnings
 from okapi_install.service.jobs.snapshots import JobSnapshot, JobSummary, State, StepSnapshot
 from okapi_install.web.job_views import options_view
 from okapi_install.web.standing import estimate_text
@@ -139,6 +140,8 @@ class JobPageView:
     complete: bool
     may_abort: bool
     may_retry: bool
+    warnings: tuple[Problem, ...]
+    """About the job as a whole."""
     rows: tuple[ModuleRow, ...]
     failed: tuple[tuple[int, str], ...]
     """Position and id of the modules that failed."""
@@ -159,6 +162,7 @@ class JobPageView:
             complete=job.complete,
             may_abort=summary.can_abort,
             may_retry=summary.can_retry,
+            warnings=all_warnings(job),
             rows=tuple(ModuleRow.of(it) for it in snapshot.steps),
             failed=tuple((it.step.pos, it.step.change.id) for it in snapshot.steps if it.state is State.FAILED),
             announcement=_announcement(summary),

@@ -14,7 +14,7 @@ from okapi_install.service.jobs.planning import Planner
 from okapi_install.service.metrics import Meters
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.own_platform import OwnPlatform
-from okapi_install.service.ports import Instance, Tenant
+from okapi_install.service.ports import Instance, Platform, Tenant
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.worker.call_policy import CallPolicy
 from okapi_install.service.worker.catalog import Catalog
@@ -25,6 +25,7 @@ from okapi_install.service.worker.tenant_jobs import TenantJobs
 from okapi_install.service.worker.worker import Rhythm, Worker
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.fake_modules import FakeModules, Script
+from tests.fakes.fake_platform import FakePlatform
 from tests.fakes.inline_tasks import InlineTasks
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.quiet import RememberingQueue, SilentNotifier
@@ -68,7 +69,7 @@ def disable(*ids: str) -> tuple[Change, ...]:
 
 
 class House:
-    """The service with tenant `diku` and some modules."""
+    """The service with tenant `diku` and some modules; with `beside`, next to an Okapi that is a fake."""
 
     def __init__(
         self,
@@ -78,6 +79,8 @@ class House:
         tracer: Tracer | None = None,
         gateway: bool = True,
         clock: FakeClock | None = None,
+        beside: bool = False,
+        refuse: bool = False,
     ) -> None:
         self.gateway = gateway
         self.meters = Meters()
@@ -85,7 +88,8 @@ class House:
         self.store, self.queue, self.notifier = MemoryStore(), RememberingQueue(), SilentNotifier()
         self._furnish(documents or CHAIN)
         registry, policy = RegistryService(self.store), policy or CallPolicy()
-        self.platform = OwnPlatform(self.store)
+        self.okapi = FakePlatform(self.store)
+        self.platform: Platform = self.okapi if beside else OwnPlatform(self.store)
         catalog = Catalog(self.store, registry, self.platform, self.clock, Patience(self.clock, policy))
         calls = ModuleCalls(self.modules, catalog, self.clock, policy, tracer)
         self.context = WorkerContext(
@@ -101,6 +105,7 @@ class House:
             okapi_url="http://okapi",
             tracer=tracer or NoOpTracer(),
         )
+        self._limits = Limits(most_waiting=5, refuse_beside_other_job=refuse)
         self.installs = self._clients(registry, callbacks, tracer)
         self.runner = self.worker("w1")
 
@@ -109,7 +114,7 @@ class House:
     ) -> InstallService:
         stores = self.store, registry, self.queue, self.notifier
         parts, place = (callbacks, self.meters, self.gateway, tracer), self.platform
-        return InstallService(*stores, self.clock, Limits(most_waiting=5), *parts, platform=place)
+        return InstallService(*stores, self.clock, self._limits, *parts, platform=place)
 
     def _furnish(self, documents: Sequence[dict[str, object]]) -> None:
         self.store.add_tenant(Tenant(id="diku"))

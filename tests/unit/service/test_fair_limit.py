@@ -10,14 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from okapi_install.service.worker.fair_limit import FairLimit
+from okapi_install.service.fair_limit import FairLimit
 from tests.fixtures.parts import ROOT
 
 KILLED = """
 import gevent
 from gevent import monkey
 monkey.patch_all()
-from okapi_install.service.worker.fair_limit import FairLimit
+from okapi_install.service.fair_limit import FairLimit
 
 limit, came = FairLimit(1), []
 

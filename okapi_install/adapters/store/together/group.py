@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from okapi_install.domain.errors import OkapiInstallError
-from okapi_install.service.worker.fair_limit import FairLimit
+from okapi_install.service.fair_limit import FairLimit
 
 W = TypeVar("W")
 R = TypeVar("R")

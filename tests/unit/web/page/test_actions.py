@@ -102,7 +102,7 @@ def test_a_module_cut_short_by_an_abort_is_stopped_and_not_failed(site: Site) ->
     claim = site.begin(job)
     site.step(claim, 0, stage=Stage.INVOKE, status=StepStatus.RUNNING, started=claim.now)
     site.client.post(f"/jobs/{job.id}/abort", headers=HERE)
-    site.store.end_abort(claim, [])
+    site.store.end_abort(claim, {})
     html = site.text(f"/jobs/{job.id}")
     assert "Stopped" in html
     assert "failed" not in html.lower().replace("job failed", "")

@@ -9,6 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakValueDictionary
 
 
 class FairLimit:
@@ -59,3 +60,17 @@ class FairLimit:
                 self._waiting.popleft().set()
             else:
                 self._free += 1
+
+
+class FairOrder:
+    """A limit of one for each key: what happens under the same key happens one after another, in the order of arrival.
+
+    A key that no caller uses any more is forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._limits: WeakValueDictionary[str, FairLimit] = WeakValueDictionary()
+
+    def of(self, key: str) -> FairLimit:
+        """The limit of that key, the same as long as a caller holds it."""
+        return self._limits.setdefault(key, FairLimit(1))
