@@ -207,6 +207,10 @@ class InstallOptions:
     npm_snapshot: str | None = None
     decisions: tuple[tuple[str, bool], ...] = ()
     """The result of the pattern in `invoke` for each module of the plan, decided once. Not a query parameter."""
+    rollout: str | None = None
+    """The id of the rollout that the job belongs to. Not a query parameter."""
+    max_per_module: int | None = None
+    """How many calls of one module that rollout may make at once. Not a query parameter."""
 
 
 class TenantJobPhase(StrEnum):

@@ -19,6 +19,8 @@ PassTime = Callable[[float], None]
 _TIMES = {
     "jobs": ("created", "started", "ended", "lease_until", "swept_at", "published_at", "callback_due"),
     "workers": ("beat_at",),
+    "rollouts": ("created", "ended", "hold_until", "callback_due"),
+    "rollout_tenants": ("started", "ended"),
 }
 
 

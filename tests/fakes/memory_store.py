@@ -38,11 +38,11 @@ from okapi_install.service.ports import (
     TenantOverview,
     TenantState,
 )
-from tests.fakes.memory_mirror import MemoryMirror
 from tests.fakes.memory_record import Record, new_record, stamped
+from tests.fakes.memory_rollouts import MemoryRollouts
 
 
-class MemoryStore(MemoryMirror):
+class MemoryStore(MemoryRollouts):
     """A Store. `pass_time` moves its clock on."""
 
     def check(self) -> None: ...

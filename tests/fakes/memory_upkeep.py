@@ -87,7 +87,7 @@ class MemoryUpkeep(MemoryRegistry):
         with self._lock:
             limit = self.now() - older_than
             old = [key for key, one in self._records.items() if one.job.complete and (one.job.ended or 0.0) < limit]
-            old = [key for key in old if self._records[key].callback_due is None]
+            old = [key for key in old if self._records[key].callback_due is None and not self.awaited(key)]
             for key in old:
                 del self._records[key]
             return len(old)
@@ -114,6 +114,9 @@ class MemoryUpkeep(MemoryRegistry):
     def counts(self) -> dict[CountKey, float]:
         with self._lock:
             return dict(self._counts)
+
+    def awaited(self, job_id: str) -> bool:
+        raise NotImplementedError
 
     def _at_work(self) -> list[Step]:
         running = [one.job for one in self._in_order() if one.job.status is JobStatus.RUNNING]

@@ -17,11 +17,15 @@ from okapi_install.adapters.store.metrics import UnwrittenTimings
 from okapi_install.adapters.store.mirror import binding
 from okapi_install.adapters.store.mirror import modules as mirrored_modules
 from okapi_install.adapters.store.mirror import tenants as mirrored_tenants
+from okapi_install.adapters.store.rollouts import changes as rollout_changes
+from okapi_install.adapters.store.rollouts import queries as rollout_queries
+from okapi_install.adapters.store.rollouts import starts as rollout_starts
 from okapi_install.adapters.store.tables import TENANTS
 from okapi_install.adapters.store.transactions import Database, OnDatabase, glance, snapshot, write
 from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import LostJob, StoreUnavailable, UserError
 from okapi_install.domain.jobs import Job, JobStatus, check_transition
+from okapi_install.domain.rollouts.rollout import Rollout
 from okapi_install.service.metrics import Meters
 from okapi_install.service.ports import (
     Beat,
@@ -32,8 +36,10 @@ from okapi_install.service.ports import (
     Instance,
     JobRef,
     NewJob,
+    NewRollout,
     Progress,
     RegistryDelta,
+    Start,
     Tenant,
 )
 
@@ -119,6 +125,22 @@ class SqlStore(OnDatabase):
     _record_timings = write(metrics.record_timings)
     _look = glance(_look)
 
+    rollout = snapshot(rollout_queries.one_rollout)
+    rollout_revision = glance(rollout_queries.revision)
+    rollout_tenants = snapshot(rollout_queries.tenants_of)
+    find_rollouts = snapshot(rollout_queries.page)
+    open_rollouts = glance(rollout_queries.open_ids)
+    rollout_census = glance(rollout_queries.census)
+    advance_rollout = write(rollout_changes.advance)
+    pause_rollout = write(rollout_changes.pause)
+    resume_rollout = write(rollout_changes.resume)
+    retry_rollout = write(rollout_changes.retry)
+    abort_rollout = write(rollout_changes.abort)
+    due_rollout_callbacks = write(rollout_changes.due_callbacks)
+    rollout_callback_done = write(rollout_changes.callback_done)
+    _add_rollout = write(rollout_changes.add)
+    _start_in_rollout = write(rollout_starts.start)
+
     def registry_since(self, seq: int) -> RegistryDelta:
         """The changes of the registry after that number. Usually there are none, which takes one statement."""
         if seq > 0 and self._head() == seq:
@@ -161,6 +183,17 @@ class SqlStore(OnDatabase):
             return self._claim(job_id, worker, task_id, lease)
         except IntegrityError:  # another job of the tenant became active between the check and the write
             return None
+
+    def add_rollout(self, new: NewRollout) -> Rollout:
+        """Adds a rollout, or returns the earlier one with the same key. Raises KeyReused."""
+        try:
+            return self._add_rollout(new)
+        except IntegrityError:  # the other of two requests with the same key was faster
+            return self._add_rollout(new)
+
+    def start_in_rollout(self, rollout_id: str, starts: Sequence[Start], *, most_waiting: int) -> list[JobRef]:
+        """Starts those tenants of the rollout that may start now, and returns their jobs. Raises NotFound."""
+        return self._start_in_rollout(rollout_id, starts, most_waiting)
 
     def save(self, claim: Claim, progress: Progress) -> int:
         """Writes progress of a running job, and returns the new revision. Raises LostJob."""

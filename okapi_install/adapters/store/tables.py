@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from okapi_install.domain.jobs import ACTIVE, Action, JobKind, JobStatus, Stage, StepStatus
+from okapi_install.domain.rollouts.rollout import RolloutStatus, TenantStatus
 
 _BIG = BigInteger().with_variant(Integer, "sqlite")
 
@@ -252,6 +253,68 @@ class WorkerRow(Row):
     jobs: Mapped[int]
 
 
+class RolloutRow(Row):
+    """A rollout. `pause_seconds` counts only with `pause_after_wave`; without it, a client has to resume."""
+
+    __tablename__ = "rollouts"
+    __table_args__ = (
+        CheckConstraint(_one_of("status", RolloutStatus), name="status"),
+        Index("ix_rollouts_status_seq", "status", "seq"),
+        {"sqlite_autoincrement": True},
+    )
+    seq: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(Text, unique=True)
+    name: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(16))
+    created: Mapped[float] = mapped_column(Double)
+    ended: Mapped[float | None] = mapped_column(Double)
+    wave: Mapped[int]
+    wave_count: Mapped[int]
+    max_concurrent: Mapped[int]
+    max_failures: Mapped[int]
+    max_per_module: Mapped[int | None]
+    pause_after_wave: Mapped[bool]
+    pause_seconds: Mapped[float | None] = mapped_column(Double)
+    hold_until: Mapped[float | None] = mapped_column(Double)
+    pause_reason: Mapped[str | None] = mapped_column(String(16))
+    requested_by: Mapped[str | None] = mapped_column(Text)
+    callback_url: Mapped[str | None] = mapped_column(Text)
+    callback_attempts: Mapped[int] = mapped_column(default=0)
+    callback_due: Mapped[float | None] = mapped_column(Double, index=True)
+    idempotency_key: Mapped[str | None] = mapped_column(Text, unique=True)
+    request_digest: Mapped[str | None] = mapped_column(Text)
+    tenant_seconds: Mapped[float | None] = mapped_column(Double)
+    revision: Mapped[int] = mapped_column(default=0)
+    options: Mapped[str] = mapped_column(Text)
+    request: Mapped[str | None] = mapped_column(Text)
+    windows: Mapped[str | None] = mapped_column(Text)
+    headers: Mapped[str | None] = mapped_column(Text)
+
+
+class RolloutTenantRow(Row):
+    """A tenant of a rollout. No foreign keys to `tenants` and `jobs`: the record outlives them."""
+
+    __tablename__ = "rollout_tenants"
+    __table_args__ = (
+        CheckConstraint(_one_of("status", TenantStatus), name="status"),
+        UniqueConstraint("rollout_seq", "tenant_id"),
+        Index("ix_rollout_tenants_turn", "rollout_seq", "status", "wave", "pos"),
+    )
+    rollout_seq: Mapped[int] = mapped_column(_BIG, ForeignKey("rollouts.seq", ondelete="CASCADE"), primary_key=True)
+    pos: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    tenant_id: Mapped[str] = mapped_column(Text)
+    wave: Mapped[int]
+    status: Mapped[str] = mapped_column(String(16))
+    job_id: Mapped[str | None] = mapped_column(Text, index=True)
+    started: Mapped[float | None] = mapped_column(Double)
+    ended: Mapped[float | None] = mapped_column(Double)
+    pardoned: Mapped[bool]
+    attempts: Mapped[int]
+    module_id: Mapped[str | None] = mapped_column(Text)
+    message: Mapped[str | None] = mapped_column(Text)
+
+
 class CounterRow(Row):
     """A counter of the metrics; `labels` is a JSON array of pairs."""
 
@@ -269,3 +332,4 @@ JOBS, STEPS = cast(Table, JobRow.__table__), cast(Table, StepRow.__table__)
 JOB_EVENTS = cast(Table, JobEventRow.__table__)
 DURATIONS, LEFTOVERS = cast(Table, DurationRow.__table__), cast(Table, LeftoverRow.__table__)
 WORKERS, COUNTERS = cast(Table, WorkerRow.__table__), cast(Table, CounterRow.__table__)
+ROLLOUTS, ROLLOUT_TENANTS = cast(Table, RolloutRow.__table__), cast(Table, RolloutTenantRow.__table__)

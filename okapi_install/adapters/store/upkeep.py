@@ -5,7 +5,20 @@ There is no leader: the statement that finds work also marks it, so that only on
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, delete, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from okapi_install.adapters.store.expressions import (
     OWNED,
@@ -17,8 +30,9 @@ from okapi_install.adapters.store.expressions import (
     upserting,
 )
 from okapi_install.adapters.store.rows import JOB_COLUMNS, REF_COLUMNS, jobs_of_rows, ref_from
-from okapi_install.adapters.store.tables import JOBS, WORKERS
+from okapi_install.adapters.store.tables import JOBS, ROLLOUT_TENANTS, WORKERS
 from okapi_install.domain.jobs import Job, JobStatus
+from okapi_install.domain.rollouts.rollout import TenantStatus
 from okapi_install.service.ports import Beat, JobRef
 
 _j = JOBS.c
@@ -78,7 +92,13 @@ _CALLBACK_DONE = (
     .where(_j.id == bindparam("job_id"), is_complete())
     .values(callback_due=db_now() + bindparam("retry_in"))
 )
-_OLD = and_(is_complete(), _j.ended < db_now() - bindparam("older_than"), _j.callback_due.is_(null()))
+_AWAITED = exists(
+    select(ROLLOUT_TENANTS.c.pos).where(
+        ROLLOUT_TENANTS.c.job_id == _j.id, ROLLOUT_TENANTS.c.status == TenantStatus.RUNNING.value
+    )
+)
+"""Whether a rollout has not seen the end of the job yet."""
+_OLD = and_(is_complete(), _j.ended < db_now() - bindparam("older_than"), _j.callback_due.is_(null()), ~_AWAITED)
 _PURGE = delete(JOBS).where(_OLD)
 
 

@@ -1,0 +1,86 @@
+"""The sentences of rollouts, for people who have to decide what to change or to do next."""
+
+from __future__ import annotations
+
+
+def unknown_zone(name: str) -> str:
+    """The time zone of a window does not exist."""
+    return f"{name!r} is not a time zone. Use a name of the time zone database, for example Europe/Berlin or UTC."
+
+
+def unknown_weekday(name: str) -> str:
+    """A day of a window does not exist."""
+    return f"{name!r} is not a weekday. Use monday to sunday, or mon to sun."
+
+
+def invalid_time(text: str) -> str:
+    """A bound of a window is not a time."""
+    return f"{text!r} is not a time of the day. Use HH:MM, from 00:00 to 24:00."
+
+
+def invalid_failures(limit: str) -> str:
+    """The number of allowed failures is not valid."""
+    return f"{limit!r} is not a number of failures. Use a number from 0, or a percentage such as '5%'."
+
+
+def invalid_wave(size: str) -> str:
+    """The size of a wave is not valid."""
+    sizes = "a number from 1, a percentage such as '10%', 'rest', or a list of tenants"
+    return f"{size!r} is not the size of a wave. Use {sizes}."
+
+
+def wave_names_other_tenant(tenant: str) -> str:
+    """A wave lists a tenant that the rollout does not have."""
+    return f"A wave names the tenant {tenant}, which is not one of the tenants of this rollout."
+
+
+def tenant_twice(tenant: str) -> str:
+    """A tenant is named twice."""
+    return f"The tenant {tenant} is named twice. Each tenant is in a rollout once."
+
+
+def job_removed() -> str:
+    """The job of a tenant was deleted while the rollout waited for it."""
+    return "The job was aborted and its record deleted."
+
+
+def job_failed() -> str:
+    """A job failed without a message."""
+    return "The job failed."
+
+
+def cannot_pause(status: str) -> str:
+    """Only a running rollout can be paused."""
+    return f"The rollout is {status}. Only a running rollout can be paused."
+
+
+def cannot_resume(status: str) -> str:
+    """Only a paused rollout can be resumed."""
+    return f"The rollout is {status}. Only a paused rollout can be resumed. Tenants that failed can be retried."
+
+
+def cannot_abort(status: str) -> str:
+    """Only an open rollout can be aborted."""
+    return f"The rollout is {status} already, so there is nothing to abort."
+
+
+def cannot_retry(status: str) -> str:
+    """An aborted rollout stays aborted."""
+    return f"The rollout is {status}. Start a new one for its tenants; those that are up to date are passed over."
+
+
+def nothing_failed() -> str:
+    """There is nothing to retry."""
+    return "No tenant of the rollout has failed, so there is nothing to retry."
+
+
+def not_failed(tenant: str) -> str:
+    """A tenant that is to be retried has not failed."""
+    return (
+        f"The tenant {tenant} has not failed in this rollout. Name only tenants that failed, or none for all of them."
+    )
+
+
+def tenant_gone(tenant: str) -> str:
+    """A tenant does not exist any more when its turn comes."""
+    return f"The tenant {tenant} does not exist any more."
