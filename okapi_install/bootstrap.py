@@ -14,6 +14,7 @@ from okapi_install.adapters.celery.queue import CeleryQueue
 from okapi_install.adapters.clocks import SystemClock, every
 from okapi_install.adapters.greenlets import GreenletTasks
 from okapi_install.adapters.notifier import RedisNotifier
+from okapi_install.adapters.okapi.gateway import HttpGateway
 from okapi_install.adapters.remote_registry import HttpHealthProbe, HttpRemoteRegistry
 from okapi_install.adapters.solver.process import SolverProcess
 from okapi_install.adapters.store import check_schema, ensure_builtin, open_store
@@ -36,7 +37,7 @@ from okapi_install.service.metrics_store import Metering
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.outgoing_rules import OutgoingRules
 from okapi_install.service.own_platform import OwnPlatform
-from okapi_install.service.ports import Platform, Store
+from okapi_install.service.ports import Gateway, Platform, Store
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.tenants import TenantService
@@ -102,6 +103,18 @@ def callback_rule(settings: Settings) -> CallbackRule:
     return CallbackRule(default=settings.callback_url, per_job=settings.callback_per_job, check=rules.check_url)
 
 
+def build_gateway(settings: Settings) -> Gateway | None:
+    """The Okapi beside this service, which gets the requests that are not for it."""
+    if settings.okapi is None:
+        return None
+    return HttpGateway(
+        settings.okapi,
+        connect=settings.connect_timeout,
+        idle=settings.okapi_proxy_timeout,
+        spare=settings.most_forwarded_requests,
+    )
+
+
 def build_remote(settings: Settings) -> HttpRemoteRegistry:
     """Other registries."""
     rules = outgoing_rules(settings)
@@ -124,6 +137,7 @@ class Services:
     proposals: ProposalService
     snapshots: SnapshotService
     health: HealthService
+    gateway: Gateway | None = None
     meters: Meters
     metering: Metering
 
@@ -169,6 +183,7 @@ def build_services(settings: Settings) -> Services:
         proposals=ProposalService(installs, solutions, snapshots),
         snapshots=snapshots,
         health=HealthService(store, notifier.ping, settings.lease_seconds),
+        gateway=build_gateway(settings),
         meters=meters,
         metering=Metering(store, meters),
     )

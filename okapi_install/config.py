@@ -104,6 +104,10 @@ class Settings(BaseSettings):
     okapi_jobs: Annotated[str, PlainValidator(rules.choice("wait", "refuse"))] = "wait"
     okapi_timeout: Seconds = 30.0
     okapi_registry_timeout: Seconds = 300.0
+    okapi_proxy_modules: Flag = False
+    okapi_proxy_connections: Annotated[int, PlainValidator(rules.count(1))] | None = None
+    """None: an eighth of the threads."""
+    okapi_proxy_timeout: Seconds = 600.0
 
     lease_seconds: Seconds = 15.0
     beat_seconds: Seconds = 3.0
@@ -205,6 +209,11 @@ class Settings(BaseSettings):
         return self.api_waiting or self.api_threads * 3 // 4
 
     @property
+    def most_forwarded_requests(self) -> int:
+        """How many requests one API process hands on to the Okapi beside it at a time."""
+        return self.okapi_proxy_connections or max(1, self.api_threads // 8)
+
+    @property
     def has_gateway(self) -> bool:
         """Whether modules get the address of another server as `X-Okapi-Url`."""
         return not self._is_own(self.gateway_url)
@@ -253,6 +262,13 @@ class Settings(BaseSettings):
         if self.most_waiting_requests >= self.api_threads:
             hint = f"less than {variable('api_threads')} ({self.api_threads}), or nobody else gets an answer"
             raise SettingsError(variable("api_waiting"), str(self.api_waiting), hint)
+        if (
+            self.okapi_proxy_connections
+            and self.most_waiting_requests + self.okapi_proxy_connections > self.api_threads
+        ):
+            most = self.api_threads - self.most_waiting_requests
+            hint = f"at most {most} ({variable('api_threads')} without those that wait), or more threads"
+            raise SettingsError(variable("okapi_proxy_connections"), str(self.okapi_proxy_connections), hint)
         if self.lease_seconds < 2 * self.beat_seconds:
             hint = f"at least twice {variable('beat_seconds')} ({self.beat_seconds}), or one late beat loses all jobs"
             raise SettingsError(variable("lease_seconds"), str(self.lease_seconds), hint)

@@ -167,7 +167,7 @@ class BoundedConnection(http.client.HTTPConnection):
         if self._rules is not None:
             self._rules.check_connection(self.host, found.getpeername()[:2], found.getsockname()[:2])
         if self._tls:
-            self._connected_socket = found = _tls_context().wrap_socket(found, server_hostname=self.host)
+            self._connected_socket = found = tls_context().wrap_socket(found, server_hostname=self.host)
         self.sock = _BoundedSocket(found, self._limits, self._deadline)
 
     def _connected(self) -> socket.socket:
@@ -232,7 +232,7 @@ class _BoundedReader(io.RawIOBase):
 
 
 @lru_cache(maxsize=1)
-def _tls_context() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
     """A TLS context that trusts this machine's authorities, where OpenSSL was built to look, and those of Mozilla."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     places = ssl.get_default_verify_paths()

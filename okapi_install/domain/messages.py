@@ -431,3 +431,40 @@ def no_okapi_token(filter_url: str, why: str) -> str:
 def auth_filter_without_instance(module: str) -> str:
     """The module with the auth filter of the supertenant cannot be called."""
     return f"The auth filter of the supertenant is in {module}, but Okapi knows no instance of it"
+
+
+def okapi_unavailable(url: str, cause: str) -> str:
+    """The Okapi beside this service accepts no connection."""
+    return f"The Okapi at {url} is not available ({cause}). Check that it runs, and the setting okapi"
+
+
+def okapi_broke_off(cause: str) -> str:
+    """The Okapi beside this service has not sent a complete response."""
+    return (
+        f"The Okapi behind this server did not send a complete response: {cause}. The request may have been processed"
+    )
+
+
+def okapi_too_slow() -> str:
+    """The Okapi beside this service is silent for too long."""
+    return "The Okapi behind this server was silent for longer than okapi_proxy_timeout allows"
+
+
+def too_many_handed_on(most: int) -> str:
+    """Too many requests are being handed on to the Okapi beside this service."""
+    return f"This server hands on {most} requests at a time to Okapi (okapi_proxy_connections). Try again in a moment"
+
+
+def ambiguous_path() -> str:
+    """A path can be read in two ways, so that two servers may understand different things."""
+    return "This path has a part `.` or `..`, or can be read as another path. Send the path that is meant"
+
+
+def okapi_is_this_server() -> str:
+    """A request that was handed on comes back."""
+    return "This request has already passed this server: the setting okapi, or a server behind it, leads back here"
+
+
+def unreadable_body(cause: Exception) -> str:
+    """A body is not framed as HTTP says, or arrives too slowly."""
+    return f"The body cannot be read: {cause}"

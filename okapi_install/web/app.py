@@ -14,6 +14,8 @@ from okapi_install.web.access.forwarded import TrustedProxies
 from okapi_install.web.access.key_brake import BRAKE, KeyBrake
 from okapi_install.web.access.login import PageLogin
 from okapi_install.web.access.visitors import networks
+from okapi_install.web.forwarded_requests import ForwardedResponse
+from okapi_install.web.front.forwarding import Forwarding
 from okapi_install.web.guards import Doors
 from okapi_install.web.http import errors, waiting
 from okapi_install.web.http.own_callbacks import refuse_own_callback
@@ -28,11 +30,16 @@ _COMPRESSED = [
 
 
 def create_app(
-    settings: Settings, blueprints: Sequence[Blueprint], tenants: TenantService, page: PageLogin | None = None
+    settings: Settings,
+    blueprints: Sequence[Blueprint],
+    tenants: TenantService,
+    page: PageLogin | None = None,
+    forwarding: Forwarding | None = None,
 ) -> Flask:
     """The API with those blueprints. Unknown paths get the same response as from Okapi.
 
-    In every rule, `<name>` stands for one segment of the path, decoded, which may contain a slash.
+    In every rule, `<name>` stands for one segment of the path, decoded, which may contain a slash. With `forwarding`,
+    unknown paths are those of an Okapi.
     """
     app = Flask("okapi_install.web")
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
@@ -42,10 +49,14 @@ def create_app(
     app.wsgi_app = TrustedProxies(SegmentedPaths(app.wsgi_app), proxies)  # type: ignore[method-assign]
     waiting.install(app, settings)
     app.before_request(refuse_own_callback)
+    if forwarding is not None:
+        forwarding.install_before_checks(app)
     brake = KeyBrake(time.monotonic)
     app.extensions[BRAKE] = brake
     Doors(settings, page or PageLogin.of(settings), brake).install(app)
     _compress(app)
+    if forwarding is not None:
+        forwarding.install_after_checks(app)
     app.before_request(lambda: _find_context(tenants))
     errors.register(app)
     for blueprint in blueprints:
@@ -61,7 +72,9 @@ def _compress(app: Flask) -> None:
     app.config["COMPRESS_BR_LEVEL"] = 4
     app.config["COMPRESS_LEVEL"] = 5
     app.config["COMPRESS_STREAMS"] = False
-    Compress(app)
+    app.config["COMPRESS_REGISTER"] = False
+    compress = Compress(app)
+    app.after_request(lambda sent: sent if isinstance(sent, ForwardedResponse) else compress.after_request(sent))
 
 
 def _find_context(tenants: TenantService) -> None:

@@ -12,10 +12,12 @@ from okapi_install.config import Settings
 from okapi_install.domain.errors import OkapiInstallError
 from okapi_install.web import metrics, request_meters
 from okapi_install.web.access.login import PageLogin
+from okapi_install.web.access.visitors import Visitors
 from okapi_install.web.api import explain, openapi
 from okapi_install.web.api import health as api_health
 from okapi_install.web.api import jobs as api_jobs
 from okapi_install.web.app import create_app
+from okapi_install.web.front.forwarding import Forwarding
 from okapi_install.web.okapi import discovery, environment, installs, system, tenants
 from okapi_install.web.okapi import modules as okapi_modules
 from okapi_install.web.page import routes as page_routes
@@ -52,13 +54,26 @@ def blueprints(services: Services, sign_in: PageLogin) -> Sequence[Blueprint]:
     return (*found, metrics.blueprint(services.metering, alive_within=services.settings.lease_seconds))
 
 
+def forwarding(services: Services) -> Forwarding | None:
+    """What hands requests on to the Okapi beside this service; None without one."""
+    if services.gateway is None:
+        return None
+    settings = services.settings
+    return Forwarding(
+        services.gateway,
+        Visitors(settings),
+        most=settings.most_forwarded_requests,
+        modules=settings.okapi_proxy_modules,
+    )
+
+
 def build_app(settings: Settings) -> Flask:
     """The Flask application of an API process."""
     services = build_services(settings)
     for warning in settings.warnings():
         log.warning(warning)
     sign_in = PageLogin.of(settings)
-    app = create_app(settings, blueprints(services, sign_in), services.tenants, sign_in)
+    app = create_app(settings, blueprints(services, sign_in), services.tenants, sign_in, forwarding(services))
     if settings.metrics:
         request_meters.install(app, services.meters)
     services.start()

@@ -17,6 +17,7 @@ from okapi_install.web.access.key_brake import KeyBrake
 from okapi_install.web.access.login import COOKIE, PageLogin, login_address
 from okapi_install.web.access.visitors import Visitors
 from okapi_install.web.connections.arrivals import MOST_BODY
+from okapi_install.web.forwarded_requests import ForwardedResponse, is_forwarded
 from okapi_install.web.http.errors import refusal
 from okapi_install.web.http.responses import no_content
 from okapi_install.web.http.waiting import has_arrived
@@ -75,20 +76,20 @@ class Doors:
         return refusal(403, messages.foreign_origin(), "foreign_origin")
 
     def _preflight(self) -> Response | None:
-        asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
-        return no_content() if asks and _is_shared() else None
+        return no_content() if _is_preflight() and _is_shared() and not is_forwarded() else None
 
     def _check_key(self) -> Response | None:
         """Checks the API key and removes it from the request, so that it is not passed on to modules."""
-        if self._key is None or request.path in OPEN_PATHS:
+        if self._key is None:
             return None
+        is_open = request.path in OPEN_PATHS or (is_forwarded() and _is_preflight())
         address = request.remote_addr or ""
-        if self._brake.blocks(address) and self._sent_keys():
+        if not is_open and self._brake.blocks(address) and self._sent_keys():
             return refusal(429, messages.too_many_wrong_keys(), "too_many_wrong_keys")
         matching = [n for n in ("HTTP_X_OKAPI_TOKEN", "HTTP_AUTHORIZATION") if self._is_key(request.environ.get(n))]
         for name in matching:
             del request.environ[name]
-        if matching or self._page.admits(request.path, request.cookies.get(COOKIE)):
+        if matching or is_open or (not is_forwarded() and self._page.admits(request.path, request.cookies.get(COOKIE))):
             return None
         for sent in self._sent_keys():
             self._brake.wrong(address, sent)
@@ -111,13 +112,17 @@ class Doors:
 
     def _check_size(self) -> Response | None:
         """Refuses a body whose Content-Length is too large. One of unknown length is checked while it is read."""
+        if is_forwarded():
+            return None
         most = self._most if request.path.startswith("/_/") else MOST_BODY  # forms are small
         if (request.content_length or 0) <= most and (most == self._most or has_arrived()):
             return None
         return refusal(413, f"The body is larger than the {most} bytes that this server takes", "body_too_large")
 
     def _out(self, answer: Response) -> Response:
-        """Adds headers to a response. Those that a view has set stay."""
+        """Adds headers to a response. Those that a view has set stay, and a response of Okapi is left as it is."""
+        if isinstance(answer, ForwardedResponse):
+            return answer
         policy = _PAGE_POLICY if answer.mimetype == "text/html" else _DATA_POLICY
         wanted = [*_ALWAYS, ("Content-Security-Policy", policy)]
         if request.path.startswith("/_/"):
@@ -144,17 +149,23 @@ class Doors:
 
 
 def _is_shared() -> bool:
-    """Whether pages of other origins may use the path: true for the API, not for the page."""
-    return request.path.startswith("/_/")
+    """Whether pages of other origins may use the path: true for the API, and for what Okapi has, not for the page."""
+    return request.path.startswith("/_/") or is_forwarded()
+
+
+def _is_preflight() -> bool:
+    return request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
 
 
 def _is_for_people() -> bool:
     """Whether a browser requests a page. It is then redirected to the login instead of being refused."""
     wants_html = any(kind == "text/html" for kind, _ in request.accept_mimetypes)
-    return request.method == "GET" and wants_html and not request.path.startswith("/_/")
+    return request.method == "GET" and wants_html and not _is_shared()
 
 
 def _check_characters() -> None:
+    if is_forwarded():
+        return
     for segment in request.path.split("/"):
         check_length(segment)
     for name in ("filter", "provide", "require", "tenant"):

@@ -14,7 +14,7 @@ from okapi_install.adapters.okapi.token import TokenSource
 from okapi_install.adapters.outgoing import Limits, OutgoingFailed
 from okapi_install.config_rules import redacted_url
 from okapi_install.domain import messages
-from okapi_install.domain.foreign_status import is_bad_request, is_forbidden, is_interim, is_temporary
+from okapi_install.domain.foreign_status import is_bad_request, is_forbidden, is_interim, is_temporary, succeeded
 from okapi_install.domain.modules.internal_module import required_permission
 from okapi_install.service.ports import PlatformForbids, PlatformUnavailable
 
@@ -77,7 +77,7 @@ class OkapiClient:
 
     def document_of(self, found: Response, request: str) -> object:
         """The JSON of a response. Raises PlatformUnavailable if it is an error, or not JSON."""
-        if not 200 <= found.status < 300:
+        if not succeeded(found.status):
             raise PlatformUnavailable(messages.okapi_does_not_respond(self.shown_url, request, found.words))
         try:
             return found.json()

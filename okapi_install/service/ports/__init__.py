@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from okapi_install.service.ports.gateway import (
+    ClientGone,
+    Gateway,
+    GatewayFailed,
+    GatewayRequest,
+    GatewayResponse,
+    GatewayTooSlow,
+    GatewayUnavailable,
+    Header,
+)
 from okapi_install.service.ports.platform import (
     ChangeNotRecorded,
     DescriptorGone,
@@ -81,6 +91,7 @@ __all__ = [
     "Census",
     "ChangeNotRecorded",
     "Claim",
+    "ClientGone",
     "Clock",
     "ConnectionRefused",
     "Crew",
@@ -90,6 +101,13 @@ __all__ = [
     "EndTenant",
     "Ending",
     "EnvEntry",
+    "Gateway",
+    "GatewayFailed",
+    "GatewayRequest",
+    "GatewayResponse",
+    "GatewayTooSlow",
+    "GatewayUnavailable",
+    "Header",
     "HistoryFilter",
     "HistoryPage",
     "Instance",

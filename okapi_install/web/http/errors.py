@@ -17,7 +17,7 @@ from flask import Flask, Response, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from okapi_install.domain import okapi_messages
+from okapi_install.domain import messages, okapi_messages
 from okapi_install.domain.errors import (
     ErrorType,
     InvalidTransition,
@@ -29,7 +29,13 @@ from okapi_install.domain.errors import (
     Unresolvable,
 )
 from okapi_install.service.jobs.installs import StillRunning
-from okapi_install.service.ports import PlatformUnavailable
+from okapi_install.service.ports import (
+    ClientGone,
+    GatewayFailed,
+    GatewayTooSlow,
+    GatewayUnavailable,
+    PlatformUnavailable,
+)
 from okapi_install.web.connections.timed_reading import TooSlow
 from okapi_install.web.http.responses import text_answer
 
@@ -44,6 +50,12 @@ class TooManyWaiting(OkapiInstallError):
     code = "too_many_waiting"
 
 
+class LoopDetected(OkapiInstallError):
+    """A request that was handed on to Okapi comes back."""
+
+    code = "loop_detected"
+
+
 STATUS_OF_TYPE: Mapping[ErrorType, int] = {ErrorType.USER: 400, ErrorType.NOT_FOUND: 404, ErrorType.INTERNAL: 500}
 """Okapi's (`ErrorType.httpCode`)."""
 _STATUSES: tuple[tuple[type[OkapiInstallError], int], ...] = (
@@ -54,6 +66,11 @@ _STATUSES: tuple[tuple[type[OkapiInstallError], int], ...] = (
     (StoreUnavailable, 503),
     (PlatformUnavailable, 503),
     (TooManyWaiting, 503),
+    (ClientGone, 408),
+    (GatewayUnavailable, 503),
+    (GatewayTooSlow, 504),
+    (GatewayFailed, 502),
+    (LoopDetected, 508),
 )
 """Errors with a more specific status than that of their type."""
 _RETRY_AFTER = {429: "10", 503: "2"}
@@ -107,7 +124,7 @@ def _http(error: HTTPException) -> Response:
 
 def _unreadable(error: ParseException) -> Response:
     """The response to an invalid chunked body. Gunicorn finds that out while reading it, and closes the connection."""
-    return refusal(408 if isinstance(error, TooSlow) else 400, f"The body cannot be read: {error}", "unreadable_body")
+    return refusal(408 if isinstance(error, TooSlow) else 400, messages.unreadable_body(error), "unreadable_body")
 
 
 def _unexpected(error: Exception) -> Response:

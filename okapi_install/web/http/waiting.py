@@ -59,9 +59,10 @@ class _Limits:
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Sets the limits of the app. Large bodies get half of the threads that are not for waiting requests."""
+    """Sets the limits of the app. Large bodies get half of the threads that others do not occupy."""
     waiting = settings.most_waiting_requests
-    bodies = max(1, (settings.api_threads - waiting) // 2)
+    forwarded = settings.most_forwarded_requests if settings.okapi is not None else 0
+    bodies = max(1, (settings.api_threads - waiting - forwarded) // 2)
     limits = _Limits(
         jobs=Places(waiting, messages.too_many_waiting(waiting)),
         bodies=Places(bodies, messages.too_many_large_bodies(bodies)),

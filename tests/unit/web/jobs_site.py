@@ -16,23 +16,24 @@ from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.jobs.solutions import SolutionService
 from okapi_install.service.jobs.timings import TimingsService
 from okapi_install.service.metrics_store import Metering
-from okapi_install.service.ports import Tenant
+from okapi_install.service.ports import Gateway, Tenant
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.tenants import SUPERTENANT, TenantService
 from okapi_install.web import request_meters
 from okapi_install.web.access.login import PageLogin
 from okapi_install.web.app import create_app
-from okapi_install.web.blueprints import blueprints
+from okapi_install.web.blueprints import blueprints, forwarding
 from tests.fakes.inline_solver import InlineSolver
 from tests.unit.service.house import House
 from tests.unit.web.conftest import FakeProbe, FakeRemote
 
 
 class JobsSite:
-    """An API with some settings; `house` is what stands behind it."""
+    """An API with some settings; `house` is what stands behind it, `gateway` an Okapi beside it."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, gateway: Gateway | None = None, **settings: object) -> None:
+        self.gateway = gateway
         self.settings = Settings(**settings)  # type: ignore[arg-type]
         rule = CallbackRule(default=self.settings.callback_url, per_job=self.settings.callback_per_job)
         self.house = House(callbacks=rule)
@@ -42,7 +43,9 @@ class JobsSite:
         self.broken: OkapiInstallError | None = None
         services = self._services()
         sign_in = PageLogin.of(self.settings)
-        self.app = create_app(self.settings, blueprints(services, sign_in), services.tenants, sign_in)
+        self.app = create_app(
+            self.settings, blueprints(services, sign_in), services.tenants, sign_in, forwarding(services)
+        )
         request_meters.install(self.app, self.house.meters)
         self.client: FlaskClient = self.app.test_client(use_cookies=False)
 
@@ -69,6 +72,7 @@ class JobsSite:
             proposals=ProposalService(self.house.installs, solutions, snapshots),
             snapshots=snapshots,
             health=HealthService(store, self.ping, self.settings.lease_seconds),
+            gateway=self.gateway,
             meters=self.house.meters,
             metering=Metering(store, self.house.meters),
         )

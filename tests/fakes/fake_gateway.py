@@ -1,0 +1,57 @@
+"""An Okapi beside the service that keeps what it was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from okapi_install.domain.errors import OkapiInstallError
+from okapi_install.service.ports import GatewayRequest, Header
+
+
+@dataclass
+class FakeResponse:
+    """A response; `broken` is raised after its pieces."""
+
+    status: int = 200
+    reason: str = "OK"
+    headers: Sequence[Header] = ()
+    body: Sequence[bytes] = (b"from okapi",)
+    broken: OkapiInstallError | None = None
+    closed: bool = False
+
+    def pieces(self) -> Iterator[bytes]:
+        yield from self.body
+        if self.broken is not None:
+            raise self.broken
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class FakeGateway:
+    """It gives each request the same response, or raises the same error."""
+
+    response: FakeResponse = field(default_factory=FakeResponse)
+    problem: OkapiInstallError | None = None
+    requests: list[GatewayRequest] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+
+    def send(self, request: GatewayRequest) -> FakeResponse:
+        self.requests.append(request)
+        self.bodies.append(b"".join(request.pieces or ()))
+        if self.problem is not None:
+            raise self.problem
+        return self.response
+
+    @property
+    def targets(self) -> list[str]:
+        """Method and target of all requests."""
+        return [f"{request.method} {request.target}" for request in self.requests]
+
+    def headers(self) -> dict[str, str]:
+        """The headers of the only request."""
+        (request,) = self.requests
+        assert len({name for name, _ in request.headers}) == len(request.headers)
+        return dict(request.headers)
