@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -11,12 +12,28 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from okapi_install.cli.wording import duration, number_of, problem_text, verb
+from okapi_install.cli.wording import COLOURS, duration, number_of, problem_text, verb
 from okapi_install.client.progress import JobProgress, ModuleProgress
+from okapi_install.domain.presentation.states import OF_MODULES, State
 
 _FRAME_LINES = 6
-_MARKS = {"done": ("✔", "green"), "error": ("✘", "red"), None: ("·", "dim")}
-_PLAIN_MARKS = {"done": "+", "error": "!", None: "."}
+_MARKS = {
+    State.DONE: ("✔", "green"),
+    State.FAILED: ("✘", "red"),
+    State.STOPPED: ("■", "yellow"),
+    State.SKIPPED: ("»", "yellow"),
+    State.NOT_STARTED: ("·", "dim"),
+    State.NOT_RUN: ("·", "dim"),
+}
+_PLAIN_MARKS = {
+    State.DONE: "+",
+    State.FAILED: "!",
+    State.STOPPED: "#",
+    State.SKIPPED: ">",
+    State.NOT_STARTED: ".",
+    State.NOT_RUN: ".",
+}
+_UNTOUCHED = (State.NOT_STARTED, State.NOT_RUN)
 
 
 @dataclass(slots=True)
@@ -44,7 +61,7 @@ class LiveJob:
         yield self._table(self.job, since, most=max(console.height - _FRAME_LINES, 4), ascii_only=options.ascii_only)
 
     def _headline(self, job: JobProgress, since: float) -> Text:
-        text = Text.assemble((f"{job.kind} of {job.tenant}", "bold"), (f"  {job.status}", _job_style(job)))
+        text = Text.assemble((f"{job.kind} of {job.tenant}", "bold"), (f"  {job.state.word}", _job_style(job)))
         if job.seconds is not None:
             text.append(f"  {duration(job.seconds + since)}")
         if job.estimate and not job.complete:
@@ -55,7 +72,7 @@ class LiveJob:
         done = len(job.of_status("done")) + len(job.of_status("error"))
         self._furthest = max(self._furthest, fraction(job))
         grid = Table.grid(padding=(0, 1))
-        style = "red" if job.of_status("error") else "green"
+        style = "red" if job.in_state(State.FAILED) else "green"
         bar = ProgressBar(total=1.0, completed=self._furthest, width=50, complete_style=style, finished_style=style)
         grid.add_row(bar, Text(f"{done}/{len(job.modules)}"))
         return grid
@@ -64,7 +81,7 @@ class LiveJob:
         table = Table(box=None, show_header=True, header_style="dim", pad_edge=False, padding=(0, 1), expand=True)
         for title, justify in (("", "left"), ("MODULE", "left"), ("ACTION", "left"), ("STAGE", "left")):
             table.add_column(title, justify=justify, no_wrap=True)  # type: ignore[arg-type]  # one of rich's literals
-        table.add_column("STATUS", no_wrap=True)
+        table.add_column("STATE", no_wrap=True)
         table.add_column("TIME", justify="right", no_wrap=True, min_width=7)
         table.add_column("", ratio=1, no_wrap=True, overflow="ellipsis")
         shown = choose_rows(job.modules, most)
@@ -76,18 +93,18 @@ class LiveJob:
         return table
 
     def _row(self, module: ModuleProgress, since: float, *, ascii_only: bool) -> tuple[RenderableType, ...]:
-        running = module.status == "running"
+        running = module.state is State.RUNNING
         seconds = module.seconds + since if running and module.seconds is not None else module.seconds
         mark: RenderableType = (
-            self._spinner if running and not ascii_only else _mark(module.status, ascii_only=ascii_only)
+            self._spinner if running and not ascii_only else _mark(module.state, ascii_only=ascii_only)
         )
-        style = "" if module.status else "dim"
+        style = "dim" if module.state in _UNTOUCHED else ""
         return (
             mark,
             Text(module.id, style=style),
-            Text(verb(module.action, module.from_id), style="dim"),
+            Text(verb(module.action, module.id, module.from_id), style="dim"),
             Text(module.stage or "", style=style),
-            Text(module.status or "", style=_MARKS.get(module.status, ("", "blue"))[1]),
+            Text("" if module.state in _UNTOUCHED else module.state.word, style=COLOURS.get(module.state, "")),
             Text(duration(seconds)),
             note(module),
         )
@@ -109,12 +126,13 @@ def choose_rows(modules: Sequence[ModuleProgress], most: int) -> list[ModuleProg
     if len(modules) <= most:
         return list(modules)
     places = range(len(modules))
-    failed = [p for p in places if modules[p].status == "error"]
-    running = [p for p in places if modules[p].status == "running"]
-    pending = [p for p in places if modules[p].status is None]
-    done = [p for p in reversed(places) if modules[p].status == "done"]
+    failed = [p for p in places if modules[p].state in (State.FAILED, State.STOPPED)]
+    running = [p for p in places if modules[p].state is State.RUNNING]
+    pending = [p for p in places if modules[p].state in _UNTOUCHED]
+    done = [p for p in reversed(places) if modules[p].state is State.DONE]
+    skipped = [p for p in places if modules[p].state is State.SKIPPED]
     room = most - 1
-    order = [*failed, *running, *pending[: room // 3], *done, *pending[room // 3 :]]
+    order = [*failed, *running, *pending[: room // 3], *done, *pending[room // 3 :], *skipped]
     return [modules[place] for place in sorted(order[:room])]
 
 
@@ -125,29 +143,29 @@ def hidden_text(modules: Sequence[ModuleProgress], shown: Sequence[ModuleProgres
         left.remove(module)
     if not left:
         return ""
-    names = (("done", "done"), (None, "waiting"), ("running", "running"), ("error", "failed"))
-    parts = [(sum(m.status == status for m in left), word) for status, word in names]
-    return f"and {number_of(len(left), 'module')} more: " + ", ".join(f"{n} {word}" for n, word in parts if n)
+    counts = Counter(module.state for module in left)
+    parts = ", ".join(f"{counts[state]} {state.word}" for state in OF_MODULES if counts[state])
+    return f"and {number_of(len(left), 'module')} more: {parts}"
 
 
 def note(module: ModuleProgress) -> Text:
     """The remark beside a module's state: why it failed, its warnings, or how long it took before."""
-    if module.status == "error":
+    if module.state in (State.FAILED, State.STOPPED, State.SKIPPED):
         text = module.message or next((problem_text(p) for p in module.errors), "")
-        return Text(" ".join(text.split()), style="red")
+        return Text(" ".join(text.split()), style=COLOURS[module.state])
     if module.warnings:
         return Text(number_of(len(module.warnings), "warning"), style="yellow")
     if module.expected is None:
         return Text("")
     if module.slow:
         return Text(f"slow: it took {duration(module.expected)} before", style="yellow")
-    return Text(f"of about {duration(module.expected)}" if module.status == "running" else "", style="dim")
+    return Text(f"of about {duration(module.expected)}" if module.state is State.RUNNING else "", style="dim")
 
 
-def _mark(status: str | None, *, ascii_only: bool) -> Text:
-    sign, style = _MARKS.get(status, ("*", "blue"))
-    return Text(_PLAIN_MARKS.get(status, "*") if ascii_only else sign, style=style)
+def _mark(state: State, *, ascii_only: bool) -> Text:
+    sign, style = _MARKS.get(state, ("*", "blue"))
+    return Text(_PLAIN_MARKS.get(state, "*") if ascii_only else sign, style=style)
 
 
 def _job_style(job: JobProgress) -> str:
-    return {"done": "green", "error": "red", "aborting": "yellow"}.get(job.status, "blue")
+    return COLOURS.get(job.state, "blue")

@@ -61,7 +61,7 @@ class LineScreen:
         elif module.status is not None:
             self._ended += 1
             took = f" after {duration(module.seconds)}" if module.seconds is not None else ""
-            self._terminal.talk(f"{module.id}: {module.status}{took} ({self._ended} of {total})")
+            self._terminal.talk(f"{module.id}: {module.state.word}{took} ({self._ended} of {total})")
             for line in problem_lines(module, short=True):
                 self._terminal.talk(line)
 

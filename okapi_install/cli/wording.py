@@ -9,16 +9,32 @@ from typing import Any
 
 import click
 
-from okapi_install.client.progress import JobProgress, ModuleProgress, instant
+from okapi_install.client.progress import JobProgress, ModuleProgress, detailed_job, instant
 from okapi_install.domain.foreign_text import one_line, visible_document
-from okapi_install.domain.jobs import ProblemCode
+from okapi_install.domain.presentation.naming import action_word
+from okapi_install.domain.presentation.states import State
 
-COLOURS = {"done": "green", "error": "red", "running": "blue", "aborting": "yellow", "queued": "cyan"}
+COLOURS = {
+    State.DONE: "green",
+    State.FAILED: "red",
+    State.RUNNING: "blue",
+    State.ABORTING: "yellow",
+    State.STOPPED: "yellow",
+    State.SKIPPED: "yellow",
+    State.WAITING: "cyan",
+}
+_COLOURS_OF_WORDS = {state.word: colour for state, colour in COLOURS.items()}
 UP_TO_DATE = "uptodate"
 """Okapi's action for a module that the tenant already has in that version."""
 _MOST_NOT_RUN, _MOST_FAILURES = 5, 10
 """How many modules of that kind are listed one by one."""
-_VERBS = {"enable": "to enable", "upgrade": "to upgrade", "disable": "to disable", "uptodate": "already up to date"}
+_VERBS = {
+    "enable": "to enable",
+    "upgrade": "to upgrade",
+    "reinstall": "to reinstall",
+    "disable": "to disable",
+    "uptodate": "already up to date",
+}
 
 
 def duration(seconds: float | None) -> str:
@@ -37,11 +53,9 @@ def number_of(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def verb(action: str, from_id: str | None) -> str:
-    """`upgrade` if the module comes from another version, empty if it stays as it is, else the action."""
-    if action == UP_TO_DATE:
-        return ""
-    return "upgrade" if action == "enable" and from_id else action
+def verb(action: str, module_id: str, from_id: str | None) -> str:
+    """What is done with a module; empty if it stays as it is."""
+    return "" if action == UP_TO_DATE else action_word(action, module_id, from_id)
 
 
 def plan_lines(plan: Sequence[Mapping[str, Any]], deleted: Collection[str] = ()) -> list[str]:
@@ -53,7 +67,7 @@ def plan_lines(plan: Sequence[Mapping[str, Any]], deleted: Collection[str] = ())
 
 def _plan_line(module: Mapping[str, Any], width: int, deleted: Collection[str]) -> str:
     before = module.get("from")
-    action = verb(str(module.get("action", "enable")), before)
+    action = verb(str(module.get("action", "enable")), str(module["id"]), before)
     note = f"from {before}" if before and before != module["id"] else _note(str(module.get("action")))
     loss = click.style("data is deleted", fg="red") if module["id"] in deleted else ""
     return f"{action:<9} {module['id']:<{width}}  {', '.join(part for part in (note, loss) if part)}"
@@ -65,7 +79,7 @@ def _note(action: str) -> str:
 
 def plan_summary(plan: Sequence[Mapping[str, Any]], tenant: str) -> str:
     """How many modules a plan changes and how, in a sentence."""
-    counts = Counter(verb(str(m.get("action", "enable")), m.get("from")) or UP_TO_DATE for m in plan)
+    counts = Counter(verb(str(m.get("action", "enable")), str(m.get("id")), m.get("from")) or UP_TO_DATE for m in plan)
     parts = ", ".join(f"{count} {_VERBS.get(action, action)}" for action, count in counts.items())
     return f"{number_of(len(plan), 'module')} of tenant {tenant}: {parts or 'nothing to do'}."
 
@@ -73,28 +87,23 @@ def plan_summary(plan: Sequence[Mapping[str, Any]], tenant: str) -> str:
 def result_lines(job: JobProgress) -> list[str]:
     """A job as text: its modules with all errors and warnings, a sentence about the job, and what failed."""
     width = max((len(m.id) for m in job.modules), default=0)
-    not_run = [m for m in job.modules if m.status is None] if job.complete else []
-    folded = not_run if len(not_run) > _MOST_NOT_RUN else []
+    not_run = job.in_state(State.NOT_RUN)
+    folded = not_run if len(not_run) > _MOST_NOT_RUN else ()
     lines = []
     for module in job.modules:
         if module not in folded:
             lines.append(_module_line(module, width))
-            lines += problem_lines(module)
-    lines += [f"{'not run':<8} {number_of(len(folded), 'module')}"] if folded else []
+            lines += problem_lines(module) if module.state is not State.SKIPPED else []
+    lines += [f"{State.NOT_RUN.word:<11} {number_of(len(folded), 'module')}"] if folded else []
     return [*lines, outcome(job), *failure_lines(job)]
 
 
 def failure_lines(job: JobProgress) -> list[str]:
     """A line for each module that failed, with the first line of the reason."""
-    failed = [] if job.aborted else [m for m in job.of_status("error") if not _was_skipped(m)]
+    failed = job.in_state(State.FAILED)
     lines = [f"  {click.style(m.id, fg='red')}: {one_line(_reason(m))}" for m in failed[:_MOST_FAILURES]]
     left = len(failed) - len(lines)
     return [*lines, f"  and {left} more failed"] if left > 0 else lines
-
-
-def _was_skipped(module: ModuleProgress) -> bool:
-    """Whether it only needs a module that failed."""
-    return bool(module.errors) and all(p.get("code") == ProblemCode.NEEDS_FAILED_MODULE for p in module.errors)
 
 
 def _reason(module: ModuleProgress) -> str:
@@ -103,14 +112,11 @@ def _reason(module: ModuleProgress) -> str:
 
 
 def _module_line(module: ModuleProgress, width: int) -> str:
-    state = module.status or ("skipped" if module.stage is None else module.stage)
-    shown = click.style(f"{state:<8}", fg=COLOURS.get(state))
+    shown = click.style(f"{module.state.word:<11}", fg=COLOURS.get(module.state))
     tried = f"  ({module.attempts} attempts)" if module.attempts > 1 else ""
-    line = (
-        f"{shown} {verb(module.action, module.from_id):<8} {module.id:<{width}}  {duration(module.seconds):>8}{tried}"
-        f"  {_note(module.action)}"
-    )
-    return line.rstrip()
+    action = f"{verb(module.action, module.id, module.from_id):<9}"
+    said = module.message if module.state is State.SKIPPED else _note(module.action)
+    return f"{shown} {action} {module.id:<{width}}  {duration(module.seconds):>8}{tried}  {said}".rstrip()
 
 
 def problem_lines(module: ModuleProgress, *, short: bool = False) -> list[str]:
@@ -152,25 +158,27 @@ def _objects(value: object) -> Iterable[Mapping[str, Any]]:
 
 def outcome(job: JobProgress) -> str:
     """A sentence about how a job stands or ended."""
-    done, failed = len(job.of_status("done")), len(job.of_status("error"))
-    state = "aborted" if job.aborted else {"error": "failed"}.get(job.status, job.status)
-    parts = [f"{done} of {number_of(len(job.modules), 'module')} done"]
-    parts += [f"{failed} failed"] if failed else []
+    failed = len(job.in_state(State.FAILED))
+    parts = [f"{len(job.in_state(State.DONE))} of {number_of(len(job.modules), 'module')} done"]
+    parts += [f"{count} {state.word}" for state in _TOLD if (count := len(job.in_state(state)))]
     warned = sum(len(m.warnings) for m in job.modules)
     parts += [number_of(warned, "warning")] if warned else []
     took = f" in {duration(job.seconds)}" if job.seconds is not None and job.complete else ""
-    head = click.style(f"{job.kind} of {job.tenant} {state}", fg=COLOURS.get(job.status), bold=True)
+    head = click.style(f"{job.kind} of {job.tenant} {job.state.word}", fg=COLOURS.get(job.state), bold=True)
     said = f"; {' '.join(job.message.split())}" if job.message and not failed else ""
     return f"{head}{took}: {', '.join(parts)}{said} (job {job.id})"
+
+
+_TOLD = (State.FAILED, State.SKIPPED, State.STOPPED, State.NOT_RUN)
 
 
 def jobs_lines(jobs: Sequence[Mapping[str, Any]]) -> list[str]:
     """A list of jobs as a table."""
     rows = [
-        ("JOB", "TENANT", "KIND", "STATUS", "MODULES", "STARTED", "TOOK"),
+        ("JOB", "TENANT", "STATE", "WHAT", "MODULES", "STARTED", "TOOK"),
         *(_job_row(job) for job in visible_document(jobs)),
     ]
-    return table_lines(rows, states=3)
+    return table_lines(rows, states=2)
 
 
 def table_lines(rows: Sequence[Sequence[str]], *, states: int | None = None) -> list[str]:
@@ -181,14 +189,12 @@ def table_lines(rows: Sequence[Sequence[str]], *, states: int | None = None) -> 
 
 def _job_row(job: Mapping[str, Any]) -> tuple[str, ...]:
     counts = job.get("modules") or {}
-    failed = f", {counts['error']} failed" if counts.get("error") else ""
-    state = str(job.get("reason")) if job.get("reason") == "aborted" else str(job.get("status"))
     return (
         str(job.get("id")),
         str(job.get("tenant")),
-        str(job.get("kind")),
-        state,
-        f"{counts.get('done', 0)}/{counts.get('total', 0)}{failed}",
+        _state_of(job).word,
+        str(job.get("name") or job.get("kind")),
+        f"{counts.get('done', 0)}/{counts.get('total', 0)}{_ended_otherwise(job)}",
         _local(job.get("startDate") or job.get("created")),
         duration(job.get("seconds")),
     )
@@ -205,11 +211,26 @@ def history_lines(events: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
+def _state_of(job: Mapping[str, Any]) -> State:
+    return detailed_job({**job, "modules": []}).state
+
+
+def _ended_otherwise(job: Mapping[str, Any]) -> str:
+    """How many modules failed or were skipped, and warnings."""
+    counts = job.get("counts")
+    if not isinstance(counts, dict):
+        failed = (job.get("modules") or {}).get("error")
+        return f", {failed} failed" if failed else ""
+    by_state = counts.get("byState") or {}
+    told = [f"{by_state[state.value]} {state.word}" for state in _TOLD if by_state.get(state.value)]
+    told += [number_of(counts["warnings"], "warning")] if counts.get("warnings") else []
+    return "".join(f", {each}" for each in told)
+
+
 def _joined(row: Sequence[str], widths: list[int], states: int | None) -> str:
     cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
     if states is not None:
-        state = row[states]
-        cells[states] = click.style(cells[states], fg=COLOURS.get(state, "red" if state == "aborted" else None))
+        cells[states] = click.style(cells[states], fg=_COLOURS_OF_WORDS.get(row[states]))
     return "  ".join(cells).rstrip()
 
 

@@ -17,6 +17,7 @@ from okapi_install.client.errors import BadAnswer, NotFound, NotOffered, Refused
 from okapi_install.client.options import InstallOptions
 from okapi_install.client.progress import JobProgress, detailed_job, plain_job
 from okapi_install.client.transport import Ask, Reply, Transport
+from okapi_install.domain.presentation.states import states_named
 
 Module = Mapping[str, Any]
 """Okapi's TenantModuleDescriptor: `id`, `action`, `from`."""
@@ -211,7 +212,8 @@ class OkapiClient:
             with self.naming("tenant", name):
                 reply = self._send(Ask(method="GET", path=f"/_/proxy/tenants/{quote(name, safe='')}/install"))
             found += [summary(plain_job(job, name)) for job in reply.document()]
-        wanted = [job for job in found if status in (None, job["status"])]
+        states = None if status is None else states_named(status)
+        wanted = [job for job in found if states is None or job["state"] in states]
         wanted.sort(key=lambda job: str(job["startDate"] or ""), reverse=True)
         return {"jobs": wanted[offset : offset + limit], "total": len(wanted)}
 
@@ -261,6 +263,7 @@ def summary(job: JobProgress) -> dict[str, Any]:
         "tenant": job.tenant,
         "kind": job.kind,
         "status": job.status,
+        "state": job.state.value,
         "complete": job.complete,
         "startDate": job.document.get("startDate"),
         "endDate": job.document.get("endDate"),

@@ -10,13 +10,17 @@ from typing import Any
 
 from okapi_install.client.errors import BadAnswer
 from okapi_install.domain.foreign_text import visible_document
+from okapi_install.domain.presentation.states import State
 
 _BUSY_STAGES = ("deploy", "invoke", "undeploy")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModuleProgress:
-    """One module change of a job. `status` is None before it starts, then `running`, `done` or `error`."""
+    """One module change of a job. `status` is None before it starts, then `running`, `done` or `error`.
+
+    `reported` is the state that our server reports, which distinguishes more.
+    """
 
     id: str
     action: str = "enable"
@@ -34,6 +38,14 @@ class ModuleProgress:
     expected: float | None = None
     """How many seconds it took in earlier jobs."""
     slow: bool = False
+    reported: str | None = None
+
+    @property
+    def state(self) -> State:
+        """Its state."""
+        if self.reported in _STATES:
+            return State(self.reported)
+        return _OF_STATUS.get(self.status or "", State.NOT_STARTED)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,10 +71,25 @@ class JobProgress:
     """How long it still takes, or why nobody knows, as a phrase of the server."""
     served_at: float | None = None
     """The time of the response, in seconds since 1970 by the server's clock."""
+    name: str | None = None
+    """Such as `install mod-circulation and 2 more`."""
+    reported: str | None = None
+    """As for a module."""
 
     def of_status(self, status: str) -> tuple[ModuleProgress, ...]:
         """The modules in that status."""
         return tuple(m for m in self.modules if m.status == status)
+
+    def in_state(self, state: State) -> tuple[ModuleProgress, ...]:
+        """The modules in that state."""
+        return tuple(m for m in self.modules if m.state is state)
+
+    @property
+    def state(self) -> State:
+        """Its state."""
+        if self.reported in _STATES:
+            return State(self.reported)
+        return State.STOPPED if self.aborted else _OF_STATUS.get(self.status, State.WAITING)
 
     @property
     def failed(self) -> bool:
@@ -73,6 +100,15 @@ class JobProgress:
     def aborted(self) -> bool:
         """Whether it ended because someone aborted it."""
         return self.complete and self.reason in ("aborted", "revoked")
+
+
+_STATES = frozenset(state.value for state in State)
+_OF_STATUS = {
+    "running": State.RUNNING,
+    "aborting": State.ABORTING,
+    "done": State.DONE,
+    "error": State.FAILED,
+}
 
 
 def detailed_job(document: object, served_at: float | None = None) -> JobProgress:
@@ -91,6 +127,8 @@ def detailed_job(document: object, served_at: float | None = None) -> JobProgres
         modules=tuple(_module(m) for m in _list(job.get("modules"))),
         detailed=True,
         document=_object(document),
+        name=job.get("name"),
+        reported=job.get("state"),
         message=job.get("message"),
         reason=job.get("reason"),
         revision=job.get("revision"),
@@ -160,6 +198,7 @@ def _module(document: object) -> ModuleProgress:
         seconds=_number(module.get("seconds")),
         expected=_number(module.get("expectedSeconds")),
         slow=module.get("slow") is True,
+        reported=module.get("state"),
     )
 
 

@@ -283,6 +283,8 @@ class Job:
     steps: tuple[Step, ...]
     created: float
     started: float | None = None
+    """When the current run started: a retry starts another."""
+    first_started: float | None = None
     ended: float | None = None
     message: str | None = None
     """Why the job ended as ERROR, in one sentence."""

@@ -35,6 +35,11 @@ def tenant_id_cannot_be_kept(most: int) -> str:
     )
 
 
+def unknown_state(name: str, known: Sequence[str]) -> str:
+    """A filter names a state that jobs do not have."""
+    return f"Jobs have no state {name}; known are {', '.join(known)}"
+
+
 def not_from_this_page() -> str:
     """A form was sent by a page of another origin."""
     return "The request was not made by a page of this server, so nothing was changed. Open the page and try again"
@@ -191,9 +196,10 @@ def deletes_data(tenant: str, modules: int, unnamed: int, needed: Sequence[str])
     return f"{head}; {unnamed} of them because {verb} {' or '.join(needed)}"
 
 
-def some_modules_failed(failed: int, total: int) -> str:
+def some_modules_failed(failed: int, skipped: int, total: int) -> str:
     """The end of a job that ignored errors."""
-    return f"{failed} of {total} modules failed; the others went on, as ignoreErrors asks for"
+    because = f", {skipped} were skipped because of {'it' if failed == 1 else 'these'}" if skipped else ""
+    return f"{failed} of {total} modules failed{because}; the others went on, as ignoreErrors asks for"
 
 
 def earlier_step_failed() -> str:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from okapi_install.domain.foreign_text import one_line
 from okapi_install.domain.history import JobEvent, words
 from okapi_install.domain.jobs import Change, InstallOptions, Job, JobStatus, Problem, Step
+from okapi_install.domain.presentation.naming import job_name
+from okapi_install.domain.presentation.states import OF_MODULES, ModuleCounts
 from okapi_install.domain.problems import to_json
 from okapi_install.domain.timestamps import iso
 from okapi_install.domain.workers import worker_name
@@ -132,12 +134,16 @@ def summary_view(summary: JobSummary) -> Document:
         "id": job.id,
         "tenant": job.tenant,
         "kind": job.kind.value,
+        "name": job_name(job),
         "status": job.status.value,
+        "state": summary.state.value,
         "complete": job.complete,
         "created": iso(job.created),
+        "firstStartDate": iso(job.first_started),
         "startDate": iso(job.started),
         "endDate": iso(job.ended),
         "seconds": _rounded(summary.elapsed),
+        "totalSeconds": _rounded(summary.total_elapsed),
         "remainingSeconds": _rounded(summary.remaining),
         "estimate": _estimate_view(summary),
         "message": job.message,
@@ -147,6 +153,7 @@ def summary_view(summary: JobSummary) -> Document:
         "retries": job.retries,
         "revision": job.revision,
         "modules": summary.counts.by_status,
+        "counts": _counts_view(summary.counts),
         "links": {
             "self": path,
             "events": f"{path}/events",
@@ -156,6 +163,11 @@ def summary_view(summary: JobSummary) -> Document:
             "okapi": f"/_/proxy/tenants/{job.tenant}/install/{job.id}",
         },
     }
+
+
+def _counts_view(counts: ModuleCounts) -> Document:
+    by_state = {state.value: counts.count(state) for state in OF_MODULES if counts.count(state)}
+    return {"total": counts.total, "byState": by_state, "warnings": counts.warnings}
 
 
 def _estimate_view(summary: JobSummary) -> Document | None:
@@ -179,6 +191,7 @@ def step_view(it: StepSnapshot) -> Document:
         **change_view(step.change),
         "stage": step.stage.value,
         "status": step.status.value if step.status else None,
+        "state": it.state.value,
         "message": step.message,
         "errors": [to_json(item) for item in step.errors],
         "warnings": [to_json(item) for item in step.warnings],

@@ -1,11 +1,10 @@
-"""How the page shows a state: a word, an icon and a class, so that nothing is shown by colour alone."""
+"""How the page shows a state: its word, an icon and a class, so that nothing is shown by colour alone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from okapi_install.domain.jobs import JobStatus
-from okapi_install.service.jobs.snapshots import State
+from okapi_install.domain.presentation.states import State
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,33 +27,22 @@ _SQUARE = "M4.5 4.5 11.5 4.5 11.5 11.5 4.5 11.5Z"
 
 _BLUE, _GREEN, _RED, _BROWN, _GREY = "#1960a4", "#007700", "#990000", "#943e00", "#5b6168"
 
-JOB_STYLES = {
-    State.WAITING: StateStyle(key="waiting", word="Waiting", icon=_CIRCLE, tint=_GREY),
-    State.RUNNING: StateStyle(key="running", word="Running", icon=_PLAY, tint=_BLUE),
-    State.ABORTING: StateStyle(key="aborting", word="Aborting", icon=_SQUARE, tint=_BROWN),
-    State.DONE: StateStyle(key="done", word="Done", icon=_TICK, tint=_GREEN),
-    State.FAILED: StateStyle(key="error", word="Failed", icon=_CROSS, tint=_RED),
-    State.STOPPED: StateStyle(key="aborted", word="Aborted", icon=_SQUARE, tint=_BROWN),
+_SKIP = "M4 4 8.5 8 4 12M8.5 4 13 8 8.5 12"
+_LOOKS = {
+    State.WAITING: ("waiting", _CIRCLE, _GREY),
+    State.NOT_STARTED: ("waiting", _CIRCLE, _GREY),
+    State.RUNNING: ("running", _PLAY, _BLUE),
+    State.ABORTING: ("aborting", _SQUARE, _BROWN),
+    State.DONE: ("done", _TICK, _GREEN),
+    State.FAILED: ("error", _CROSS, _RED),
+    State.STOPPED: ("stopped", _SQUARE, _BROWN),
+    State.SKIPPED: ("skipped", _SKIP, _BROWN),
+    State.NOT_RUN: ("never", _DASH, _GREY),
 }
-STEP_STYLES = {
-    State.WAITING: StateStyle(key="waiting", word="Not started", icon=_CIRCLE, tint=_GREY),
-    State.RUNNING: StateStyle(key="running", word="Running", icon=_PLAY, tint=_BLUE),
-    State.DONE: StateStyle(key="done", word="Done", icon=_TICK, tint=_GREEN),
-    State.FAILED: StateStyle(key="error", word="Failed", icon=_CROSS, tint=_RED),
-    State.STOPPED: StateStyle(key="aborted", word="Stopped", icon=_SQUARE, tint=_BROWN),
-    State.NOT_RUN: StateStyle(key="never", word="Not run", icon=_DASH, tint=_GREY),
+STYLES = {
+    state: StateStyle(key=key, word=state.word.capitalize(), icon=icon, tint=tint)
+    for state, (key, icon, tint) in _LOOKS.items()
 }
 
 WARNING_ICON = "M8 2.5 14.5 13.5 1.5 13.5ZM8 6.5 8 9.5M8 11.3 8 11.8"
 CLOCK_ICON = "M8 2.5A5.5 5.5 0 1 0 8.01 2.5ZM8 5 8 8 10.5 9.5"
-
-
-def status_words() -> list[tuple[JobStatus, str]]:
-    """For a filter: the statuses of jobs and their words, in the order of a job's life."""
-    return [
-        (JobStatus.QUEUED, JOB_STYLES[State.WAITING].word),
-        (JobStatus.RUNNING, JOB_STYLES[State.RUNNING].word),
-        (JobStatus.ABORTING, JOB_STYLES[State.ABORTING].word),
-        (JobStatus.DONE, JOB_STYLES[State.DONE].word),
-        (JobStatus.ERROR, "Failed or aborted"),
-    ]

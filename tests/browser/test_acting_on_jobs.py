@@ -48,7 +48,7 @@ def test_abort_asks_first_and_then_aborts(open_tab: Open, operator: Operator) ->
     assert operator.job(job)["status"] == "running"
     page.click("#do-abort")
     page.get_by_role("button", name="Abort the job").click()
-    expect(page.locator(".big")).to_contain_text("Aborted", timeout=SLOW)
+    expect(page.locator(".big")).to_contain_text("Stopped", timeout=SLOW)
     assert operator.finished(job)["reason"] == "aborted"
     tab.shot("job-aborted")
 
@@ -84,7 +84,7 @@ def test_everything_can_be_done_by_keyboard(open_tab: Open, operator: Operator) 
     page.keyboard.press("Enter")
     press_until(page, "Tab", "Abort the job")
     page.keyboard.press("Enter")
-    expect(page.locator(".big")).to_contain_text("Aborted", timeout=SLOW)
+    expect(page.locator(".big")).to_contain_text("Stopped", timeout=SLOW)
     press_until(page, "Tab", "Timeline")
     page.keyboard.press("Enter")
     expect(page.locator(".timeline")).to_be_hidden()

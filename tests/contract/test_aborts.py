@@ -8,6 +8,7 @@ from sqlalchemy import text
 from okapi_install.adapters.store import SqlStore
 from okapi_install.domain.errors import LostJob, NotFound, UserError
 from okapi_install.domain.jobs import Job, JobStatus, StepStatus
+from okapi_install.domain.presentation.states import State
 from okapi_install.service.ports import Claim, JobFilter, Progress, Store
 from tests.contract.builders import DONE, FAILED, LEASE, begun, claimed, done, ended, submit, unfinished_work
 
@@ -25,7 +26,7 @@ def _aborting(store: Store, *, keep: bool, lease: float = LEASE) -> Claim:
 
 def _is_hidden(store: Store, job: Job) -> bool:
     listed = [*store.jobs_of(job.tenant), *store.find_jobs(JobFilter()).jobs]
-    listed += store.find_jobs(JobFilter(status=JobStatus.ABORTING)).jobs
+    listed += store.find_jobs(JobFilter(states=frozenset((State.ABORTING,)))).jobs
     assert store.find_jobs(JobFilter()).total == len(store.find_jobs(JobFilter()).jobs)
     try:
         store.job(job.id)

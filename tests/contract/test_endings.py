@@ -133,6 +133,7 @@ def test_a_failed_job_runs_again_with_other_headers(store: Store) -> None:
     first = done(job.steps[0], claim.now)
     store.finish(claim, FAILED, Progress(steps=(first, begun(job.steps[1], claim.now))))
     again = store.retry(job.id, (first, job.steps[1]), {"X-Other": "é"}, "t2")
+    assert (again.started, again.first_started) == (None, claim.job.first_started)
     assert again == store.job(job.id)
     assert (again.status, again.retries, again.task_id) == (JobStatus.QUEUED, 1, "t2")
     assert (again.started, again.ended, again.message, again.error_type, again.reason) == (None,) * 5

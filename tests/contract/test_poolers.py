@@ -12,6 +12,7 @@ from sqlalchemy import text
 from okapi_install.adapters.store import SqlStore, migrate, open_store
 from okapi_install.domain.errors import InternalError
 from okapi_install.domain.jobs import JobStatus
+from okapi_install.domain.presentation.states import State
 from okapi_install.service.ports import JobFilter
 from tests.contract.builders import ended, submit
 from tests.contract.test_concurrency import at_once
@@ -56,7 +57,7 @@ def _work(store: SqlStore, tenant: str) -> None:
 def test_processes_that_share_few_sessions_do_not_disturb_each_other(transaction_url: str) -> None:
     stores = [open_store(transaction_url) for _ in range(3)]
     at_once(*[lambda store=store, n=n: _work(store, f"t{n}") for n, store in enumerate(stores * 2)])
-    assert stores[0].find_jobs(JobFilter(status=JobStatus.DONE)).total == 4 * len(stores) * 2
+    assert stores[0].find_jobs(JobFilter(states=frozenset((State.DONE,)))).total == 4 * len(stores) * 2
     for store in stores:
         store.dispose()
 

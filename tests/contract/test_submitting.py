@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from okapi_install.domain.errors import KeyReused, NotFound, TooManyJobs
-from okapi_install.domain.jobs import Action, Change, InstallOptions, Job, JobKind, JobStatus, Step
-from okapi_install.service.ports import JobFilter, NewJob, Progress, Store, Tenant
+from okapi_install.domain.jobs import Action, Change, EndReason, InstallOptions, Job, JobKind, JobStatus, Step
+from okapi_install.domain.presentation.states import OF_JOBS, State
+from okapi_install.service.ports import REVOKED, Ending, JobFilter, NewJob, Progress, Store, Tenant
 from tests.contract.builders import begun, claimed, ended, new_job, plan, submit
 
 
@@ -136,12 +137,26 @@ def test_jobs_of_all_tenants_come_newest_first_in_pages(store: Store) -> None:
     assert store.find_jobs(JobFilter(limit=0)).total == 4
 
 
+def test_a_job_that_was_stopped_is_not_found_among_those_that_failed(store: Store) -> None:
+    failed, stopped, revoked, done = (submit(store, tenant) for tenant in "abcd")
+    ended(store, failed, Ending(status=JobStatus.ERROR, message="no", reason=EndReason.FAILED))
+    store.abort(stopped.id, keep=True)
+    ended(store, revoked, REVOKED)
+    ended(store, done)
+    found = {state: _ids(store.find_jobs(JobFilter(states=frozenset((state,)))).jobs) for state in OF_JOBS}
+    assert found[State.FAILED] == [failed.id]
+    assert found[State.STOPPED] == [revoked.id, stopped.id]
+    assert found[State.DONE] == [done.id]
+    both = store.find_jobs(JobFilter(states=frozenset((State.FAILED, State.STOPPED))))
+    assert (_ids(both.jobs), both.total) == ([revoked.id, stopped.id, failed.id], 3)
+
+
 def test_jobs_are_found_by_status(store: Store) -> None:
     over, waiting = submit(store, "a"), submit(store, "b")
     ended(store, over)
-    assert _ids(store.find_jobs(JobFilter(status=JobStatus.DONE)).jobs) == [over.id]
-    assert _ids(store.find_jobs(JobFilter(status=JobStatus.QUEUED)).jobs) == [waiting.id]
-    assert store.find_jobs(JobFilter(status=JobStatus.QUEUED, tenant="a")).total == 0
+    assert _ids(store.find_jobs(JobFilter(states=frozenset((State.DONE,)))).jobs) == [over.id]
+    assert _ids(store.find_jobs(JobFilter(states=frozenset((State.WAITING,)))).jobs) == [waiting.id]
+    assert store.find_jobs(JobFilter(states=frozenset((State.WAITING,)), tenant="a")).total == 0
 
 
 def test_the_revision_tells_of_every_change(store: Store) -> None:

@@ -20,6 +20,7 @@ from okapi_install.domain.jobs import (
     check_transition,
 )
 from okapi_install.domain.modules.versions import ModuleId
+from okapi_install.domain.presentation.states import job_state
 from okapi_install.service.ports import (
     ABORTED,
     NO_PROGRESS,
@@ -107,8 +108,10 @@ class MemoryStore(MemoryRollouts):
     def find_jobs(self, which: JobFilter) -> JobPage:
         with self._lock:
             jobs = [one.job for one in self._in_order() if one.visible]
-            wanted = [job for job in jobs if which.tenant in (None, job.tenant) and which.status in (None, job.status)][
-                ::-1
+            wanted = [
+                job
+                for job in reversed(jobs)
+                if which.tenant in (None, job.tenant) and (not which.states or job_state(job) in which.states)
             ]
             return JobPage(jobs=tuple(wanted[which.offset : which.offset + which.limit]), total=len(wanted))
 
@@ -144,6 +147,7 @@ class MemoryStore(MemoryRollouts):
                 epoch=job.epoch + 1,
                 lease_until=now + lease,
                 started=now if job.started is None else job.started,
+                first_started=now if job.first_started is None else job.first_started,
                 task_id=task_id or job.task_id,
             )
             kind = EventKind.CLAIMED if queued else EventKind.TAKEN_OVER

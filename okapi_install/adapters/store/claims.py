@@ -49,6 +49,7 @@ _TAKE = (
         revision=_j.revision + 1,
         lease_until=db_now() + bindparam("lease"),
         started=func.coalesce(_j.started, db_now()),
+        first_started=func.coalesce(_j.first_started, db_now()),
         task_id=func.coalesce(bindparam("new_task"), _j.task_id),
         swept_at=null(),
         publish_count=0,

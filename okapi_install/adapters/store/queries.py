@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Text, bindparam, cast, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Connection, Text, and_, bindparam, cast, func, literal, or_, select, union_all
 
 from okapi_install.adapters.store.expressions import VISIBLE, has_status
 from okapi_install.adapters.store.registry import HEAD
@@ -14,7 +14,8 @@ from okapi_install.adapters.store.rows import JOB_COLUMNS, AnyRow, job_of, jobs_
 from okapi_install.adapters.store.tables import ENABLED, JOBS, TENANTS
 from okapi_install.domain import messages
 from okapi_install.domain.errors import KeyReused, NotFound
-from okapi_install.domain.jobs import Job, JobKind, JobStatus, Step
+from okapi_install.domain.jobs import EndReason, Job, JobKind, JobStatus, Step
+from okapi_install.domain.presentation.states import STORED_AS, State
 from okapi_install.service.ports import JobFilter, JobPage, TenantState
 
 _j = JOBS.c
@@ -86,9 +87,16 @@ def _conditions(which: JobFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [VISIBLE]
     if which.tenant is not None:
         conditions.append(_j.tenant_id == which.tenant)
-    if which.status is not None:
-        conditions.append(has_status(which.status))
+    if which.states:
+        conditions.append(or_(*map(_in_state, sorted(which.states))))
     return conditions
+
+
+def _in_state(state: State) -> ColumnElement[bool]:
+    if state not in (State.FAILED, State.STOPPED):
+        return has_status(STORED_AS[state])
+    stopped = func.coalesce(_j.reason, "").in_([reason.value for reason in EndReason if reason.stopped])
+    return and_(has_status(STORED_AS[state]), stopped if state is State.STOPPED else ~stopped)
 
 
 def job_of_key(connection: Connection, tenant_id: str, key: str | None, request_digest: str | None) -> Job | None:

@@ -67,6 +67,7 @@ class JobRecord(NamedTuple):
     retries: int
     callback_url: str | None
     callback_attempts: int
+    first_started: float | None
     edges: str | None
     warnings: str | None
 
@@ -127,6 +128,7 @@ def job_from(job: JobRecord, steps: tuple[Step, ...]) -> Job:
         steps=steps,
         created=job.created,
         started=job.started,
+        first_started=job.first_started,
         ended=job.ended,
         message=job.message,
         error_type=None if job.error_type is None else ErrorType(job.error_type),

@@ -170,6 +170,7 @@ class JobRow(Row):
     takeover_ended: Mapped[int] = mapped_column(default=0, server_default="0")
     error_type: Mapped[str | None] = mapped_column(String(16))
     warnings: Mapped[str | None] = mapped_column(Text)
+    first_started: Mapped[float | None] = mapped_column(Double)
 
 
 class StepRow(Row):

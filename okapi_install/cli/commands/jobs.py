@@ -13,8 +13,9 @@ from okapi_install.cli.watching import follow_on_screen, print_job, watch
 from okapi_install.cli.wording import history_lines, jobs_lines, number_of, outcome
 from okapi_install.client.errors import NotFound, NotOffered
 from okapi_install.client.okapi import JobRef
+from okapi_install.domain.presentation.states import FILTER_NAMES
 
-_STATUSES = click.Choice(["queued", "running", "done", "error", "aborting"])
+_STATES = click.Choice(FILTER_NAMES)
 
 TENANT = (
     click.option(
@@ -27,7 +28,7 @@ JOBS_EXAMPLES = """\b
 Examples:
   okapi-install jobs
   okapi-install jobs --status running --all-tenants
-  okapi-install jobs --status error --json | jq -r '.jobs[].id'
+  okapi-install jobs --status failed --json | jq -r '.jobs[].id'
 """
 
 JOB_EXAMPLES = """\b
@@ -57,7 +58,7 @@ Examples:
     help="Only jobs of this tenant.",
 )  # fmt: skip
 @click.option("--all-tenants", is_flag=True, help="Jobs of all tenants, whatever OKAPI_TENANT says.")
-@click.option("--status", type=_STATUSES, help="Only jobs in this state.")
+@click.option("--status", type=_STATES, help="Only jobs in this state; queued, error and aborted are accepted too.")
 @click.option(
     "--limit", type=click.IntRange(1, 500), default=20, show_default=True, metavar="N", help="At most N jobs."
 )

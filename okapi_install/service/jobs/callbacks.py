@@ -20,8 +20,8 @@ from okapi_install.domain import messages
 from okapi_install.domain.errors import OkapiInstallError, StoreUnavailable, UserError
 from okapi_install.domain.foreign_status import is_gone, succeeded
 from okapi_install.domain.jobs import Job
+from okapi_install.domain.presentation.states import ModuleCounts
 from okapi_install.domain.timestamps import iso
-from okapi_install.service.jobs.snapshots import ModuleCounts
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.ports import JobStore, Tasks
 

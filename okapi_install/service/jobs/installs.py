@@ -28,6 +28,7 @@ from okapi_install.domain.jobs import (
 )
 from okapi_install.domain.passed_headers import kept_with_job
 from okapi_install.domain.planning.explain import explain
+from okapi_install.domain.presentation.states import State
 from okapi_install.service.jobs.callbacks import CallbackRule
 from okapi_install.service.jobs.gateway_warnings import NEEDS_GATEWAY, job_warnings
 from okapi_install.service.jobs.planning import Planned, Planner, expected, parallel_checked
@@ -304,8 +305,8 @@ class InstallService:
 
     def stop_all(self, tenant: str) -> None:
         """Aborts all queued and running jobs of the tenant, even those that Okapi does not list. Queued ones first."""
-        for status in (JobStatus.QUEUED, JobStatus.RUNNING):
-            of_tenant = JobFilter(tenant=tenant, status=status, limit=self._limits.most_waiting + 1)
+        for state in (State.WAITING, State.RUNNING):
+            of_tenant = JobFilter(tenant=tenant, states=frozenset((state,)), limit=self._limits.most_waiting + 1)
             self._abort_each(self._store.find_jobs(of_tenant).jobs)
 
     def _abort_each(self, jobs: Iterable[Job]) -> None:

@@ -6,93 +6,16 @@ The API and the page render these values and compute none themselves. They choos
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import NamedTuple
 
-from okapi_install.domain.jobs import Job, JobStatus, ProblemCode, Step, StepStatus
+from okapi_install.domain.jobs import Job, JobStatus, Step
+from okapi_install.domain.presentation.states import ModuleCounts, State, job_state, step_state
 from okapi_install.domain.workers import worker_name
 from okapi_install.service.jobs.estimates import Estimate, estimate
 from okapi_install.service.jobs.timings import TimingsService
 from okapi_install.service.ports import Durations
-
-
-class State(StrEnum):
-    """The state of a job or a module for readers. It distinguishes more than the store does."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    ABORTING = "aborting"
-    DONE = "done"
-    FAILED = "failed"
-    STOPPED = "stopped"
-    """It ended because the job was aborted or revoked. Nothing has failed."""
-    NOT_RUN = "not run"
-    """The job ended before the module was started."""
-
-
-_OF_JOB = {
-    JobStatus.QUEUED: State.WAITING,
-    JobStatus.RUNNING: State.RUNNING,
-    JobStatus.ABORTING: State.ABORTING,
-    JobStatus.DONE: State.DONE,
-    JobStatus.ERROR: State.FAILED,
-}
-_OF_STEP = {StepStatus.RUNNING: State.RUNNING, StepStatus.DONE: State.DONE, StepStatus.ERROR: State.FAILED}
-_CUT_SHORT = frozenset({ProblemCode.ABORTED, ProblemCode.CUT_SHORT})
-"""Codes of the last error of a step that was running when its job was aborted or revoked."""
-
-
-def job_state(job: Job) -> State:
-    """The state of a job. One that was aborted or revoked is stored as an error, but nothing has failed."""
-    return State.STOPPED if _was_stopped(job) else _OF_JOB[job.status]
-
-
-def step_state(step: Step, job: Job) -> State:
-    """The state of one of the job's modules."""
-    if step.status is None:
-        return State.NOT_RUN if job.complete else State.WAITING
-    if step.status is StepStatus.ERROR and _was_stopped(job) and step.errors and step.errors[-1].code in _CUT_SHORT:
-        return State.STOPPED
-    return _OF_STEP[step.status]
-
-
-def _was_stopped(job: Job) -> bool:
-    return job.status is JobStatus.ERROR and job.reason is not None and job.reason.stopped
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ModuleCounts:
-    """How many modules a job has, and how many are in each state. A state without modules may be missing."""
-
-    total: int
-    by_state: Mapping[State, int]
-
-    @classmethod
-    def of_job(cls, job: Job) -> ModuleCounts:
-        """The counts of a job."""
-        return cls.of_states([step_state(step, job) for step in job.steps])
-
-    @classmethod
-    def of_states(cls, states: Collection[State]) -> ModuleCounts:
-        """The counts of modules in these states."""
-        return cls(total=len(states), by_state=Counter(states))
-
-    def count(self, *states: State) -> int:
-        """How many are in one of these states."""
-        return sum(self.by_state.get(state, 0) for state in states)
-
-    @property
-    def by_status(self) -> dict[str, int]:
-        """For a document: `total`, and how many have each status of OKAPI-874."""
-        return {
-            "total": self.total,
-            StepStatus.RUNNING.value: self.count(State.RUNNING),
-            StepStatus.DONE.value: self.count(State.DONE),
-            StepStatus.ERROR.value: self.count(State.FAILED, State.STOPPED),
-        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,6 +43,11 @@ class JobSummary:
     def ticking(self) -> bool:
         """Whether `elapsed` still grows."""
         return self.job.started is not None and not self.job.complete
+
+    @property
+    def total_elapsed(self) -> float | None:
+        """Seconds since the job was started first, whatever was retried; None if it never started."""
+        return _elapsed(self.job.first_started, self.job.ended, self.at)
 
     @property
     def worker(self) -> str | None:
@@ -181,7 +109,7 @@ def summary_of(job: Job, now: float, usual: Mapping[int, Durations] | None = Non
         at=now,
         state=job_state(job),
         step_states=states,
-        counts=ModuleCounts.of_states(states),
+        counts=ModuleCounts.of(job.steps, states),
         elapsed=_elapsed(job.started, job.ended, now),
         estimate=None if usual is None else estimate(job, usual, now),
     )

@@ -10,6 +10,7 @@ from okapi_install.domain.errors import ErrorType
 from okapi_install.domain.history import EventKind, JobEvent
 from okapi_install.domain.jobs import Change, EndReason, InstallOptions, Job, JobKind, JobStatus, Step
 from okapi_install.domain.modules.descriptors import ModuleSummary
+from okapi_install.domain.presentation.states import State
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -203,10 +204,10 @@ class WorkerInfo:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobFilter:
-    """Selects jobs of all tenants, newest first: `limit` of them from `offset`. None means any."""
+    """Selects jobs of all tenants, newest first: `limit` of them from `offset`. None, or no states, means any."""
 
     tenant: str | None = None
-    status: JobStatus | None = None
+    states: frozenset[State] = frozenset()
     limit: int = 50
     offset: int = 0
 

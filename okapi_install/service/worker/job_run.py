@@ -13,6 +13,7 @@ from okapi_install.domain.errors import ErrorType, ModuleCallFailed, NotFound, R
 from okapi_install.domain.jobs import Action, EndReason, JobStatus, Problem, ProblemCode, Stage, Step, StepStatus
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.planning.schedule import Schedule, digest, newly_unmet
+from okapi_install.domain.presentation.states import State, step_state
 from okapi_install.service.jobs.timings import timing_key
 from okapi_install.service.ports import Crew, Differences, Ending, JobRef, Progress
 from okapi_install.service.worker.context import WorkerContext
@@ -276,7 +277,8 @@ class JobRun:
             return Ending(status=JobStatus.DONE)
         failure = failure or Failure(message=messages.earlier_step_failed(), error_type=ErrorType.INTERNAL)
         if failed and failure.reason is EndReason.FAILED and self._lease.job.options.ignore_errors:
-            text = messages.some_modules_failed(len(failed), len(self._steps))
+            skipped = sum(step_state(step, self._lease.job) is State.SKIPPED for step in failed)
+            text = messages.some_modules_failed(len(failed) - skipped, skipped, len(self._steps))
             return Ending(status=JobStatus.ERROR, message=text, reason=failure.reason)
         return Ending(
             status=JobStatus.ERROR, message=failure.message, error_type=failure.error_type, reason=failure.reason

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from okapi_install.domain import messages
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.history import NOTABLE
-from okapi_install.domain.jobs import COMPLETE, Job, JobStatus
+from okapi_install.domain.jobs import COMPLETE, Job
+from okapi_install.domain.presentation.states import FILTER_NAMES, State, states_named
 from okapi_install.service.jobs.installs import InstallService
 from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.ports import HistoryFilter, JobFilter
@@ -48,7 +50,7 @@ class JobHandlers:
     def jobs(self) -> Response:
         """GET /_/install/jobs"""
         limit, offset = _page(50, MOST_JOBS)
-        which = JobFilter(tenant=parameter("tenant"), status=_status(), limit=limit, offset=offset)
+        which = JobFilter(tenant=parameter("tenant"), states=_states(), limit=limit, offset=offset)
         page = self._installs.find(which)
         summaries = [listed_view(summary) for summary in self._snapshots.summaries(page.jobs)]
         answer = json_answer({"jobs": summaries, "total": page.total})
@@ -102,12 +104,11 @@ def _page(usual: int, most: int) -> tuple[int, int]:
     return limit, offset
 
 
-def _status() -> JobStatus | None:
-    text = parameter("status")
-    if text is None:
-        return None
-    try:
-        return JobStatus(text)
-    except ValueError:
-        known = ", ".join(status.value for status in JobStatus)
-        raise UserError(f"Bad value for parameter status: {text}; known are {known}") from None
+def _states() -> frozenset[State]:
+    name = parameter("status")
+    if name is None:
+        return frozenset()
+    found = states_named(name)
+    if found is None:
+        raise UserError(messages.unknown_state(name, FILTER_NAMES))
+    return found

@@ -8,10 +8,11 @@ from functools import lru_cache
 from markupsafe import Markup
 
 from okapi_install.domain.jobs import Step
-from okapi_install.service.jobs.snapshots import JobSummary, State
+from okapi_install.domain.presentation.states import State
+from okapi_install.service.jobs.snapshots import JobSummary
 from okapi_install.web.page.layering import Edge, Layout, Place, layered
 from okapi_install.web.page.svg import drawing, element, joined, shortened
-from okapi_install.web.states import STEP_STYLES
+from okapi_install.web.states import STYLES
 from okapi_install.web.words import counted
 
 _WIDTH, _HEIGHT = 232.0, 28.0
@@ -69,7 +70,7 @@ def _edge(edge: Edge, route: Sequence[Place]) -> Markup:
 
 
 def _node(step: Step, state: State, place: Place) -> Markup:
-    style = STEP_STYLES[state]
+    style = STYLES[state]
     x, y = _x(place.layer), _y(place) - _HEIGHT / 2
     label = shortened(step.change.id, _MOST_CHARACTERS)
     return element(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jinja2 import Environment
 from markupsafe import Markup
 
-from okapi_install.domain.jobs import JobStatus
+from okapi_install.domain.presentation.states import states_named
 from okapi_install.service.jobs.installs import InstallService
 from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.ports import JobFilter
@@ -20,16 +20,17 @@ PER_PAGE = 25
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the list: of one tenant or all, in one status or all. Pages count from 1."""
+    """A part of the list: of one tenant or all, in the states of that name or all. Pages count from 1."""
 
     tenant: str | None = None
-    status: JobStatus | None = None
+    status: str | None = None
     page: int = 1
 
     @property
     def filter(self) -> JobFilter:
         """The filter for the store."""
-        return JobFilter(tenant=self.tenant, status=self.status, limit=PER_PAGE, offset=(self.page - 1) * PER_PAGE)
+        states = states_named(self.status or "") or frozenset()
+        return JobFilter(tenant=self.tenant, states=states, limit=PER_PAGE, offset=(self.page - 1) * PER_PAGE)
 
 
 class Listing:

@@ -9,7 +9,8 @@ from werkzeug.wrappers import Response as BareResponse
 
 from okapi_install.domain import messages, okapi_messages
 from okapi_install.domain.errors import OkapiInstallError, UserError
-from okapi_install.domain.jobs import Job, JobStatus
+from okapi_install.domain.jobs import Job
+from okapi_install.domain.presentation.states import FILTER_NAMES, OF_JOBS, states_named
 from okapi_install.service.jobs.installs import InstallService
 from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.tenants import TenantService
@@ -26,7 +27,6 @@ from okapi_install.web.page.live import Live
 from okapi_install.web.page.rendering import Rendering, page_number
 from okapi_install.web.page.timeline import timeline_svg
 from okapi_install.web.page.views import JobPageView, dependencies
-from okapi_install.web.states import status_words
 from okapi_install.web.words import segment
 
 
@@ -82,9 +82,7 @@ class Page:
         """GET /"""
         part = _part()
         names = [tenant.id for tenant in self._tenants.all()]
-        return self._html(
-            "jobs.html", look=self._listing.fresh(part), part=part, tenants=names, statuses=status_words()
-        )
+        return self._html("jobs.html", look=self._listing.fresh(part), part=part, tenants=names, states=OF_JOBS)
 
     def job_events(self) -> Response:
         """GET /page/events, with the parameters of the list."""
@@ -190,9 +188,9 @@ class Page:
 def _part() -> Part:
     """The part of the list that the query parameters select. Raises UserError for an unknown status."""
     status = request.args.get("status") or None
-    if status is not None and status not in tuple(JobStatus):
-        raise UserError(f"Unknown status {status}. Known are {', '.join(JobStatus)}")
-    return Part(request.args.get("tenant") or None, JobStatus(status) if status else None, page_number())
+    if status is not None and states_named(status) is None:
+        raise UserError(messages.unknown_state(status, FILTER_NAMES))
+    return Part(request.args.get("tenant") or None, status, page_number())
 
 
 def _back_to(job: Job) -> BareResponse:

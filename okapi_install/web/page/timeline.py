@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from okapi_install.service.jobs.snapshots import JobSnapshot, State, StepSnapshot
+from okapi_install.domain.presentation.states import State
+from okapi_install.service.jobs.snapshots import JobSnapshot, StepSnapshot
 from okapi_install.web.page.svg import drawing, element, shortened
-from okapi_install.web.states import STEP_STYLES
+from okapi_install.web.states import STYLES
 from okapi_install.web.words import counted, duration
 
 _LABEL, _CHART, _RIGHT = 200.0, 440.0, 70.0
@@ -69,7 +70,7 @@ def _bars(snapshot: JobSnapshot) -> list[_Bar]:
 
 
 def _row(bar: _Bar, number: int, scale: _Scale) -> Markup:
-    it, step, style = bar.it, bar.it.step, STEP_STYLES[bar.it.state]
+    it, step, style = bar.it, bar.it.step, STYLES[bar.it.state]
     x, y = scale.x(bar.start), _TOP + number * _ROW
     width = max(scale.x(bar.end) - x, 2.0)
     took = duration(it.elapsed)

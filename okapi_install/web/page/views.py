@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from okapi_install.domain.jobs import EndReason, Job, Problem
+from okapi_install.domain.presentation.naming import action_word, job_name
+from okapi_install.domain.presentation.states import State
 from okapi_install.service.jobs.gateway_warnings import all_warnings
-from okapi_install.service.jobs.snapshots import JobSnapshot, JobSummary, State, StepSnapshot
+from okapi_install.service.jobs.snapshots import JobSnapshot, JobSummary, StepSnapshot
 from okapi_install.web.job_views import options_view
 from okapi_install.web.standing import estimate_text
-from okapi_install.web.states import JOB_STYLES, STEP_STYLES, StateStyle
+from okapi_install.web.states import STYLES, StateStyle
 from okapi_install.web.words import counted
 
 REASONS = {
@@ -32,9 +34,14 @@ class JobLine:
     total: int
     done: int
     failed: int
+    skipped: int
+    warnings: int
     running: int
     created: float
     started: float | None
+    first_started: float | None
+    total_seconds: float | None
+    """The time since its first start; None if it was not retried."""
     seconds: float | None
     ticking: bool
     """Whether its time is still running."""
@@ -51,14 +58,18 @@ class JobLine:
         return cls(
             id=job.id,
             tenant=job.tenant,
-            state=JOB_STYLES[summary.state],
-            what=what(job),
+            state=STYLES[summary.state],
+            what=job_name(job),
             total=counts.total,
             done=counts.count(State.DONE),
             failed=counts.count(State.FAILED),
+            skipped=counts.count(State.SKIPPED),
+            warnings=counts.warnings,
             running=counts.count(State.RUNNING),
             created=job.created,
             started=job.started,
+            first_started=job.first_started,
+            total_seconds=summary.total_elapsed if job.retries else None,
             seconds=summary.elapsed,
             ticking=summary.ticking,
             requested_by=job.requested_by,
@@ -98,9 +109,9 @@ class ModuleRow:
         return cls(
             pos=step.pos,
             id=step.change.id,
-            action=step.change.action.value,
+            action=action_word(step.change.action, step.change.id, step.change.from_id),
             from_id=step.change.from_id,
-            state=STEP_STYLES[it.state],
+            state=STYLES[it.state],
             stage=step.stage.value,
             seconds=it.elapsed,
             started=step.started,
@@ -145,6 +156,8 @@ class JobPageView:
     rows: tuple[ModuleRow, ...]
     failed: tuple[tuple[int, str], ...]
     """Position and id of the modules that failed."""
+    aftermath: str | None
+    """How many modules were skipped, stopped or not run because of these."""
     announcement: str
 
     @classmethod
@@ -165,16 +178,9 @@ class JobPageView:
             warnings=all_warnings(job),
             rows=tuple(ModuleRow.of(it) for it in snapshot.steps),
             failed=tuple((it.step.pos, it.step.change.id) for it in snapshot.steps if it.state is State.FAILED),
+            aftermath=_aftermath(summary),
             announcement=_announcement(summary),
         )
-
-
-def what(job: Job) -> str:
-    """A short name of the job: its kind and how many modules, or its only module."""
-    if len(job.steps) == 1:
-        change = job.steps[0].change
-        return f"{change.action.value} {change.id}"
-    return f"{job.kind.value}: {counted(len(job.steps), 'module')}"
 
 
 def dependencies(job: Job) -> list[tuple[str, list[str]]]:
@@ -187,8 +193,22 @@ def dependencies(job: Job) -> list[tuple[str, list[str]]]:
     return [(names[pos], before) for pos, before in waits.items() if before]
 
 
+def _aftermath(summary: JobSummary) -> str | None:
+    counts = summary.counts
+    parts = [
+        f"{counts.count(state)} {state.word}{reason}"
+        for state, reason in (
+            (State.SKIPPED, " because of these" if counts.count(State.FAILED) else ""),
+            (State.STOPPED, ""),
+            (State.NOT_RUN, ""),
+        )
+        if counts.count(state)
+    ]
+    return ", ".join(parts) or None
+
+
 def _announcement(summary: JobSummary) -> str:
     """What a screen reader reads out after a change: the state and the number of failures, not every module."""
     failed = summary.counts.count(State.FAILED)
-    words = f"Job {JOB_STYLES[summary.state].word.lower()}"
+    words = f"Job {STYLES[summary.state].word.lower()}"
     return f"{words}, {counted(failed, 'module')} failed" if failed else words

@@ -81,7 +81,7 @@ def test_a_job_that_is_aborted_by_another_ends_with_five(server: FakeOkapi) -> N
     job = server.add_job(status="error", complete=True, reason="aborted", message="aborted")
     done = run_command("job", job["id"], "--follow", url=server.url)
     assert done.returncode == 5
-    assert "install of diku aborted" in done.stdout
+    assert "install of diku stopped" in done.stdout
 
 
 def test_a_job_that_vanishes_ends_with_five(server: FakeOkapi) -> None:
@@ -145,7 +145,7 @@ def test_abort_stops_a_job_and_shows_it(server: FakeOkapi) -> None:
     job = server.add_job()
     done = run_command("abort", job["id"], url=server.url)
     assert done.returncode == 0
-    assert "install of diku aborted" in done.stdout
+    assert "install of diku stopped" in done.stdout
 
 
 def test_retry_runs_the_rest_in_the_same_job(server: FakeOkapi) -> None:

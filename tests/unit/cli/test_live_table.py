@@ -55,7 +55,7 @@ def test_nothing_else_is_shown_while_a_failed_or_running_module_is_hidden(status
 
 def test_what_is_hidden_is_counted() -> None:
     modules = [module(1, "done"), module(2, "done"), module(3), module(4, "error"), module(5, "running")]
-    assert hidden_text(modules, []) == "and 5 modules more: 2 done, 1 waiting, 1 running, 1 failed"
+    assert hidden_text(modules, []) == "and 5 modules more: 1 failed, 1 running, 1 not started, 2 done"
     assert hidden_text(modules, modules) == ""
 
 

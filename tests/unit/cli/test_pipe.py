@@ -24,8 +24,8 @@ def test_install_follows_the_job_and_prints_what_became_of_it(server: FakeOkapi)
     server.warns = {"mod-a-1.0.0"}
     done = run_command("install", "--tenant", "diku", "mod-a", url=server.url)
     assert done.returncode == 0
-    assert "done     enable   mod-a-1.0.0" in done.stdout
-    assert "done     upgrade  mod-b-1.1.0" in done.stdout
+    assert "done        enable    mod-a-1.0.0" in done.stdout
+    assert "done        upgrade   mod-b-1.1.0" in done.stdout
     assert "warning: slow disk (disk: sda) [W1]" in done.stdout
     assert "install of diku done in 9.0 s: 2 of 2 modules done, 1 warning" in done.stdout
     assert "2 modules of tenant diku: 1 to enable, 1 to upgrade." in done.stderr

@@ -45,7 +45,7 @@ def test_a_refusal_shows_the_solutions_numbered_and_how_to_take_one(refusing: Fa
 def test_the_solution_of_a_number_is_run_without_a_terminal(refusing: FakeOkapi) -> None:
     done = run_command("install", "--tenant", "diku", "ui", "--solution", "2", url=refusing.url)
     assert done.returncode == 0
-    assert "done     enable   mod-keycloak-2.0.0" in done.stdout
+    assert "done        enable    mod-keycloak-2.0.0" in done.stdout
     posted = next(s.body for s in reversed(refusing.seen) if s.path.endswith("/install"))
     assert posted == refusing.solutions[1]["request"]
 
@@ -116,7 +116,7 @@ def test_a_plan_that_removes_more_than_it_must_is_run_and_what_keeps_more_is_tol
     done = run_command("install", "--tenant", "diku", "ui", url=server.url)
     assert done.returncode == 0
     assert "Keeps folio_x-1.0.0, which this plan removes. Add --solution 1" in done.stderr
-    assert "done     disable  folio_x-1.0.0" in done.stdout
+    assert "done        disable   folio_x-1.0.0" in done.stdout
 
 
 def test_a_plan_that_removes_nothing_is_not_asked_about(server: FakeOkapi) -> None:

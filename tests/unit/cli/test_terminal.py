@@ -63,7 +63,7 @@ def test_ctrl_c_asks_and_can_abort(server: FakeOkapi) -> None:
     child.sendintr()
     child.expect("abort it")
     child.sendline("abort")
-    child.expect("install of diku aborted")
+    child.expect("install of diku stopped")
     assert ended(child) == 5
     assert job["reason"] == "aborted"
 
@@ -118,7 +118,7 @@ def test_a_long_platform_fits_the_screen(server: FakeOkapi) -> None:
     server.hold = "mod-m070-1.0.0"
     child = spawn_command("install", "--tenant", "diku", "--yes", "x", url=server.url)
     child.expect(cells("mod-m070-1.0.0", "enable", "invoke", "running"))
-    child.expect("more: [0-9]+ done, [0-9]+ waiting")
+    child.expect("more: .*[0-9]+ not started, [0-9]+ done")
     server.hold = None
     child.expect("140 of 140 modules done")
     assert ended(child) == 0

@@ -21,7 +21,7 @@ def test_bodies_of_megabytes_make_small_lists_and_small_jobs(site: JobsSite) -> 
     site.house.script("d-1.0.0", lambda _: answer(500, "E" * 4 * MIB))
     jobs = [site.house.carried_out(*enable("d-1.0.0")) for _ in range(20)]
     for path, most in (
-        ("/_/install/jobs", 30_000),
+        ("/_/install/jobs", 40_000),
         ("/_/proxy/tenants/diku/install", 30_000),
         ("/", 60_000),
         (f"/_/install/jobs/{jobs[0].id}", 20_000),

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from jinja2 import Environment
 from markupsafe import Markup
 
-from okapi_install.domain.jobs import JobStatus
-from okapi_install.service.jobs.snapshots import State
+from okapi_install.domain.presentation.states import state_of
 from okapi_install.service.ports import LastJob, Tenant, TenantOverview
 from okapi_install.service.tenants import TenantService
 from okapi_install.web.page.recent import Look, Recent
-from okapi_install.web.states import JOB_STYLES, StateStyle
+from okapi_install.web.states import STYLES, StateStyle
 
 PER_PAGE = 50
 
@@ -48,14 +47,8 @@ class TenantLine:
             active=seen.active,
             waiting=seen.waiting,
             last=seen.last,
-            last_state=None if seen.last is None else JOB_STYLES[_state(seen.last)],
+            last_state=None if seen.last is None else STYLES[state_of(seen.last.status, seen.last.reason)],
         )
-
-
-def _state(last: LastJob) -> State:
-    if last.status is JobStatus.DONE:
-        return State.DONE
-    return State.STOPPED if last.reason is not None and last.reason.stopped else State.FAILED
 
 
 def matching(tenants: Iterable[Tenant], query: str) -> list[Tenant]:

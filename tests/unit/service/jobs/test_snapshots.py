@@ -18,8 +18,9 @@ from okapi_install.domain.jobs import (
     Step,
     StepStatus,
 )
+from okapi_install.domain.presentation.states import ModuleCounts, State
 from okapi_install.service.jobs.estimates import Estimate, EstimateKind
-from okapi_install.service.jobs.snapshots import ModuleCounts, SnapshotService, State, snapshot_of, summary_of
+from okapi_install.service.jobs.snapshots import SnapshotService, snapshot_of, summary_of
 from okapi_install.service.jobs.timings import TimingsService
 from okapi_install.service.ports import Durations
 from okapi_install.web.job_views import job_view
@@ -72,7 +73,7 @@ def test_a_job_that_was_stopped_has_not_failed(status: JobStatus, reason: EndRea
 
 
 def test_a_module_whose_turn_did_not_come_is_not_run_once_the_job_has_ended() -> None:
-    assert states(job(StepStatus.RUNNING, None)) == (State.RUNNING, State.WAITING)
+    assert states(job(StepStatus.RUNNING, None)) == (State.RUNNING, State.NOT_STARTED)
     ended = job(StepStatus.DONE, StepStatus.ERROR, None, status=JobStatus.ERROR, reason=EndReason.FAILED)
     assert states(ended) == (State.DONE, State.FAILED, State.NOT_RUN)
 
@@ -95,7 +96,7 @@ def test_a_module_is_stopped_if_the_end_of_the_job_cut_it_short(code: str, reaso
 def test_modules_are_counted_by_state_and_by_status() -> None:
     found = job(StepStatus.DONE, StepStatus.DONE, StepStatus.RUNNING, StepStatus.ERROR, None)
     counts = ModuleCounts.of_job(found)
-    assert counts.count(State.DONE, State.WAITING) == 3
+    assert counts.count(State.DONE, State.NOT_STARTED) == 3
     assert counts.count(State.NOT_RUN) == 0
     assert counts.by_status == {"total": 5, "running": 1, "done": 2, "error": 1}
 
@@ -105,6 +106,26 @@ def test_a_stopped_module_has_the_status_error_but_is_not_counted_as_failed() ->
     cut = replace(found.steps[0], errors=(Problem(message="aborted", code="aborted"),))
     counts = ModuleCounts.of_job(replace(found, steps=(cut,)))
     assert (counts.count(State.FAILED), counts.by_status["error"]) == (0, 1)
+
+
+def test_a_module_that_needs_a_failed_one_is_skipped_and_not_failed() -> None:
+    found = job(StepStatus.ERROR, StepStatus.ERROR, StepStatus.ERROR)
+    needs = (Problem(message="requires mod-0", code="needs_failed_module"),)
+    skipped, own = replace(found.steps[1], errors=needs), replace(found.steps[2], errors=needs, started=NOW)
+    found = replace(found, steps=(found.steps[0], skipped, own))
+    assert states(found) == (State.FAILED, State.SKIPPED, State.FAILED)
+    assert (ModuleCounts.of_job(found).count(State.FAILED), ModuleCounts.of_job(found).by_status["error"]) == (2, 3)
+
+
+def test_after_a_retry_the_time_since_the_first_start_is_known_too() -> None:
+    again = summary_of(replace(job(), first_started=NOW - 600, retries=1), NOW)
+    assert (again.elapsed, again.total_elapsed) == (60.0, 600.0)
+
+
+def test_warnings_are_counted_with_the_modules() -> None:
+    found = job(StepStatus.DONE, StepStatus.DONE)
+    warned = replace(found.steps[0], warnings=(Problem(message="one"), Problem(message="two")))
+    assert ModuleCounts.of_job(replace(found, steps=(warned, found.steps[1]))).warnings == 2
 
 
 def test_time_goes_on_until_the_end_and_is_never_negative() -> None:

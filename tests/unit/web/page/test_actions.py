@@ -20,7 +20,7 @@ def test_abort_asks_first_and_keeps_the_job(site: Site) -> None:
     answer = site.client.post(f"/jobs/{job.id}/abort", headers=HERE)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"/jobs/{job.id}")
     assert site.store.job(job.id).status is JobStatus.ERROR
-    assert "Aborted" in site.text(f"/jobs/{job.id}")
+    assert "Stopped" in site.text(f"/jobs/{job.id}")
 
 
 def test_abort_of_a_running_job_revokes_its_task(site: Site) -> None:

@@ -27,7 +27,7 @@ def test_jobs_of_all_tenants_are_listed_newest_first(site: Site) -> None:
     first, second = site.job("mod-a-1.0.0", tenant="one"), site.job("mod-b-1.0.0", tenant="two")
     html = site.text("/")
     assert rows(html) == [second.id, first.id]
-    assert "enable mod-a-1.0.0" in html
+    assert "install mod-a-1.0.0" in html
     assert "by ada" in html
 
 
@@ -55,7 +55,7 @@ def test_the_list_can_be_narrowed_to_a_tenant_and_to_a_state(site: Site) -> None
 
 
 def test_a_state_that_there_is_not_is_refused(site: Site) -> None:
-    assert "Unknown status gone" in site.text("/?status=gone", 400)
+    assert "Jobs have no state gone" in site.text("/?status=gone", 400)
 
 
 def test_the_list_has_pages_that_keep_the_filter(site: Site) -> None:
@@ -76,7 +76,7 @@ def test_a_page_number_that_is_none_means_the_first(site: Site, page: str) -> No
 def test_an_aborted_job_is_not_called_failed(site: Site) -> None:
     job = site.job("mod-a-1.0.0")
     site.store.abort(job.id, keep=True)
-    assert "Aborted" in site.text("/")
+    assert "Stopped" in site.text("/")
 
 
 def test_words_of_others_are_text_and_nothing_else(site: Site) -> None:

@@ -52,7 +52,7 @@ def test_a_tenant_is_listed_with_its_modules_its_last_result_and_what_it_does_no
 
 def test_a_stopped_job_is_not_called_failed_in_the_list_of_tenants(site: Site) -> None:
     site.store.abort(site.job("mod-a-1.0.0").id, keep=True)
-    assert "Aborted install" in row(site.text("/tenants"), "diku")
+    assert "Stopped install" in row(site.text("/tenants"), "diku")
 
 
 def test_tenants_are_found_by_id_and_by_name_whatever_the_case(site: Site) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from okapi_install.service.jobs.snapshots import State
-from okapi_install.web import states
+from okapi_install.domain.presentation.states import OF_JOBS, OF_MODULES, State
 from okapi_install.web.page.svg import element, shortened
+from okapi_install.web.states import STYLES
 from okapi_install.web.words import DASH, counted, duration, moment, rough
 
 
@@ -53,12 +53,11 @@ def test_an_element_escapes_attributes_and_text() -> None:
 
 
 def test_every_state_has_a_word_of_its_own_and_an_icon_that_tells_it_without_colour() -> None:
-    for styles in (states.JOB_STYLES, states.STEP_STYLES):
-        assert len({style.word for style in styles.values()}) == len(styles)
-        apart = [style for state, style in styles.items() if state is not State.ABORTING]  # which becomes STOPPED
-        assert len({style.icon for style in apart}) == len(apart)
+    assert set(STYLES) == set(State)
+    for kind in (OF_JOBS, OF_MODULES):
+        styles = [STYLES[state] for state in kind if state is not State.ABORTING]  # which becomes STOPPED
+        assert len({style.word for style in styles}) == len({style.icon for style in styles}) == len(styles)
 
 
-def test_every_state_of_a_job_and_of_a_module_can_be_shown() -> None:
-    assert set(states.JOB_STYLES) == set(State) - {State.NOT_RUN}
-    assert set(states.STEP_STYLES) == set(State) - {State.ABORTING}
+def test_the_page_has_the_words_of_the_states() -> None:
+    assert {style.word.lower() for style in STYLES.values()} == {state.word for state in State}
