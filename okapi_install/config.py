@@ -24,6 +24,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from okapi_install import config_rules as rules
+from okapi_install.domain.access import NamedKey, Role
 from okapi_install.domain.errors import UserError
 
 PREFIX = "OKAPI_INSTALL_"
@@ -78,6 +79,8 @@ class Settings(BaseSettings):
     """None: an embedded Valkey, started by `serve`."""
 
     api_key: Annotated[str, PlainValidator(rules.key)] | None = SECRET
+    api_keys: Annotated[tuple[str, ...], PlainValidator(rules.words(rules.named_key))] | None = SECRET
+    """`NAME:ROLE:KEY` each; see `keys`. None: none."""
     insecure: Flag = False
     allowed_hosts: Annotated[tuple[str, ...], PlainValidator(rules.words(rules.host_name))] | None = None
     """None: no others than those that are known anyway; see web/visitors.py."""
@@ -204,6 +207,14 @@ class Settings(BaseSettings):
         return self.okapi or self.public_url
 
     @property
+    def keys(self) -> tuple[NamedKey, ...]:
+        """The API keys in the settings: the one without a name, and those with a name and a role."""
+        named = [given.split(":", 2) for given in self.api_keys or ()]
+        keys = [NamedKey(name=name, role=Role(role), key=key) for name, role, key in named]
+        alone = [] if self.api_key is None else [NamedKey(name=None, role=Role.OPERATE, key=self.api_key)]
+        return (*alone, *keys)
+
+    @property
     def most_waiting_requests(self) -> int:
         """How many requests of one API process may wait for jobs."""
         return self.api_waiting or self.api_threads * 3 // 4
@@ -236,18 +247,17 @@ class Settings(BaseSettings):
 
     def check_door(self) -> None:
         """Raises SettingsError if other machines could connect without a key, unless `insecure` is set."""
-        if self.listens_locally or self.api_key or self.insecure:
+        if self.listens_locally or self.keys or self.insecure:
             return
         hint = f"{variable('api_key')} too, or listen on 127.0.0.1; --insecure opens it to everybody"
         raise SettingsError(variable("listen"), f'"{self.listen}", which others can reach, and there is no key', hint)
 
     def warnings(self) -> list[str]:
         """What is allowed but unwise, for the log at the start."""
-        weak = self.api_key is not None and (len(self.api_key) < 16 or len(set(self.api_key)) < 8)
-        advice = (
-            f"{variable('api_key')} is easy to guess. Take a longer one, such as the output of: openssl rand -hex 24"
-        )
-        return [advice] if weak else []
+        advice = "is easy to guess. Take a longer one, such as the output of: openssl rand -hex 24"
+        weak = [one for one in self.keys if len(one.key) < 16 or len(set(one.key)) < 8]
+        keys = [variable("api_key") if one.name is None else f"{one.name} in {variable('api_keys')}" for one in weak]
+        return [f"{key} {advice}" for key in keys]
 
     def described(self) -> dict[str, str]:
         """Every setting in a form that can be shown: without keys, secrets, and passwords in URLs."""
@@ -272,6 +282,9 @@ class Settings(BaseSettings):
         if self.lease_seconds < 2 * self.beat_seconds:
             hint = f"at least twice {variable('beat_seconds')} ({self.beat_seconds}), or one late beat loses all jobs"
             raise SettingsError(variable("lease_seconds"), str(self.lease_seconds), hint)
+        names = [one.name for one in self.keys]
+        if len(set(names)) < len(names):
+            raise SettingsError(variable("api_keys"), rules.HIDDEN, "each name only once")
         if self.okapi is not None and self._is_own(self.okapi):
             hint = "the address of another server, or nothing: this service stands alone then"
             raise SettingsError(variable("okapi"), f'"{self.okapi}", which is this server', hint)

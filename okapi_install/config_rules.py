@@ -12,6 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
+from okapi_install.domain.access import Role, key_name
+from okapi_install.domain.errors import UserError
+
 Rule = Callable[[object], object]
 
 _TRUE = frozenset({"true", "yes", "on", "1"})
@@ -137,6 +140,20 @@ def key(raw: object) -> str:
     if len(found) < LEAST_KEY:
         raise ValueError(f"at least {LEAST_KEY} characters, such as the output of: openssl rand -hex 24")
     return found
+
+
+def named_key(raw: object) -> str:
+    """An API key with its name and role: `NAME:ROLE:KEY`."""
+    roles = " or ".join(Role)
+    hint = f"NAME:ROLE:KEY, with the role {roles}, and a key of at least {LEAST_KEY} characters, no blanks and commas"
+    name, _, rest = text(raw).partition(":")
+    role, _, secret = rest.partition(":")
+    try:
+        if re.search(r"[\s,]", secret):
+            raise ValueError(hint)
+        return f"{key_name(name)}:{Role(role).value}:{key(secret)}"
+    except (ValueError, UserError):
+        raise ValueError(hint) from None
 
 
 def host_and_port(listen: str) -> tuple[str, int]:

@@ -33,6 +33,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "serve": ("server", "Run everything in one place: API, workers and broker."),
         "api": ("server", "Run the API alone."),
         "worker": ("server", "Run one worker process."),
+        "keys": ("keys", "Add, list and remove API keys."),
         "migrate": ("server", "Create the database's tables, or bring them up to date."),
     },
     "Shell": {

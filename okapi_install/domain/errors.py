@@ -4,6 +4,7 @@ OkapiInstallError
 ├── UserError                    the request is wrong (Okapi: ErrorType.USER)
 │   ├── Unresolvable             no plan satisfies the request; carries the reasons as data
 │   ├── TooManyJobs              the tenant's queue is full
+│   ├── KeyMayOnlyRead           the API key has the role `read`
 │   ├── KeyReused                an Idempotency-Key was used again with another request
 │   ├── MisfitError              the JSON sent does not fit its bean; carries the path to it     (modules/beans.py)
 │   ├── StillRunning             a synchronous request has waited as long as it may         (service/installs.py)
@@ -118,6 +119,12 @@ class Unresolvable(UserError):
     def __init__(self, message: str, reasons: Sequence[Reason] = ()) -> None:
         super().__init__(message)
         self.reasons = tuple(reasons)
+
+
+class KeyMayOnlyRead(UserError):
+    """The API key of the request has the role `read`, which does not suffice."""
+
+    code = "key_may_only_read"
 
 
 class TooManyJobs(UserError):

@@ -61,6 +61,11 @@ def foreign_origin() -> str:
     )
 
 
+def no_api_key() -> str:
+    """A request comes without a key, and the server requires one."""
+    return "An API key is needed: send it as X-Okapi-Token or Authorization: Bearer"
+
+
 def too_many_wrong_keys() -> str:
     """A client sends too many wrong keys."""
     return "Too many wrong API keys came from this address. Try again in some seconds"

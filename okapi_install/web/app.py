@@ -13,6 +13,7 @@ from okapi_install.service.tenants import SUPERTENANT, TenantService
 from okapi_install.web.access.forwarded import TrustedProxies
 from okapi_install.web.access.key_brake import BRAKE, KeyBrake
 from okapi_install.web.access.login import PageLogin
+from okapi_install.web.access.roles import holder_name
 from okapi_install.web.access.visitors import networks
 from okapi_install.web.forwarded_requests import ForwardedResponse
 from okapi_install.web.front.forwarding import Forwarding
@@ -33,7 +34,7 @@ def create_app(
     settings: Settings,
     blueprints: Sequence[Blueprint],
     tenants: TenantService,
-    page: PageLogin | None = None,
+    page: PageLogin,
     forwarding: Forwarding | None = None,
 ) -> Flask:
     """The API with those blueprints. Unknown paths get the same response as from Okapi.
@@ -53,7 +54,7 @@ def create_app(
         forwarding.install_before_checks(app)
     brake = KeyBrake(time.monotonic)
     app.extensions[BRAKE] = brake
-    Doors(settings, page or PageLogin.of(settings), brake).install(app)
+    Doors(settings, page, brake).install(app)
     _compress(app)
     if forwarding is not None:
         forwarding.install_after_checks(app)
@@ -92,7 +93,7 @@ def _find_context(tenants: TenantService) -> None:
     if tenant is None:
         tenant = Claims.read(token).text("tenant") or SUPERTENANT
     tenants.check_caller(tenant)
-    g.context = RequestContext.of(headers, token, tenant)
+    g.context = RequestContext.of(headers, token, tenant, holder_name())
 
 
 def _is_for_okapi() -> bool:

@@ -33,7 +33,7 @@ _NOT_STARTED = 3
 
 def blueprints(services: Services, sign_in: PageLogin) -> Sequence[Blueprint]:
     """What create_app registers."""
-    rendering = Rendering(services.snapshots.now, sign_in)
+    rendering = Rendering(services.snapshots.now)
     found = (
         okapi_modules.blueprint(services.registry, services.pull),
         tenants.blueprint(services.tenants, services.registry),
@@ -72,7 +72,7 @@ def build_app(settings: Settings) -> Flask:
     services = build_services(settings)
     for warning in settings.warnings():
         log.warning(warning)
-    sign_in = PageLogin.of(settings)
+    sign_in = PageLogin.of(settings, services.store)
     app = create_app(settings, blueprints(services, sign_in), services.tenants, sign_in, forwarding(services))
     if settings.metrics:
         request_meters.install(app, services.meters)

@@ -5,16 +5,16 @@ In: CORS preflights, the API key, the size of the body, characters that no store
 
 from __future__ import annotations
 
-import hmac
-
 from flask import Flask, Response, request
 
 from okapi_install.config import Settings
 from okapi_install.domain import messages
+from okapi_install.domain.access import KeyHolder
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.identifiers import check_length
 from okapi_install.web.access.key_brake import KeyBrake
-from okapi_install.web.access.login import COOKIE, PageLogin, login_address
+from okapi_install.web.access.login import COOKIE, PageLogin, login_address, needs_no_session
+from okapi_install.web.access.roles import check_role, set_holder
 from okapi_install.web.access.visitors import Visitors
 from okapi_install.web.connections.arrivals import MOST_BODY
 from okapi_install.web.forwarded_requests import ForwardedResponse, is_forwarded
@@ -47,7 +47,7 @@ class Doors:
     """The checks of one app, by its settings."""
 
     def __init__(self, settings: Settings, page: PageLogin, brake: KeyBrake) -> None:
-        self._key = settings.api_key.encode() if settings.api_key else None
+        self._keys = page.keys
         self._page = page
         self._brake = brake
         self._visitors = Visitors(settings)
@@ -80,35 +80,45 @@ class Doors:
 
     def _check_key(self) -> Response | None:
         """Checks the API key and removes it from the request, so that it is not passed on to modules."""
-        if self._key is None:
+        is_open = request.path in OPEN_PATHS or needs_no_session(request.path)
+        if (is_open and not is_forwarded()) or not self._keys.needed:
             return None
-        is_open = request.path in OPEN_PATHS or (is_forwarded() and _is_preflight())
+        is_open = is_open or (is_forwarded() and _is_preflight())
         address = request.remote_addr or ""
         if not is_open and self._brake.blocks(address) and self._sent_keys():
             return refusal(429, messages.too_many_wrong_keys(), "too_many_wrong_keys")
-        matching = [n for n in ("HTTP_X_OKAPI_TOKEN", "HTTP_AUTHORIZATION") if self._is_key(request.environ.get(n))]
-        for name in matching:
-            del request.environ[name]
-        if matching or is_open or (not is_forwarded() and self._page.admits(request.path, request.cookies.get(COOKIE))):
+        holder = self._take_key() or self._holder_of_session()
+        if holder is not None and not is_open:
+            set_holder(holder)
+            check_role(holder)
+        if holder is not None or is_open:
             return None
         for sent in self._sent_keys():
             self._brake.wrong(address, sent)
         if _is_for_people():
             return Response(status=303, headers={"Location": login_address(request.full_path.rstrip("?"))})
-        answer = refusal(401, "An API key is needed: send it as X-Okapi-Token or Authorization: Bearer", "no_api_key")
+        answer = refusal(401, messages.no_api_key(), "no_api_key")
         answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
 
     def _sent_keys(self) -> list[str]:
         """The values that may be meant as a key. FOLIO's tokens are not: they have two dots."""
         sent = (request.environ.get("HTTP_X_OKAPI_TOKEN"), request.environ.get("HTTP_AUTHORIZATION"))
-        dots = (self._key or b"").count(b".")
-        return [text for text in sent if text and (text.count(".") != 2 or dots == 2)]
+        return [text for text in sent if text and (text.count(".") != 2 or 2 in self._keys.dots)]
 
-    def _is_key(self, sent: object) -> bool:
-        if self._key is None or not isinstance(sent, str):
-            return False
-        return hmac.compare_digest(sent.removeprefix("Bearer ").strip().encode("utf-8", "replace"), self._key)
+    def _holder_of_session(self) -> KeyHolder | None:
+        return None if is_forwarded() else self._page.holder(request.path, request.cookies.get(COOKIE))
+
+    def _take_key(self) -> KeyHolder | None:
+        """The holder of the key in the request. The key is removed from the request."""
+        found = None
+        for name in ("HTTP_X_OKAPI_TOKEN", "HTTP_AUTHORIZATION"):
+            sent = request.environ.get(name)
+            holder = self._keys.find(sent.removeprefix("Bearer ")) if isinstance(sent, str) else None
+            if holder is not None:
+                del request.environ[name]
+                found = found or holder
+        return found
 
     def _check_size(self) -> Response | None:
         """Refuses a body whose Content-Length is too large. One of unknown length is checked while it is read."""

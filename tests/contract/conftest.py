@@ -21,6 +21,7 @@ _TIMES = {
     "workers": ("beat_at",),
     "rollouts": ("created", "ended", "hold_until", "callback_due"),
     "rollout_tenants": ("started", "ended"),
+    "page_sessions": ("created",),
 }
 
 

@@ -39,11 +39,12 @@ from okapi_install.service.ports import (
     TenantOverview,
     TenantState,
 )
+from tests.fakes.memory_access import MemoryAccess
 from tests.fakes.memory_record import Record, new_record, stamped
 from tests.fakes.memory_rollouts import MemoryRollouts
 
 
-class MemoryStore(MemoryRollouts):
+class MemoryStore(MemoryRollouts, MemoryAccess):
     """A Store. `pass_time` moves its clock on."""
 
     def check(self) -> None: ...

@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 
 from okapi_install.adapters.store import claims, jobs, metrics, queries, registry, upkeep
 from okapi_install.adapters.store import tenants as tenancy
-from okapi_install.adapters.store.audit import history
+from okapi_install.adapters.store.audit import history as histories
+from okapi_install.adapters.store.audit import keys as access
 from okapi_install.adapters.store.engine import check_file
 from okapi_install.adapters.store.metrics import UnwrittenTimings
 from okapi_install.adapters.store.mirror import binding
@@ -23,6 +24,7 @@ from okapi_install.adapters.store.rollouts import starts as rollout_starts
 from okapi_install.adapters.store.tables import TENANTS
 from okapi_install.adapters.store.transactions import Database, OnDatabase, glance, snapshot, write
 from okapi_install.domain import okapi_messages
+from okapi_install.domain.access import key_name_taken
 from okapi_install.domain.errors import LostJob, StoreUnavailable, UserError
 from okapi_install.domain.jobs import Job, JobStatus, check_transition
 from okapi_install.domain.rollouts.rollout import Rollout
@@ -40,6 +42,7 @@ from okapi_install.service.ports import (
     Progress,
     RegistryDelta,
     Start,
+    StoredKey,
     Tenant,
 )
 
@@ -94,7 +97,7 @@ class SqlStore(OnDatabase):
     revisions = glance(queries.revisions)
     jobs_of = snapshot(queries.jobs_of)
     find_jobs = snapshot(queries.find_jobs)
-    history = snapshot(history.history)
+    history = snapshot(histories.history)
     abort = write(jobs.abort)
     end_queued = write(jobs.end_queued)
     retry = write(jobs.retry)
@@ -110,6 +113,13 @@ class SqlStore(OnDatabase):
     _claim = write(claims.claim)
     _save = write(claims.save)
     _finish = write(claims.finish)
+
+    access_keys = glance(access.keys)
+    remove_key = write(access.remove_key)
+    add_session = write(access.add_session)
+    session = glance(access.session)
+    end_session = write(access.end_session)
+    _add_key = write(access.add_key)
 
     leave = write(upkeep.leave)
     disown = write(upkeep.disown)
@@ -165,6 +175,13 @@ class SqlStore(OnDatabase):
         """Adds or replaces a tenant and what it has enabled. Usually it is so already: that is only read."""
         if not self._same_tenant(tenant, enabled):
             self._mirror_tenant(tenant, enabled, unless_active=unless_active)
+
+    def add_key(self, key: StoredKey) -> None:
+        """Adds an API key. Raises UserError if its name is taken."""
+        try:
+            self._add_key(key)
+        except IntegrityError:
+            raise UserError(key_name_taken(key.name)) from None
 
     def add_job(self, job: NewJob, *, most_waiting: int) -> Job:
         """Adds the job as queued, or returns the earlier one with the same key. Raises as `jobs.add`."""

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from okapi_install.domain.access import Role
 from okapi_install.domain.jobs import ACTIVE, Action, JobKind, JobStatus, Stage, StepStatus
 from okapi_install.domain.rollouts.rollout import RolloutStatus, TenantStatus
 
@@ -316,6 +317,27 @@ class RolloutTenantRow(Row):
     message: Mapped[str | None] = mapped_column(Text)
 
 
+class AccessKeyRow(Row):
+    """An API key, as a hash."""
+
+    __tablename__ = "access_keys"
+    __table_args__ = (CheckConstraint(_one_of("role", Role), name="role"),)
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    role: Mapped[str] = mapped_column(String(16))
+    digest: Mapped[str] = mapped_column(Text, unique=True)
+    created: Mapped[float] = mapped_column(Double)
+
+
+class PageSessionRow(Row):
+    """A session of the page, as the hash of its cookie. Its key may be in the settings, hence no foreign key."""
+
+    __tablename__ = "page_sessions"
+    digest: Mapped[str] = mapped_column(Text, primary_key=True)
+    key_name: Mapped[str | None] = mapped_column(Text)
+    key_mark: Mapped[str] = mapped_column(Text)
+    created: Mapped[float] = mapped_column(Double)
+
+
 class CounterRow(Row):
     """A counter of the metrics; `labels` is a JSON array of pairs."""
 
@@ -330,6 +352,7 @@ MIRRORED_OKAPI = cast(Table, MirroredOkapiRow.__table__)
 TENANTS, ENABLED = cast(Table, TenantRow.__table__), cast(Table, EnabledRow.__table__)
 INSTANCES, ENV = cast(Table, InstanceRow.__table__), cast(Table, EnvRow.__table__)
 JOBS, STEPS = cast(Table, JobRow.__table__), cast(Table, StepRow.__table__)
+ACCESS_KEYS, PAGE_SESSIONS = cast(Table, AccessKeyRow.__table__), cast(Table, PageSessionRow.__table__)
 JOB_EVENTS = cast(Table, JobEventRow.__table__)
 DURATIONS, LEFTOVERS = cast(Table, DurationRow.__table__), cast(Table, LeftoverRow.__table__)
 WORKERS, COUNTERS = cast(Table, WorkerRow.__table__), cast(Table, CounterRow.__table__)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from okapi_install.config import Settings
 
 
-def _settings(**overrides: object) -> Settings:
+def server_settings(**overrides: object) -> Settings:
+    """The settings of a server on this machine; `overrides` are options of the command line."""
     from okapi_install.config import Settings  # pydantic-settings takes long to import: not for --help
 
     return Settings.load(os.environ, **overrides)
@@ -28,13 +29,13 @@ def _reason(problem: OkapiInstallError) -> str:
     from okapi_install.logs import emergency_line
 
     try:
-        as_json = _settings().log_format == "json"
+        as_json = server_settings().log_format == "json"
     except OkapiInstallError:
         as_json = os.environ.get("OKAPI_INSTALL_LOG_FORMAT", "").strip().lower() == "json"
     return emergency_line("json", problem.message) if as_json else f"okapi-install: {problem.message}\n"
 
 
-def _reported(command: Callable[..., None]) -> Callable[..., None]:
+def reported(command: Callable[..., None]) -> Callable[..., None]:
     """Prints an OkapiInstallError as one line on standard error, and exits with code 1."""
 
     @wraps(command)
@@ -56,7 +57,7 @@ def _reported(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--broker-url", metavar="URL", help="A Redis or Valkey; default: an embedded Valkey.")
 @click.option("--okapi", metavar="URL", help="The Okapi beside which this runs; default: none, it stands alone.")
 @click.option("--insecure", is_flag=True, default=None, help="Listen on any address without an API key.")
-@_reported
+@reported
 def serve(**overrides: object) -> None:
     """Run everything in one place: API, workers and broker.
 
@@ -70,7 +71,7 @@ def serve(**overrides: object) -> None:
     from okapi_install.logs import capture_warnings, set_up_logging
     from okapi_install.supervisor import Supervisor
 
-    settings = _settings(**overrides)
+    settings = server_settings(**overrides)
     set_up_logging(settings.log_level, settings.log_format)
     capture_warnings()
 
@@ -84,12 +85,12 @@ def serve(**overrides: object) -> None:
 @click.command()
 @click.option("--listen", metavar="HOST:PORT", help="Where to listen.")
 @click.option("--socket", type=int, hidden=True, help="The file descriptor of a listening socket; passed by `serve`.")
-@_reported
+@reported
 def api(socket: int | None, **overrides: object) -> None:
     """Run the API alone, under gunicorn; database and broker come from the settings."""
     from okapi_install.web.server import run_gunicorn
 
-    settings = _settings(**overrides)
+    settings = server_settings(**overrides)
     settings.check_door()
     run_gunicorn(settings, socket)
 
@@ -97,13 +98,13 @@ def api(socket: int | None, **overrides: object) -> None:
 @click.command()
 @click.option("--name", default="worker@%h", show_default=True, help="The worker's name; it must be unique.")
 @click.option("--concurrency", type=int, metavar="N", help="How many jobs to run at once.")
-@_reported
+@reported
 def worker(name: str, concurrency: int | None) -> None:
     """Run one worker process; start as many as you like, on as many machines.
 
     The same as `celery -A worker worker -P gevent -c N -E` with the same settings.
     """
-    settings = _settings(concurrency=concurrency)
+    settings = server_settings(concurrency=concurrency)
     options = ["-P", "gevent", "-c", str(settings.concurrency), "-E", "-n", name, "-l", "warning"]
     os.execve(  # noqa: S606 (becomes the worker)
         sys.executable,
@@ -113,7 +114,7 @@ def worker(name: str, concurrency: int | None) -> None:
 
 
 @click.command()
-@_reported
+@reported
 def migrate() -> None:
     """Create the database's tables, or bring them up to date.
 
@@ -122,6 +123,6 @@ def migrate() -> None:
     """
     from okapi_install.adapters.store import migrate as run_migrations
 
-    settings = _settings()
+    settings = server_settings()
     run_migrations(settings.database, patience=settings.startup_wait_seconds)
     click.echo("The database is up to date.")

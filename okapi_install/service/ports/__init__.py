@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from okapi_install.service.ports.access import AccessStore, PageSession, StoredKey
 from okapi_install.service.ports.gateway import (
     ClientGone,
     Gateway,
@@ -85,6 +86,7 @@ __all__ = [
     "NO_PROGRESS",
     "REVOKED",
     "Aborted",
+    "AccessStore",
     "Advanced",
     "Answer",
     "Beat",
@@ -123,6 +125,7 @@ __all__ = [
     "NewRollout",
     "NoAnswerInTime",
     "Notifier",
+    "PageSession",
     "Platform",
     "PlatformForbids",
     "PlatformUnavailable",
@@ -140,6 +143,7 @@ __all__ = [
     "Start",
     "StartJob",
     "Store",
+    "StoredKey",
     "Tasks",
     "Tenant",
     "TenantApi",

@@ -12,6 +12,7 @@ from okapi_install.domain.history import RETRIED, JobEvent
 from okapi_install.domain.jobs import Job, JobStatus, Problem, Step
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.service.metrics import CountKey
+from okapi_install.service.ports.access import AccessStore
 from okapi_install.service.ports.rollouts import RolloutStore
 from okapi_install.service.ports.values import (
     NO_PROGRESS,
@@ -272,7 +273,7 @@ class JobStore(Protocol):
         """All counters."""
 
 
-class Store(RegistryStore, MirrorStore, JobStore, RolloutStore, Protocol):
+class Store(RegistryStore, MirrorStore, JobStore, RolloutStore, AccessStore, Protocol):
     """The whole store, with a health check."""
 
     def check(self) -> None:

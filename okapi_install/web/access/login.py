@@ -1,93 +1,65 @@
-"""The login of a browser: the API key is typed into a form once and replaced by a session, which does not contain it.
+"""The login of a browser: an API key is typed into a form once and replaced by a session, which does not contain it.
 
 The session cookie is valid for the page and other paths outside the API, never below `/_/`, and other sites cannot send
-it. API processes with the same key accept each other's sessions.
+it. The store has a hash of it, so that all API processes know the session, and a copy of the database opens no page.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 import time
-from collections import OrderedDict
-from functools import cached_property
-from threading import Lock
 from urllib.parse import urlencode
 
-from itsdangerous import BadData, URLSafeTimedSerializer
-
 from okapi_install.config import Settings
+from okapi_install.domain.access import KeyHolder, digest_of
+from okapi_install.service.access import KeyRing
+from okapi_install.service.ports import AccessStore, PageSession
 
 COOKIE = "okapi_install_page"
 LOGIN_PATH = "/login"
+LOGOUT_PATH = "/logout"
 STATIC_PREFIX = "/static/"
-_MOST_ENDED = 10_000
-_SLOW = {"n": 1 << 15, "r": 8, "p": 1}
-"""Parameters of scrypt: a tenth of a second and 32 MiB per key."""
 
 
 class PageLogin:
-    """Checks keys and sessions. Without a key every request is admitted."""
+    """Checks sessions. `keys` are the keys of the server; without any, no session is needed."""
 
-    def __init__(self, key: str | None, seconds: float = 43_200.0) -> None:
-        self._key = key.encode() if key else None
+    def __init__(self, keys: KeyRing, store: AccessStore, seconds: float = 43_200.0) -> None:
+        self.keys = keys
+        self._store = store
         self._seconds = seconds
-        self._lock = Lock()
-        self._ended: OrderedDict[str, float] = OrderedDict()
 
     @classmethod
-    def of(cls, settings: Settings) -> PageLogin:
+    def of(cls, settings: Settings, store: AccessStore) -> PageLogin:
         """The login for these settings."""
-        return cls(settings.api_key, settings.page_session_seconds)
+        return cls(KeyRing(settings.keys, store, time.monotonic), store, settings.page_session_seconds)
 
-    @property
-    def needed(self) -> bool:
-        """Whether the server has a key."""
-        return self._key is not None
-
-    def is_key(self, sent: str) -> bool:
-        """Whether that is the key, compared in constant time."""
-        return self._key is not None and hmac.compare_digest(sent.strip().encode("utf-8", "replace"), self._key)
-
-    @cached_property
-    def _serializer(self) -> URLSafeTimedSerializer:
-        """Signs sessions with a secret derived from the API key, so that a new key ends all sessions.
-
-        The derivation is slow. It is done once here, but an attacker who tries keys on a cookie needs it for each key.
-        """
-        secret = hashlib.scrypt(self._key or b"", salt=b"okapi-install page session", maxmem=1 << 26, **_SLOW)
-        return URLSafeTimedSerializer(secret, signer_kwargs={"digest_method": hashlib.sha256})
-
-    def new_session(self) -> str:
-        """A new cookie value for a browser that has sent the key. Each is unique."""
-        return str(self._serializer.dumps(secrets.token_urlsafe(16)))
+    def new_session(self, key: str) -> str | None:
+        """A new cookie value for a browser that has sent that key; None if it is not a key. Each is unique."""
+        holder, mark = self.keys.find(key), self.keys.mark(key)
+        if holder is None or mark is None:
+            return None
+        cookie = secrets.token_urlsafe(32)
+        session = PageSession(digest=digest_of(cookie), key_name=holder.name, key_mark=mark)
+        self._store.add_session(session, self._seconds)
+        return cookie
 
     def end_session(self, cookie: str | None) -> None:
-        """Makes this process refuse that cookie."""
-        session = self._session(cookie)
-        if session is None:
-            return
-        with self._lock:
-            self._ended[session] = time.monotonic()
-            if len(self._ended) > _MOST_ENDED:
-                self._ended.popitem(last=False)
+        """Makes all processes refuse that cookie."""
+        if cookie:
+            self._store.end_session(digest_of(cookie))
 
-    def admits(self, path: str, cookie: str | None) -> bool:
-        """Whether a request of that path with that cookie needs no key."""
-        if self._key is None or path == LOGIN_PATH or path.startswith(STATIC_PREFIX):
-            return True
-        return not path.startswith("/_/") and self._session(cookie) is not None
+    def holder(self, path: str, cookie: str | None) -> KeyHolder | None:
+        """The holder of the key with which the session of that cookie was opened, if it is valid for that path."""
+        if not cookie or path.startswith("/_/"):
+            return None
+        session = self._store.session(digest_of(cookie), self._seconds)
+        return None if session is None else self.keys.holder(session.key_name, session.key_mark)
 
-    def _session(self, cookie: str | None) -> str | None:
-        """The session's id; None if there is none, or it has ended."""
-        if not cookie or self._key is None:
-            return None
-        try:
-            session = self._serializer.loads(cookie, max_age=self._seconds)  # type: ignore[arg-type]
-        except (BadData, ValueError):
-            return None
-        return session if isinstance(session, str) and session not in self._ended else None
+
+def needs_no_session(path: str) -> bool:
+    """Whether a browser gets that path without a session: the login, and what its page needs."""
+    return path == LOGIN_PATH or path.startswith(STATIC_PREFIX)
 
 
 def login_address(wanted: str) -> str:

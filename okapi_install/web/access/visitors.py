@@ -29,7 +29,7 @@ class Visitors:
     """The rules of one server, from its settings."""
 
     def __init__(self, settings: Settings) -> None:
-        self._open = settings.api_key is None
+        self._open = not settings.keys
         self._origins = frozenset(origin.lower().rstrip("/") for origin in settings.allowed_origins or ())
         public = urlsplit(settings.public_url).hostname or ""
         own = ("localhost", settings.host, public, socket.gethostname())

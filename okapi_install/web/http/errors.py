@@ -21,6 +21,7 @@ from okapi_install.domain import messages, okapi_messages
 from okapi_install.domain.errors import (
     ErrorType,
     InvalidTransition,
+    KeyMayOnlyRead,
     KeyReused,
     OkapiInstallError,
     Reason,
@@ -60,6 +61,7 @@ STATUS_OF_TYPE: Mapping[ErrorType, int] = {ErrorType.USER: 400, ErrorType.NOT_FO
 """Okapi's (`ErrorType.httpCode`)."""
 _STATUSES: tuple[tuple[type[OkapiInstallError], int], ...] = (
     (TooManyJobs, 429),
+    (KeyMayOnlyRead, 403),
     (KeyReused, 422),
     (StillRunning, 504),
     (InvalidTransition, 409),

@@ -14,6 +14,7 @@ import orjson
 from flask import g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from okapi_install.domain.access import requester
 from okapi_install.domain.errors import UserError
 from okapi_install.domain.modules.versions import VersionFilter
 from okapi_install.web.http.java_json import as_strict_json
@@ -28,16 +29,20 @@ _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,100}")
 class RequestContext:
     """On whose behalf a request is made.
 
-    `requested_by` is for people: the `sub` of the token, or the user's id. Nobody has verified either.
+    `requested_by` is for people: the name of the API key; and the `sub` of the token, or the user's id. Nobody has
+    verified these two.
     """
 
     tenant: str
     requested_by: str | None = None
 
     @classmethod
-    def of(cls, headers: Mapping[str, str], token: str | None, tenant: str) -> RequestContext:
-        """The context of a request whose token and tenant have been found."""
-        return cls(tenant, claims_if_readable(token).text("sub") or headers.get("X-Okapi-User-Id"))
+    def of(
+        cls, headers: Mapping[str, str], token: str | None, tenant: str, holder: str | None = None
+    ) -> RequestContext:
+        """The context of a request whose token, tenant and the name of whose key have been found."""
+        claimed = claims_if_readable(token).text("sub") or headers.get("X-Okapi-User-Id")
+        return cls(tenant, requester(holder, claimed))
 
 
 def request_context() -> RequestContext:

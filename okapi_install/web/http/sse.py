@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import orjson
@@ -37,6 +37,19 @@ def last_event_id(parameter: str | None = None) -> int:
     """The id of the last event that the client has seen, from the header or else `parameter`; or NEW_READER."""
     seen = request.headers.get("Last-Event-ID", parameter or "")
     return int(seen) if seen.isdecimal() and len(seen) < 10 else NEW_READER
+
+
+def while_allowed(
+    events: Events, allowed: Callable[[], bool], monotonic: Callable[[], float]
+) -> Iterator[Event | None]:
+    """The events, until a check that is made every now and then fails. Without events there are keep-alives."""
+    checked = monotonic()
+    for event in events:
+        if monotonic() - checked >= KEEP_ALIVE_SECONDS:
+            if not allowed():
+                return
+            checked = monotonic()
+        yield event
 
 
 def event_stream(events: Events, *, retry: int = RETRY_MILLISECONDS) -> Response:

@@ -11,8 +11,8 @@ from flask import Response, request
 
 from okapi_install.domain import messages
 from okapi_install.domain.errors import OkapiInstallError
-from okapi_install.web.access.login import PageLogin
 from okapi_install.web.access.origin import is_same_origin
+from okapi_install.web.access.roles import current_holder
 from okapi_install.web.http.errors import status_of
 from okapi_install.web.templating import page_templates
 
@@ -25,15 +25,14 @@ POLICY = (
 class Rendering:
     """Renders templates for the current request. `now` is in seconds since 1970."""
 
-    def __init__(self, now: Callable[[], float], login: PageLogin) -> None:
+    def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._login = login
         self.templates = page_templates()
 
     def html(self, template: str, status: int = 200, **values: object) -> Response:
         """A page."""
         text = self.templates.get_template(template).render(
-            path=request.path, now=self._now(), signed_in=self._login.needed, **values
+            path=request.path, now=self._now(), holder=current_holder(), **values
         )
         answer = Response(text, status, mimetype="text/html")
         answer.headers["Content-Security-Policy"] = POLICY

@@ -16,9 +16,10 @@ from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.tenants import TenantService
 from okapi_install.web.access.key_brake import BRAKE, KeyBrake
 from okapi_install.web.access.login import COOKIE, LOGIN_PATH, PageLogin, safe_target
+from okapi_install.web.access.roles import holder_name
 from okapi_install.web.http.errors import refusal
 from okapi_install.web.http.module_headers import module_headers
-from okapi_install.web.http.sse import event_stream, last_event_id
+from okapi_install.web.http.sse import Events, event_stream, last_event_id, while_allowed
 from okapi_install.web.page.curl import curl_commands
 from okapi_install.web.page.graph import graph_svg
 from okapi_install.web.page.history import History
@@ -86,7 +87,7 @@ class Page:
 
     def job_events(self) -> Response:
         """GET /page/events, with the parameters of the list."""
-        return event_stream(self._live.jobs(_part()), retry=2000)
+        return event_stream(self._while_signed_in(self._live.jobs(_part())), retry=2000)
 
     def job(self, job_id: str) -> Response:
         """GET /jobs/{id}"""
@@ -105,7 +106,14 @@ class Page:
     def one_job_events(self, job_id: str) -> Response:
         """GET /page/jobs/{id}/events"""
         self._installs.job(job_id)
-        return event_stream(self._live.job(job_id, last_event_id(request.args.get("since"))))
+        return event_stream(self._while_signed_in(self._live.job(job_id, last_event_id(request.args.get("since")))))
+
+    def _while_signed_in(self, events: Events) -> Events:
+        """The events, until the session of the request ends. A stream may be open for days."""
+        path, cookie = request.path, request.cookies.get(COOKIE)
+        if self._login.holder(path, cookie) is None:  # there is no key, or it was sent itself
+            return events
+        return while_allowed(events, lambda: self._login.holder(path, cookie) is not None, time.monotonic)
 
     def history(self, job_id: str) -> Response:
         """GET /jobs/{id}/history"""
@@ -127,7 +135,7 @@ class Page:
         """POST /jobs/{id}/abort: the job stays in the list."""
         job = self._installs.job(job_id)
         if not job.complete:
-            self._installs.abort(job_id, keep=True)
+            self._installs.abort(job_id, keep=True, by=holder_name())
         return _back_to(job)
 
     def confirm_retry(self, job_id: str) -> Response:
@@ -136,7 +144,7 @@ class Page:
 
     def retry(self, job_id: str) -> BareResponse:
         """POST /jobs/{id}/retry"""
-        job = self._installs.retry(job_id, module_headers())
+        job = self._installs.retry(job_id, module_headers(), holder_name())
         return _back_to(job)
 
     def tenant(self, tenant: str) -> Response:
@@ -149,7 +157,7 @@ class Page:
     def login_form(self) -> Response:
         """GET /login"""
         target = safe_target(request.args.get("next"))
-        return self._html("login.html", needed=self._login.needed, refused=False, target=target)
+        return self._html("login.html", needed=self._login.keys.needed, refused=False, target=target)
 
     def login(self) -> BareResponse:
         """POST /login"""
@@ -158,13 +166,12 @@ class Page:
         address, sent = request.remote_addr or "", request.form.get("key", "")
         if brake.blocks(address):
             return self._html("problem.html", 429, title="Too many wrong keys", text=messages.too_many_wrong_keys())
-        if not self._login.is_key(sent):
+        session = self._login.new_session(sent)
+        if session is None:
             brake.wrong(address, sent)
-            return self._html("login.html", 403, needed=self._login.needed, refused=True, target=target)
+            return self._html("login.html", 403, needed=self._login.keys.needed, refused=True, target=target)
         answer = redirect(target, 303)
-        answer.set_cookie(
-            COOKIE, self._login.new_session(), httponly=True, samesite="Strict", secure=request.is_secure, path="/"
-        )
+        answer.set_cookie(COOKIE, session, httponly=True, samesite="Strict", secure=request.is_secure, path="/")
         return answer
 
     def logout(self) -> BareResponse:

@@ -19,6 +19,7 @@ from okapi_install.service.ports import Tenant
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.tenants import SUPERTENANT, TenantService
+from okapi_install.web.access.login import PageLogin
 from okapi_install.web.app import create_app
 from okapi_install.web.okapi import discovery, environment, system, tenants
 from okapi_install.web.okapi import modules as okapi_modules
@@ -75,7 +76,7 @@ class Api:
             environment.blueprint(EnvironmentService(self.store)),
             system.blueprint(found),
         ]
-        self.app = create_app(self.settings, blueprints, known)
+        self.app = create_app(self.settings, blueprints, known, PageLogin.of(self.settings, self.store))
         self.client: FlaskClient = self.app.test_client(use_cookies=False)
 
     def get(self, path: str, **more: Any) -> TestResponse:

@@ -42,7 +42,7 @@ class JobsSite:
         self.house.store.add_tenant(Tenant(id=SUPERTENANT), [OKAPI_MODULE])
         self.broken: OkapiInstallError | None = None
         services = self._services()
-        sign_in = PageLogin.of(self.settings)
+        sign_in = PageLogin.of(self.settings, self.house.store)
         self.app = create_app(
             self.settings, blueprints(services, sign_in), services.tenants, sign_in, forwarding(services)
         )

@@ -24,6 +24,7 @@ STATUSES = {
     "unusable_url": 500,
     "too_many_jobs": 429,
     "idempotency_key_reused": 422,
+    "key_may_only_read": 403,
     "still_running": 504,
     "not_found": 404,
     "internal": 500,

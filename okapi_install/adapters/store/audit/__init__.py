@@ -1,1 +1,1 @@
-"""Who did what, and when: the histories of jobs."""
+"""Who did what: the histories of jobs, API keys, and sessions of the page."""

@@ -18,6 +18,7 @@ from okapi_install.service.jobs.proposals import Proposal, ProposalService, Want
 from okapi_install.service.jobs.solutions import Constraints
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.tenants import TenantService
+from okapi_install.web.access.roles import holder_name
 from okapi_install.web.http.module_headers import module_headers
 from okapi_install.web.page.rendering import Rendering
 from okapi_install.web.page.start.form import MOST_TENANTS, StartForm
@@ -157,7 +158,7 @@ def _sent(order: Order) -> Order:
     key = request.form.get("key", "")
     if not 0 < len(key) <= _LONGEST_KEY:
         raise UserError("The form was not sent completely. Look at the plan again")
-    return replace(order, headers=module_headers(), idempotency_key=f"page-{key}")
+    return replace(order, headers=module_headers(), requested_by=holder_name(), idempotency_key=f"page-{key}")
 
 
 def _unconfirmed(proposals: list[Proposal]) -> str | None:

@@ -50,8 +50,8 @@ class Site:
         self.client: FlaskClient = self.app.test_client()
 
     def _app(self) -> Flask:
-        sign_in = PageLogin(self.key)
-        rendering = Rendering(self.snapshots.now, sign_in)
+        sign_in = PageLogin.of(Settings(api_key=self.key), self.store)
+        rendering = Rendering(self.snapshots.now)
         pages = routes.blueprint(self.installs, self.snapshots, self.tenants, sign_in, rendering)
         lists = tenant_routes.blueprint(self.tenants, RegistryService(self.store), rendering)
         return create_app(Settings(api_key=self.key), [pages, lists], self.tenants, sign_in)

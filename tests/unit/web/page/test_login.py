@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from okapi_install.config import Settings
 from okapi_install.web.access.login import COOKIE, PageLogin, safe_target
+from tests.fakes.memory_store import MemoryStore
 from tests.unit.web.page.page_site import HERE, Site
 
 KEY = "a key that nobody guesses"
@@ -14,6 +16,10 @@ HTML = {"Accept": "text/html,*/*;q=0.8"}
 @pytest.fixture
 def site() -> Site:
     return Site(key=KEY)
+
+
+def _login(key: str, store: MemoryStore) -> PageLogin:
+    return PageLogin.of(Settings(api_key=key), store)
 
 
 def log_in(site: Site, key: str = KEY, target: str = "/tenants") -> int:
@@ -67,7 +73,7 @@ def test_a_program_without_the_key_is_refused_and_not_led(site: Site) -> None:
 
 
 def test_a_cookie_of_another_key_opens_nothing(site: Site) -> None:
-    for value in (PageLogin("another key").new_session(), "", "é"):
+    for value in (_login("another key", site.store).new_session("another key") or "", "", "é"):
         site.client.set_cookie(COOKIE, value)
         assert site.client.get("/", headers=HTML).status_code == 303
 
@@ -107,13 +113,20 @@ def test_each_login_is_a_session_of_its_own_that_ends_with_its_sign_out(site: Si
 
 
 def test_a_session_ends_when_its_time_is_up() -> None:
-    login = PageLogin(KEY, seconds=-1)
-    assert not login.admits("/", login.new_session())
+    store = MemoryStore()
+    login = _login(KEY, store)
+    cookie = login.new_session(KEY)
+    store.pass_time(43_199)
+    assert login.holder("/", cookie) is not None
+    store.pass_time(2)
+    assert login.holder("/", cookie) is None
 
 
 def test_another_process_with_the_same_key_accepts_a_session() -> None:
-    assert PageLogin(KEY).admits("/", PageLogin(KEY).new_session())
-    assert not PageLogin(KEY + "2").admits("/", PageLogin(KEY).new_session())
+    store = MemoryStore()
+    cookie = _login(KEY, store).new_session(KEY)
+    assert _login(KEY, store).holder("/", cookie) is not None
+    assert _login(KEY + "2", store).holder("/", cookie) is None
 
 
 def test_behind_a_trusted_proxy_with_tls_the_cookie_is_for_tls_only(site: Site) -> None:
