@@ -1,8 +1,9 @@
 """`make bench`: the workloads beside the checkout, against PostgreSQL, Redis and two workers; the tables of figures.
 
 Many targets are multiples of the machine's yardstick (the workload `machine`), so that figures of different days and
-machines can be compared. The workload `cpu` is ours: processor time by part. The other workloads are in
-../shared/bench; without them there is nothing to run. Timings belong here and never into tests.
+machines can be compared. Ours are the workloads `cpu` (processor time by part) and `growth` (which runs alone; see
+scripts/growth.py). The others are in ../shared/bench; without them there is nothing to run. Timings belong here and
+never into tests.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.growth import grow
 from scripts.processor_time import spent_by_a_fleet
-from scripts.servers import running_site
+from scripts.servers import PLAIN, running_site
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-PLAIN = {"OKAPI_INSTALL_LEASE_SECONDS": "15", "OKAPI_INSTALL_BEAT_SECONDS": "3", "OKAPI_INSTALL_SWEEP_SECONDS": "2"}
 
-CPU = "cpu"
+CPU, GROWTH = "cpu", "growth"
 
 Result = Mapping[str, float]
 
@@ -88,6 +89,9 @@ def main(arguments: list[str], show: Callable[[str], None]) -> int:
     """Runs the bench and shows the table. The exit code is 0 unless the workloads are missing."""
     if not (SHARED / "bench" / "bench.py").is_file():
         show("there is no ../shared/bench beside the checkout: nothing to run")
+        return 0
+    if arguments[:1] == [GROWTH]:
+        grow(arguments[1:], show)
         return 0
     workloads = [name for name in arguments if name != CPU]
     with running_site(PLAIN, workers=2) as site:

@@ -24,14 +24,13 @@ from typing import Any
 import psutil
 
 from scripts.cpu_share import limited
-from scripts.servers import running_cluster
+from scripts.servers import PLAIN, running_cluster
 from scripts.traffic import Connection, Tally, chain, register, side_by_side
 from tests.fixtures.back_end.process import BackEnd
 from tests.fixtures.cluster import Cluster
 
 CHAIN = 10
 FAST, SLOW = f"mod-fast{CHAIN - 1}-1.0.0", "mod-slow0-1.0.0"
-PLAIN = {"OKAPI_INSTALL_LEASE_SECONDS": "15", "OKAPI_INSTALL_BEAT_SECONDS": "3", "OKAPI_INSTALL_SWEEP_SECONDS": "2"}
 
 SHARE = 0.25
 """Cores for each worker process. Two cores are enough for two of them and the load that they cause elsewhere."""

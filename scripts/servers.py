@@ -14,12 +14,16 @@ from tests.fixtures.cluster import Cluster
 from tests.fixtures.postgresql import PostgresqlServer, _binaries, server_account
 from tests.fixtures.redis import RedisServer
 
+PLAIN = {"OKAPI_INSTALL_LEASE_SECONDS": "15", "OKAPI_INSTALL_BEAT_SECONDS": "3", "OKAPI_INSTALL_SWEEP_SECONDS": "2"}
+"""The settings that a site has, where tests have shorter times."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
     """A cluster, with the process ids of its database and its broker."""
 
     cluster: Cluster
+    database_url: str
     postgresql: int
     redis: int
 
@@ -58,7 +62,13 @@ def running_site(settings: Mapping[str, str], *, apis: int = 1, workers: int = 2
         broker = RedisServer(redis, folder / "redis")
         stack.callback(broker.process.end)
         broker.start()
-        cluster = Cluster(folder / "cluster", postgresql.url(postgresql.create_database()), broker.url, settings)
+        database_url = postgresql.url(postgresql.create_database())
+        cluster = Cluster(folder / "cluster", database_url, broker.url, settings)
         stack.callback(cluster.end)
         cluster.start(apis=apis, workers=workers)
-        yield Site(cluster=cluster, postgresql=postgresql.process.pid, redis=broker.process.pid)
+        yield Site(
+            cluster=cluster,
+            database_url=database_url,
+            postgresql=postgresql.process.pid,
+            redis=broker.process.pid,
+        )
