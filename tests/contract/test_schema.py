@@ -13,12 +13,13 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from psycopg import sql
 from sqlalchemy import Engine, inspect, text
 
 from okapi_install.adapters.store import SqlStore, check_schema, ensure_builtin, migrate, open_store
 from okapi_install.adapters.store.engine import make_engine
-from okapi_install.adapters.store.schema import alembic_config
+from okapi_install.adapters.store.schema import alembic_config, known_revisions
 from okapi_install.adapters.store.tables import Row
 from okapi_install.domain.errors import DatabaseNotMigrated, ErrorType, InternalError, StoreUnavailable
 from okapi_install.service.ports import Progress, Store, Tenant
@@ -166,6 +167,18 @@ def test_the_migrations_can_be_taken_back(url: str) -> None:
         command.downgrade(config, "base")
     assert set(inspect(engine).get_table_names()) == {"alembic_version"}
     engine.dispose()
+
+
+def test_the_files_of_the_migrations_say_which_there_are() -> None:
+    """So that checking the tables needs no Alembic, which takes more memory than a hundred waiting jobs."""
+    script = ScriptDirectory.from_config(alembic_config())
+    assert known_revisions() == [one.revision for one in script.walk_revisions()][::-1]
+    assert known_revisions()[-1] == script.get_current_head()
+
+
+def test_a_worker_does_not_load_the_tool_for_migrations() -> None:
+    program = "import sys, okapi_install.bootstrap; sys.exit('alembic' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def _to(url: str, revision: str) -> None:
