@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -25,7 +26,7 @@ from okapi_install.domain.modules.internal_module import internal_module
 from okapi_install.domain.workers import worker_identity
 from okapi_install.service.discovery import DiscoveryService, EnvironmentService, Node
 from okapi_install.service.health import HealthService
-from okapi_install.service.jobs.callbacks import CallbackRule, CallbackService
+from okapi_install.service.jobs.callbacks import CallbackRule, CallbackSender, CallbackService
 from okapi_install.service.jobs.installs import InstallService, Limits
 from okapi_install.service.jobs.planning import Planner
 from okapi_install.service.jobs.proposals import ProposalService
@@ -37,9 +38,13 @@ from okapi_install.service.metrics_store import Metering
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.outgoing_rules import OutgoingRules
 from okapi_install.service.own_platform import OwnPlatform
-from okapi_install.service.ports import Gateway, Platform, Store
+from okapi_install.service.ports import Gateway, Notifier, Platform, Queue, Store
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
+from okapi_install.service.rollouts.advance import RolloutAdvancer
+from okapi_install.service.rollouts.callbacks import RolloutCallbacks
+from okapi_install.service.rollouts.observer import RolloutObserver
+from okapi_install.service.rollouts.rollouts import RolloutService
 from okapi_install.service.tenants import TenantService
 from okapi_install.service.worker.call_policy import CallPolicy
 from okapi_install.service.worker.catalog import Catalog
@@ -135,6 +140,7 @@ class Services:
     installs: InstallService
     solutions: SolutionService
     proposals: ProposalService
+    rollouts: RolloutService
     snapshots: SnapshotService
     health: HealthService
     gateway: Gateway | None = None
@@ -153,40 +159,64 @@ def build_services(settings: Settings) -> Services:
     meters, broker = Meters(), required_broker(settings)
     store = build_store(settings, meters)
     registry, platform = RegistryService(store), build_platform(store)
-    limits = Limits(most_waiting=settings.max_waiting_jobs, sync_timeout=settings.sync_timeout)
-    notifier = RedisNotifier(broker, meters)
-    installs = InstallService(
-        store,
-        registry,
-        CeleryQueue(broker, meters),
-        notifier,
-        SystemClock(),
-        limits,
-        callback_rule(settings),
-        meters,
-        settings.has_gateway,
-        build_tracer(settings, "okapi-install-api"),
-        platform=platform,
-    )
+    notifier, queue = RedisNotifier(broker, meters), CeleryQueue(broker, meters)
+    tracer = build_tracer(settings, "okapi-install-api")
+    installs = build_installs(settings, store, registry, platform, queue, notifier, meters, tracer)
     solutions = SolutionService(installs, store, registry, SolverProcess(settings.solution_seconds))
     snapshots = SnapshotService(TimingsService(store, SystemClock()))
+    tenants = TenantService(store, registry, platform, before_removal=installs.stop_all)
+    proposals = ProposalService(installs, solutions, snapshots)
+    observer = RolloutObserver(notifier, meters)
+    advancer = build_advancer(settings, store, installs, queue, observer)
     return Services(
         settings=settings,
         store=store,
         registry=registry,
-        tenants=TenantService(store, registry, platform, before_removal=installs.stop_all),
+        tenants=tenants,
+        rollouts=RolloutService(
+            *(store, installs, proposals, tenants, advancer, observer, notifier),
+            *(time.time, callback_rule(settings)),
+        ),
         discovery=DiscoveryService(store, HttpHealthProbe(), Node(node_id=settings.host, url=settings.public_url)),
         environment=EnvironmentService(store),
         pull=PullService(registry, build_remote(settings)),
         installs=installs,
         solutions=solutions,
-        proposals=ProposalService(installs, solutions, snapshots),
+        proposals=proposals,
         snapshots=snapshots,
         health=HealthService(store, notifier.ping, settings.lease_seconds),
         gateway=build_gateway(settings),
         meters=meters,
         metering=Metering(store, meters),
     )
+
+
+def build_installs(
+    settings: Settings,
+    store: Store,
+    registry: RegistryService,
+    platform: Platform,
+    queue: Queue,
+    notifier: Notifier,
+    meters: Meters,
+    tracer: Tracer | None,
+) -> InstallService:
+    """The operations of clients on jobs. A worker needs them for rollouts."""
+    limits = Limits(most_waiting=settings.max_waiting_jobs, sync_timeout=settings.sync_timeout)
+    parts = callback_rule(settings), meters, settings.has_gateway, tracer
+    return InstallService(store, registry, queue, notifier, SystemClock(), limits, *parts, platform=platform)
+
+
+def build_advancer(
+    settings: Settings,
+    store: Store,
+    installs: InstallService,
+    queue: Queue,
+    observer: RolloutObserver,
+    background: Callable[[Callable[[], None]], None] | None = None,
+) -> RolloutAdvancer:
+    """What starts the tenants of rollouts."""
+    return RolloutAdvancer(store, installs, queue, observer, background, most_waiting=settings.max_waiting_jobs)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -198,13 +228,17 @@ class WorkerParts:
     worker: Worker
     tasks: GreenletTasks
     callbacks: CallbackService
+    advancer: RolloutAdvancer
+    rollout_callbacks: RolloutCallbacks
     metering: Metering
 
     def start(self) -> None:
-        """Starts the heartbeat, the sweeper, the metrics and the callbacks."""
+        """Starts the heartbeat, the sweepers, the metrics and the callbacks."""
         self.tasks.every(self.settings.beat_seconds, self.worker.beat)
         self.tasks.every(self.settings.sweep_seconds, self.worker.sweep)
+        self.tasks.every(self.settings.sweep_seconds, self.advancer.sweep)
         self.tasks.every(self.settings.sweep_seconds, self.callbacks.deliver_due)
+        self.tasks.every(self.settings.sweep_seconds, self.rollout_callbacks.deliver_due)
         if self.settings.metrics:
             self.tasks.every(self.settings.beat_seconds, self.metering.flush)
         kept = self.settings.keep_complete_seconds
@@ -227,10 +261,12 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
     registry, platform = RegistryService(store), build_platform(store)
     policy, tasks = call_policy(settings), GreenletTasks()
     catalog = Catalog(store, registry, platform, clock, Patience(clock, policy))
-    tracer, observer = (
-        build_tracer(settings, "okapi-install-worker"),
-        JobObserver(RedisNotifier(broker, meters), meters),
-    )
+    tracer = build_tracer(settings, "okapi-install-worker")
+    notifier, queue = RedisNotifier(broker, meters), CeleryQueue(broker, meters)
+    installs = build_installs(settings, store, registry, platform, queue, notifier, meters, tracer)
+    rollouts = RolloutObserver(notifier, meters)
+    advancer = build_advancer(settings, store, installs, queue, rollouts, tasks.background)
+    observer = JobObserver(notifier, meters, advancer.job_ended)
     calls = build_calls(settings, catalog, tracer)
     context = WorkerContext(
         store=store,
@@ -246,20 +282,25 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
         system_auth=settings.system_auth,
         tracer=tracer or NoOpTracer(),
     )
-    rhythm = Rhythm(
-        lease=settings.lease_seconds,
-        republish_after=settings.republish_seconds,
-        most_takeovers=settings.max_takeovers,
-    )
     identity = worker_identity(name, str(uuid.uuid4()))
-    worker = Worker(context, tasks, CeleryQueue(broker, meters), identity=identity, rhythm=rhythm)
+    worker = Worker(context, tasks, queue, identity=identity, rhythm=_rhythm(settings))
     return WorkerParts(
         settings=settings,
         store=store,
         worker=worker,
         tasks=tasks,
         callbacks=build_callbacks(settings, store, tasks, observer),
+        advancer=advancer,
+        rollout_callbacks=build_rollout_callbacks(settings, store, rollouts),
         metering=Metering(store, meters),
+    )
+
+
+def _rhythm(settings: Settings) -> Rhythm:
+    return Rhythm(
+        lease=settings.lease_seconds,
+        republish_after=settings.republish_seconds,
+        most_takeovers=settings.max_takeovers,
     )
 
 
@@ -292,3 +333,9 @@ def build_callbacks(settings: Settings, store: Store, tasks: GreenletTasks, obse
         public_url=settings.public_url,
         secret=settings.callback_secret,
     )
+
+
+def build_rollout_callbacks(settings: Settings, store: Store, observer: RolloutObserver) -> RolloutCallbacks:
+    """The sender of callbacks about rollouts."""
+    sender = CallbackSender(HttpWebhook(outgoing_rules(settings)), time.time, settings.callback_secret)
+    return RolloutCallbacks(store, sender, observer, public_url=settings.public_url)

@@ -11,7 +11,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from okapi_install.domain.jobs import EndReason, JobStatus
+from okapi_install.domain.jobs import EndReason, JobKind, JobStatus
+from okapi_install.domain.rollouts.rollout import OPEN, PauseReason, RolloutStatus
 
 Labels = tuple[tuple[str, str], ...]
 CountKey = tuple[str, Labels]
@@ -96,6 +97,24 @@ CALLBACKS = Meter(
     labels=("outcome",),
     from_start=("delivered", "failed", "given_up"),
 )
+ROLLOUTS_SUBMITTED = Meter(
+    name="okapi_install_rollouts_submitted",
+    help="Rollouts accepted.",
+    labels=("kind",),
+    from_start=(JobKind.INSTALL.value, JobKind.UPGRADE.value),
+)
+ROLLOUTS_PAUSED = Meter(
+    name="okapi_install_rollouts_paused",
+    help="Pauses of rollouts, by reason: requested, wave, or failures.",
+    labels=("reason",),
+    from_start=tuple(reason.value for reason in PauseReason),
+)
+ROLLOUTS_ENDED = Meter(
+    name="okapi_install_rollouts_ended",
+    help="Rollouts that ended, by outcome: done, error (a tenant failed), or aborted.",
+    labels=("outcome",),
+    from_start=tuple(status.value for status in RolloutStatus if status not in OPEN),
+)
 HTTP_REQUESTS = Meter(
     name="okapi_install_http_requests",
     help="Requests to the API, by the path's pattern.",
@@ -109,7 +128,8 @@ HTTP_SECONDS = Meter(
 )
 METERS = (
     *(JOBS_SUBMITTED, JOBS_ENDED, JOB_SECONDS, STEPS, MODULE_SECONDS, STEP_SECONDS, TAKEN_OVER, REPUBLISHED, POLLS),
-    *(UNUSUAL_STEPS, STORE_ERRORS, BROKER_ERRORS, CALLBACKS, HTTP_REQUESTS, HTTP_SECONDS),
+    *(UNUSUAL_STEPS, STORE_ERRORS, BROKER_ERRORS, CALLBACKS, ROLLOUTS_SUBMITTED),
+    *(ROLLOUTS_PAUSED, ROLLOUTS_ENDED, HTTP_REQUESTS, HTTP_SECONDS),
 )
 
 

@@ -6,7 +6,7 @@ notified and what is logged. It changes nothing and never blocks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -33,13 +33,15 @@ log = structlog.get_logger()
 class JobObserver:
     """The hooks. One instance per process; safe for threads and greenlets."""
 
-    def __init__(self, notifier: Notifier, meters: Meters) -> None:
+    def __init__(self, notifier: Notifier, meters: Meters, ended: Callable[[Job], None] | None = None) -> None:
+        """`ended` is called with each job of this process that has ended. It must return at once."""
         self._notifier = notifier
         self._meters = meters
+        self._ended = ended or (lambda _: None)
 
     # By clients
 
-    def job_submitted(self, job: Job) -> None:
+    def job_submitted(self, job: Job | JobRef) -> None:
         """A job was accepted."""
         self._notifier.changed(job.id)
         self._meters.count(JOBS_SUBMITTED, kind=job.kind.value)
@@ -98,6 +100,7 @@ class JobObserver:
             log.warning("job revoked", job=job.id)
         else:
             log.info("job complete", job=job.id, status=ending.status.value, cause=ending.message)
+        self._ended(job)
 
     def queued_job_revoked(self, job_id: str, ending: Ending) -> None:
         """The task of a job that had not started was revoked from outside."""
@@ -110,6 +113,7 @@ class JobObserver:
         self._meters.count(JOBS_ENDED, outcome=EndReason.ABORTED.value)
         self._notifier.changed(job.id, now=True)
         log.info("job aborted", job=job.id, cut_short=list(cut_short))
+        self._ended(job)
 
     def job_removed(self, job: Job) -> None:
         """A job that a worker was running has been removed with its tenant."""

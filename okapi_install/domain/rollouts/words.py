@@ -84,3 +84,19 @@ def not_failed(tenant: str) -> str:
 def tenant_gone(tenant: str) -> str:
     """A tenant does not exist any more when its turn comes."""
     return f"The tenant {tenant} does not exist any more."
+
+
+def no_tenants() -> str:
+    """A rollout has no tenants."""
+    return "The rollout has no tenants. Name some, or leave out fewer with `except`."
+
+
+def unknown_tenants(tenants: list[str]) -> str:
+    """Tenants that do not exist."""
+    shown = ", ".join(tenants[:10]) + (f" and {len(tenants) - 10} more" if len(tenants) > 10 else "")
+    return f"There is no tenant {shown}." if len(tenants) == 1 else f"These tenants do not exist: {shown}."
+
+
+def unknown_group(group: str) -> str:
+    """A group of failures that the rollout does not have."""
+    return f"No tenant has failed as {group!r} says. Use the key of one of the rollout's failures."

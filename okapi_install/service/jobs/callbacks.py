@@ -116,6 +116,27 @@ def callback_document(job: Job, public_url: str) -> dict[str, object]:
     }
 
 
+class CallbackSender:
+    """Signs and sends callbacks. `now` gives the time in seconds since 1970."""
+
+    def __init__(self, webhook: Webhook, now: Callable[[], float], secret: str | None) -> None:
+        self._webhook = webhook
+        self._now = now
+        self._secret = secret
+
+    def send(self, url: str, document: Mapping[str, object], delivery: str) -> tuple[int | None, str | None]:
+        """The HTTP status of the response, None if there was none, and what to log. `delivery` identifies the event."""
+        body = json.dumps(document, ensure_ascii=False).encode()
+        headers = {"Content-Type": "application/json", DELIVERY: delivery}
+        if self._secret is not None:
+            headers[SIGNATURE] = signature(self._secret, int(self._now()), body)
+        try:
+            status = self._webhook.post(url, body, headers)
+        except WebhookFailed as problem:
+            return None, problem.message
+        return status, f"answered {status}"
+
+
 class CallbackService:
     """Delivers the callbacks that are due. `now` gives the time in seconds since 1970."""
 
@@ -131,12 +152,10 @@ class CallbackService:
         secret: str | None,
     ) -> None:
         self._store = store
-        self._webhook = webhook
+        self._sender = CallbackSender(webhook, now, secret)
         self._tasks = tasks
         self._observer = observer
-        self._now = now
         self._public_url = public_url
-        self._secret = secret
 
     def deliver_due(self) -> None:
         """Sends the due callbacks in parallel, so that an address that does not respond delays no other."""
@@ -165,12 +184,5 @@ class CallbackService:
         self._observer.callback_attempted(job, outcome, cause)
 
     def _send(self, job: Job) -> tuple[int | None, str | None]:
-        body = json.dumps(callback_document(job, self._public_url), ensure_ascii=False).encode()
-        headers = {"Content-Type": "application/json", DELIVERY: f"{job.id}.{job.retries}"}
-        if self._secret is not None:
-            headers[SIGNATURE] = signature(self._secret, int(self._now()), body)
-        try:
-            status = self._webhook.post(job.callback_url or "", body, headers)
-        except WebhookFailed as problem:
-            return None, problem.message
-        return status, f"answered {status}"
+        document, delivery = callback_document(job, self._public_url), f"{job.id}.{job.retries}"
+        return self._sender.send(job.callback_url or "", document, delivery)

@@ -16,6 +16,7 @@ from okapi_install.domain.history import EventKind, JobEvent
 from okapi_install.domain.invocation import InvokeRule
 from okapi_install.domain.jobs import (
     COMPLETE,
+    Action,
     Change,
     InstallOptions,
     Job,
@@ -314,15 +315,31 @@ class InstallService:
             with suppress(NotFound):
                 self.abort(job.id, keep=False, tenant=job.tenant)
 
-    def retry(self, job_id: str, headers: Mapping[str, str], by: str | None = None) -> Job:
-        """Runs again, in the same job, the steps that are not done. Raises NotFound; UserError if there are none."""
+    def prepared(self, order: Order) -> NewJob | None:
+        """The job of an order, which is not added yet; None if there is nothing to change. Raises as `submit`."""
+        planned = self._plan(order)
+        if all(change.action is Action.UPTODATE for change in planned.changes):
+            return None
+        return self._new_job(order, planned, self._callbacks.url_for(order.callback_url))
+
+    def job_added(self, job: JobRef) -> None:
+        """Reports a job that was added as a part of a larger change."""
+        self._observer.job_submitted(job)
+
+    def steps_of_retry(self, job_id: str) -> tuple[Job, tuple[Step, ...]]:
+        """A job, and its steps if it ran again. Raises NotFound; UserError if it cannot run again."""
         job = self._store.job(job_id)
-        steps = [_to_do_again(step) for step in job.steps]
+        steps = tuple(_to_do_again(step) for step in job.steps)
         if job.status is not JobStatus.ERROR:
             raise UserError(messages.only_errors_are_retried(job_id, job.status.value))
         if all(step.status is StepStatus.DONE for step in steps) and steps:
             raise UserError(messages.nothing_to_retry(job_id))
         self._platform.refresh_registry()  # a descriptor may have been posted again
+        return job, steps
+
+    def retry(self, job_id: str, headers: Mapping[str, str], by: str | None = None) -> Job:
+        """Runs again, in the same job, the steps that are not done. Raises NotFound; UserError if there are none."""
+        job, steps = self.steps_of_retry(job_id)
         task_id, parent = str(uuid.uuid4()), parent_of(headers)
         with self._tracer.start_as_current_span("retry", parent, attributes={"okapi_install.job": job_id}) as span:
             kept = kept_with_job({**headers, **headers_under(span, parent)})

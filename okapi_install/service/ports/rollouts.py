@@ -75,6 +75,7 @@ class RetryJob:
     steps: tuple[Step, ...]
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     task_id: str
+    by: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

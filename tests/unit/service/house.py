@@ -16,6 +16,8 @@ from okapi_install.service.observer import JobObserver
 from okapi_install.service.own_platform import OwnPlatform
 from okapi_install.service.ports import Instance, Platform, Tenant
 from okapi_install.service.registry import RegistryService
+from okapi_install.service.rollouts.advance import RolloutAdvancer
+from okapi_install.service.rollouts.observer import RolloutObserver
 from okapi_install.service.worker.call_policy import CallPolicy
 from okapi_install.service.worker.catalog import Catalog
 from okapi_install.service.worker.context import WorkerContext
@@ -68,6 +70,9 @@ def disable(*ids: str) -> tuple[Change, ...]:
     return tuple(Change(id=i, action=Action.DISABLE) for i in ids)
 
 
+MOST_WAITING = 5
+
+
 class House:
     """The service with tenant `diku` and some modules; with `beside`, next to an Okapi that is a fake."""
 
@@ -99,14 +104,17 @@ class House:
             planner=Planner(registry, gateway=gateway),
             calls=calls,
             tenant_jobs=TenantJobs(calls, self.clock, policy, self.meters),
-            observer=JobObserver(self.notifier, self.meters),
+            observer=JobObserver(self.notifier, self.meters, lambda job: self.advancer.job_ended(job)),
             clock=self.clock,
             policy=policy,
             okapi_url="http://okapi",
             tracer=tracer or NoOpTracer(),
         )
-        self._limits = Limits(most_waiting=5, refuse_beside_other_job=refuse)
+        self._limits = Limits(most_waiting=MOST_WAITING, refuse_beside_other_job=refuse)
         self.installs = self._clients(registry, callbacks, tracer)
+        self.rollout_observer = RolloutObserver(self.notifier, self.meters)
+        stands_on = self.store, self.installs, self.queue, self.rollout_observer
+        self.advancer = RolloutAdvancer(*stands_on, most_waiting=MOST_WAITING)
         self.runner = self.worker("w1")
 
     def _clients(

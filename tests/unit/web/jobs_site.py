@@ -19,6 +19,7 @@ from okapi_install.service.metrics_store import Metering
 from okapi_install.service.ports import Gateway, Tenant
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
+from okapi_install.service.rollouts.rollouts import RolloutService
 from okapi_install.service.tenants import SUPERTENANT, TenantService
 from okapi_install.web import request_meters
 from okapi_install.web.access.login import PageLogin
@@ -59,17 +60,23 @@ class JobsSite:
         registry = RegistryService(store)
         solutions = SolutionService(self.house.installs, store, registry, InlineSolver())
         snapshots = SnapshotService(TimingsService(store, self.house.clock))
+        tenants = TenantService(store, registry, self.house.platform, self.house.installs.stop_all)
+        proposals = ProposalService(self.house.installs, solutions, snapshots)
         return Services(
             settings=self.settings,
             store=store,
             registry=registry,
-            tenants=TenantService(store, registry, self.house.platform, self.house.installs.stop_all),
+            tenants=tenants,
+            rollouts=RolloutService(
+                *(store, self.house.installs, proposals, tenants, self.house.advancer),
+                *(self.house.rollout_observer, self.house.notifier, store.now),
+            ),
             discovery=DiscoveryService(store, self.probe, Node(node_id="localhost", url="http://localhost:9130")),
             environment=EnvironmentService(store),
             pull=PullService(registry, self.remote),
             installs=self.house.installs,
             solutions=solutions,
-            proposals=ProposalService(self.house.installs, solutions, snapshots),
+            proposals=proposals,
             snapshots=snapshots,
             health=HealthService(store, self.ping, self.settings.lease_seconds),
             gateway=self.gateway,

@@ -12,6 +12,7 @@ from okapi_install.adapters.store.rollouts.changes import Locked, lock, named_te
 from okapi_install.adapters.store.rollouts.queries import tally_of
 from okapi_install.adapters.store.tables import ROLLOUTS
 from okapi_install.domain.errors import NotFound, OkapiInstallError, UserError
+from okapi_install.domain.history import EventKind, JobEvent
 from okapi_install.domain.rollouts import outcomes, words
 from okapi_install.domain.rollouts.decisions import decide
 from okapi_install.domain.rollouts.rollout import RolloutTenant, TenantStatus
@@ -65,7 +66,8 @@ class _Starting:
         return JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=job.task_id)
 
     def _retry(self, start: RetryJob) -> JobRef:
-        job = jobs.retry(self._connection, start.job_id, start.steps, start.headers, start.task_id)
+        event = JobEvent(kind=EventKind.RETRIED, by=start.by)
+        job = jobs.retry(self._connection, start.job_id, start.steps, start.headers, start.task_id, event)
         return JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=start.task_id)
 
     def _refused(self, one: RolloutTenant, start: StartJob | RetryJob, problem: OkapiInstallError) -> None:
