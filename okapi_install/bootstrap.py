@@ -15,7 +15,12 @@ from okapi_install.adapters.celery.queue import CeleryQueue
 from okapi_install.adapters.clocks import SystemClock, every
 from okapi_install.adapters.greenlets import GreenletTasks
 from okapi_install.adapters.notifier import RedisNotifier
+from okapi_install.adapters.okapi.auth_filter import AuthFilter
+from okapi_install.adapters.okapi.client import OkapiClient
+from okapi_install.adapters.okapi.connections import Connections
 from okapi_install.adapters.okapi.gateway import HttpGateway
+from okapi_install.adapters.okapi.permissions import FilterPermissions
+from okapi_install.adapters.okapi.token import FixedToken
 from okapi_install.adapters.remote_registry import HttpHealthProbe, HttpRemoteRegistry
 from okapi_install.adapters.solver.process import SolverProcess
 from okapi_install.adapters.store import check_schema, ensure_builtin, open_store
@@ -38,7 +43,7 @@ from okapi_install.service.metrics_store import Metering
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.outgoing_rules import OutgoingRules
 from okapi_install.service.own_platform import OwnPlatform
-from okapi_install.service.ports import Gateway, Notifier, Platform, Queue, Store
+from okapi_install.service.ports import Gateway, Notifier, Permissions, Platform, Queue, Store
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.rollouts.advance import RolloutAdvancer
@@ -53,6 +58,9 @@ from okapi_install.service.worker.module_calls import ModuleCalls
 from okapi_install.service.worker.store_retries import Patience
 from okapi_install.service.worker.tenant_jobs import TenantJobs
 from okapi_install.service.worker.worker import Rhythm, Worker
+
+_AUTH_FILTER_SECONDS = 5.0
+"""How long the search for the auth filter of an Okapi may take; a request of a client waits for it."""
 
 
 def required_broker(settings: Settings) -> str:
@@ -120,6 +128,15 @@ def build_gateway(settings: Settings) -> Gateway | None:
     )
 
 
+def build_permissions(settings: Settings) -> Permissions | None:
+    """The auth filter of the Okapi beside this service."""
+    if settings.okapi is None:
+        return None
+    connections = Connections(settings.most_forwarded_requests)
+    client = OkapiClient(settings.okapi, FixedToken(settings.okapi_token), connections, timeout=_AUTH_FILTER_SECONDS)
+    return FilterPermissions(settings.okapi, AuthFilter(settings.okapi_auth_url, client).address, connections)
+
+
 def build_remote(settings: Settings) -> HttpRemoteRegistry:
     """Other registries."""
     rules = outgoing_rules(settings)
@@ -144,6 +161,7 @@ class Services:
     snapshots: SnapshotService
     health: HealthService
     gateway: Gateway | None = None
+    permissions: Permissions | None = None
     meters: Meters
     metering: Metering
 
@@ -186,6 +204,7 @@ def build_services(settings: Settings) -> Services:
         snapshots=snapshots,
         health=HealthService(store, notifier.ping, settings.lease_seconds),
         gateway=build_gateway(settings),
+        permissions=build_permissions(settings),
         meters=meters,
         metering=Metering(store, meters),
     )

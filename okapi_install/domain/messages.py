@@ -444,6 +444,19 @@ def auth_filter_without_instance(module: str) -> str:
     return f"The auth filter of the supertenant is in {module}, but Okapi knows no instance of it"
 
 
+def auth_filter_does_not_respond(url: str, why: str) -> str:
+    """It cannot be found out whether a client has a permission."""
+    return f"The auth filter of the supertenant at {url} does not say whether this is permitted: {why}"
+
+
+def foreign_origin_with_cookie() -> str:
+    """A page of another origin tries to change something with the cookie of a user of FOLIO."""
+    return (
+        "A page of another origin may change nothing here with a cookie. Send the token as X-Okapi-Token, or add the "
+        "page's origin to the setting allowed_origins"
+    )
+
+
 def okapi_unavailable(url: str, cause: str) -> str:
     """The Okapi beside this service accepts no connection."""
     return f"The Okapi at {url} is not available ({cause}). Check that it runs, and the setting okapi"

@@ -16,7 +16,7 @@ from okapi_install.web.access.login import PageLogin
 from okapi_install.web.access.roles import holder_name
 from okapi_install.web.access.visitors import networks
 from okapi_install.web.forwarded_requests import ForwardedResponse
-from okapi_install.web.front.forwarding import Forwarding
+from okapi_install.web.front import Front
 from okapi_install.web.guards import Doors
 from okapi_install.web.http import errors, waiting
 from okapi_install.web.http.own_callbacks import refuse_own_callback
@@ -35,12 +35,12 @@ def create_app(
     blueprints: Sequence[Blueprint],
     tenants: TenantService,
     page: PageLogin,
-    forwarding: Forwarding | None = None,
+    front: Front | None = None,
 ) -> Flask:
     """The API with those blueprints. Unknown paths get the same response as from Okapi.
 
-    In every rule, `<name>` stands for one segment of the path, decoded, which may contain a slash. With `forwarding`,
-    unknown paths are those of an Okapi.
+    In every rule, `<name>` stands for one segment of the path, decoded, which may contain a slash. With `front`,
+    unknown paths are those of an Okapi, and its auth filter decides who may use ours.
     """
     app = Flask("okapi_install.web")
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
@@ -50,15 +50,18 @@ def create_app(
     app.wsgi_app = TrustedProxies(SegmentedPaths(app.wsgi_app), proxies)  # type: ignore[method-assign]
     waiting.install(app, settings)
     app.before_request(refuse_own_callback)
-    if forwarding is not None:
-        forwarding.install_before_checks(app)
+    if front is not None:
+        front.forwarding.install_before_checks(app)
     brake = KeyBrake(time.monotonic)
     app.extensions[BRAKE] = brake
-    Doors(settings, page, brake).install(app)
+    replaces_key = front.check.replaces_key if front is not None else None
+    Doors(settings, page, brake, replaces_key).install(app)
     _compress(app)
-    if forwarding is not None:
-        forwarding.install_after_checks(app)
+    if front is not None:
+        front.forwarding.install_after_checks(app)
     app.before_request(lambda: _find_context(tenants))
+    if front is not None:
+        front.check.install(app)
     errors.register(app)
     for blueprint in blueprints:
         app.register_blueprint(blueprint)

@@ -17,7 +17,9 @@ from okapi_install.web.api import explain, openapi
 from okapi_install.web.api import health as api_health
 from okapi_install.web.api import jobs as api_jobs
 from okapi_install.web.app import create_app
+from okapi_install.web.front import Front
 from okapi_install.web.front.forwarding import Forwarding
+from okapi_install.web.front.permissions import PermissionCheck
 from okapi_install.web.okapi import discovery, environment, installs, system, tenants
 from okapi_install.web.okapi import modules as okapi_modules
 from okapi_install.web.page import routes as page_routes
@@ -54,17 +56,19 @@ def blueprints(services: Services, sign_in: PageLogin) -> Sequence[Blueprint]:
     return (*found, metrics.blueprint(services.metering, alive_within=services.settings.lease_seconds))
 
 
-def forwarding(services: Services) -> Forwarding | None:
-    """What hands requests on to the Okapi beside this service; None without one."""
-    if services.gateway is None:
+def front(services: Services) -> Front | None:
+    """What an app has beside an Okapi; None without one."""
+    if services.gateway is None or services.permissions is None:
         return None
     settings = services.settings
-    return Forwarding(
+    visitors = Visitors(settings)
+    forwarding = Forwarding(
         services.gateway,
-        Visitors(settings),
+        visitors,
         most=settings.most_forwarded_requests,
         modules=settings.okapi_proxy_modules,
     )
+    return Front(forwarding=forwarding, check=PermissionCheck(services.permissions, visitors))
 
 
 def build_app(settings: Settings) -> Flask:
@@ -73,7 +77,7 @@ def build_app(settings: Settings) -> Flask:
     for warning in settings.warnings():
         log.warning(warning)
     sign_in = PageLogin.of(settings, services.store)
-    app = create_app(settings, blueprints(services, sign_in), services.tenants, sign_in, forwarding(services))
+    app = create_app(settings, blueprints(services, sign_in), services.tenants, sign_in, front(services))
     if settings.metrics:
         request_meters.install(app, services.meters)
     services.start()

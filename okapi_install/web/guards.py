@@ -5,6 +5,8 @@ In: CORS preflights, the API key, the size of the body, characters that no store
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Flask, Response, request
 
 from okapi_install.config import Settings
@@ -44,12 +46,15 @@ _DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
 class Doors:
-    """The checks of one app, by its settings."""
+    """The checks of one app, by its settings. `replaces_key` says whether others decide who may use the API."""
 
-    def __init__(self, settings: Settings, page: PageLogin, brake: KeyBrake) -> None:
+    def __init__(
+        self, settings: Settings, page: PageLogin, brake: KeyBrake, replaces_key: Callable[[], bool] | None = None
+    ) -> None:
         self._keys = page.keys
         self._page = page
         self._brake = brake
+        self._replaces_key = replaces_key or (lambda: False)
         self._visitors = Visitors(settings)
         self._most = settings.max_body_bytes
 
@@ -80,7 +85,7 @@ class Doors:
 
     def _check_key(self) -> Response | None:
         """Checks the API key and removes it from the request, so that it is not passed on to modules."""
-        is_open = request.path in OPEN_PATHS or needs_no_session(request.path)
+        is_open = request.path in OPEN_PATHS or (not is_forwarded() and needs_no_session(request.path))
         if (is_open and not is_forwarded()) or not self._keys.needed:
             return None
         is_open = is_open or (is_forwarded() and _is_preflight())
@@ -95,6 +100,8 @@ class Doors:
             return None
         for sent in self._sent_keys():
             self._brake.wrong(address, sent)
+        if _is_shared() and self._replaces_key():
+            return None
         if _is_for_people():
             return Response(status=303, headers={"Location": login_address(request.full_path.rstrip("?"))})
         answer = refusal(401, messages.no_api_key(), "no_api_key")

@@ -1,4 +1,4 @@
-"""An Okapi beside the service that keeps what it was sent."""
+"""An Okapi beside the service, and its auth filter, that keep what they were sent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from okapi_install.domain.errors import OkapiInstallError
-from okapi_install.service.ports import GatewayRequest, Header
+from okapi_install.service.ports import GatewayRequest, Header, PermissionRefusal, PermissionRequest
 
 
 @dataclass
@@ -55,3 +55,29 @@ class FakeGateway:
         (request,) = self.requests
         assert len({name for name, _ in request.headers}) == len(request.headers)
         return dict(request.headers)
+
+
+@dataclass
+class FakePermissions:
+    """An auth filter, if `secured`, that lets tokens do what they have permissions for."""
+
+    secured: bool = False
+    tokens: dict[str, set[str]] = field(default_factory=dict)
+    requests: list[PermissionRequest] = field(default_factory=list)
+    problem: OkapiInstallError | None = None
+
+    def decides(self) -> bool:
+        if self.problem is not None:
+            raise self.problem
+        return self.secured
+
+    def refusal(self, request: PermissionRequest) -> PermissionRefusal | None:
+        self.requests.append(request)
+        if request.token is None:
+            return PermissionRefusal(status=400, content_type="text/plain", body=b"Token missing")
+        if request.token not in self.tokens:
+            return PermissionRefusal(status=401, content_type="text/plain", body=b"Invalid token")
+        if request.permission not in self.tokens[request.token]:
+            text = f"Access requires permission: {request.permission}"
+            return PermissionRefusal(status=403, content_type="text/plain", body=text.encode())
+        return None

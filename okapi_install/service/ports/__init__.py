@@ -13,6 +13,7 @@ from okapi_install.service.ports.gateway import (
     GatewayUnavailable,
     Header,
 )
+from okapi_install.service.ports.permissions import PermissionRefusal, PermissionRequest, Permissions
 from okapi_install.service.ports.platform import (
     ChangeNotRecorded,
     DescriptorGone,
@@ -126,6 +127,9 @@ __all__ = [
     "NoAnswerInTime",
     "Notifier",
     "PageSession",
+    "PermissionRefusal",
+    "PermissionRequest",
+    "Permissions",
     "Platform",
     "PlatformForbids",
     "PlatformUnavailable",

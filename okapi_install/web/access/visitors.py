@@ -43,9 +43,11 @@ class Visitors:
         return name is not None and (name in self._names or name.endswith(".localhost") or _is_address(name))
 
     def may_change(self, headers: Headers, host: str) -> bool:
-        """Whether a request with those headers may change something. Only browsers send an Origin; others may."""
-        if not self._open:
-            return True
+        """Whether a request with those headers may change something, also one that is sent without a key."""
+        return not self._open or self.is_not_foreign(headers, host)
+
+    def is_not_foreign(self, headers: Headers, host: str) -> bool:
+        """Whether no page of an unknown origin has made the request. Only browsers send an Origin."""
         origin = headers.get("Origin")
         if origin is None:
             return headers.get("Sec-Fetch-Site") not in _FOREIGN

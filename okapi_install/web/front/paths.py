@@ -14,7 +14,7 @@ _TENANTS = ["", "_", "proxy", "tenants"]
 _OF_A_TENANT = frozenset({"install", "upgrade"})
 _SEPARATOR = re.compile(r"[/\\]")
 _INVOKE = ["_", "invoke", "tenant"]
-"""Okapi takes the rest of such a path, after the tenant, as the path of another request."""
+"""Okapi takes the rest of such a path, after the tenant, as another path. It is meant for paths of modules."""
 
 
 def is_ours(path: str) -> bool:
@@ -39,6 +39,4 @@ def _readings(raw: str) -> Iterator[list[str]]:
 
 
 def _reads_as_ours(segments: list[str]) -> bool:
-    while segments[:3] == _INVOKE:
-        segments = segments[4:]
-    return is_ours("/" + "/".join(segments))
+    return is_ours("/" + "/".join(segments)) or (segments[:3] == _INVOKE and segments[4:5] == ["_"])

@@ -33,6 +33,12 @@ def token_of(headers: Mapping[str, str]) -> str | None:
     return found[0] if found else None
 
 
+def is_from_cookie(headers: Mapping[str, str]) -> bool:
+    """Whether the token is in a cookie only, which browsers also send with requests of other pages."""
+    told = headers.get("X-Okapi-Token") is not None or headers.get("Authorization") is not None
+    return not told and bool(_cookies(headers))
+
+
 def first_of(value: str | None) -> str | None:
     """The first value of a header that came several times, where no value has a comma: servers join them with one."""
     return value if value is None else value.partition(",")[0].strip()

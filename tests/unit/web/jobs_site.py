@@ -16,7 +16,7 @@ from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.jobs.solutions import SolutionService
 from okapi_install.service.jobs.timings import TimingsService
 from okapi_install.service.metrics_store import Metering
-from okapi_install.service.ports import Gateway, Tenant
+from okapi_install.service.ports import Gateway, Permissions, Tenant
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.rollouts.rollouts import RolloutService
@@ -24,7 +24,7 @@ from okapi_install.service.tenants import SUPERTENANT, TenantService
 from okapi_install.web import request_meters
 from okapi_install.web.access.login import PageLogin
 from okapi_install.web.app import create_app
-from okapi_install.web.blueprints import blueprints, forwarding
+from okapi_install.web.blueprints import blueprints, front
 from tests.fakes.inline_solver import InlineSolver
 from tests.unit.service.house import House
 from tests.unit.web.conftest import FakeProbe, FakeRemote
@@ -33,8 +33,11 @@ from tests.unit.web.conftest import FakeProbe, FakeRemote
 class JobsSite:
     """An API with some settings; `house` is what stands behind it, `gateway` an Okapi beside it."""
 
-    def __init__(self, gateway: Gateway | None = None, **settings: object) -> None:
+    def __init__(
+        self, gateway: Gateway | None = None, permissions: Permissions | None = None, **settings: object
+    ) -> None:
         self.gateway = gateway
+        self.permissions = permissions
         self.settings = Settings(**settings)  # type: ignore[arg-type]
         rule = CallbackRule(default=self.settings.callback_url, per_job=self.settings.callback_per_job)
         self.house = House(callbacks=rule)
@@ -44,9 +47,8 @@ class JobsSite:
         self.broken: OkapiInstallError | None = None
         services = self._services()
         sign_in = PageLogin.of(self.settings, self.house.store)
-        self.app = create_app(
-            self.settings, blueprints(services, sign_in), services.tenants, sign_in, forwarding(services)
-        )
+        known = blueprints(services, sign_in)
+        self.app = create_app(self.settings, known, services.tenants, sign_in, front(services))
         request_meters.install(self.app, self.house.meters)
         self.client: FlaskClient = self.app.test_client(use_cookies=False)
 
@@ -80,6 +82,7 @@ class JobsSite:
             snapshots=snapshots,
             health=HealthService(store, self.ping, self.settings.lease_seconds),
             gateway=self.gateway,
+            permissions=self.permissions,
             meters=self.house.meters,
             metering=Metering(store, self.house.meters),
         )

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from okapi_install.config import Settings, SettingsError
 from okapi_install.service.ports import GatewayFailed, GatewayTooSlow, GatewayUnavailable
 from okapi_install.web.access.login import COOKIE
-from tests.fakes.fake_gateway import FakeGateway, FakeResponse
+from tests.fakes.fake_gateway import FakeGateway, FakePermissions, FakeResponse
 from tests.unit.web.jobs_site import JobsSite
 
 OKAPI = "http://okapi.example.org:9130"
@@ -26,7 +26,8 @@ class Front(JobsSite):
 
     def __init__(self, **settings: object) -> None:
         self.okapi = FakeGateway()
-        super().__init__(self.okapi, okapi=OKAPI, **settings)
+        self.auth = FakePermissions()
+        super().__init__(self.okapi, self.auth, okapi=OKAPI, **settings)
 
     def request(self, path: str = MODULES, method: str = "GET", **more: Any) -> TestResponse:
         return self.client.open(path, method=method, **more)

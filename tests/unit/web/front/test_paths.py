@@ -54,6 +54,7 @@ AMBIGUOUS = [
     "/_/invoke/tenant/supertenant/_/proxy/tenants/diku/install",
     "/_/invoke/tenant/a/_/invoke/tenant/b/_/install/jobs",
     "/_/invoke/tenant/a//_/install",
+    "/_/invoke/tenant/supertenant/_/env",
 ]
 
 
