@@ -110,6 +110,15 @@ def outgoing_rules(settings: Settings) -> OutgoingRules:
     return OutgoingRules(hosts=hosts, own_port=settings.port)
 
 
+def job_limits(settings: Settings) -> Limits:
+    """The limits of requests for jobs."""
+    return Limits(
+        most_waiting=settings.max_waiting_jobs,
+        sync_timeout=settings.sync_timeout,
+        refuse_beside_other_job=settings.okapi_jobs == "refuse",
+    )
+
+
 def callback_rule(settings: Settings) -> CallbackRule:
     """Where callbacks about ended jobs may go."""
     rules = outgoing_rules(settings)
@@ -221,7 +230,7 @@ def build_installs(
     tracer: Tracer | None,
 ) -> InstallService:
     """The operations of clients on jobs. A worker needs them for rollouts."""
-    limits = Limits(most_waiting=settings.max_waiting_jobs, sync_timeout=settings.sync_timeout)
+    limits = job_limits(settings)
     parts = callback_rule(settings), meters, settings.has_gateway, tracer
     return InstallService(store, registry, queue, notifier, SystemClock(), limits, *parts, platform=platform)
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from okapi_install.domain import recording_messages
 from okapi_install.domain.foreign_text import one_line
-from okapi_install.domain.jobs import Change, EndReason, JobStatus, Problem, ProblemCode, Step, StepStatus
+from okapi_install.domain.jobs import Change, EndReason, JobStatus, Problem, ProblemCode, Stage, Step, StepStatus
 from okapi_install.domain.workers import worker_name
 
 
@@ -28,10 +29,18 @@ class EventKind(StrEnum):
     STEP_RESUMED = "step_resumed"
     """A worker waits for the tenant job that the module runs for a lost worker."""
     STEP_TENANT_JOB = "step_tenant_job"
+    STEP_INITIALISED = "step_initialised"
+    """The module is initialised, and is recorded next. Only beside an Okapi."""
+    STEP_WAITS = "step_waits"
+    """The module is initialised, and Okapi cannot record that at the moment."""
+    STEP_RECORDED_AGAIN = "step_recorded_again"
     STEP_DONE = "step_done"
     STEP_FAILED = "step_failed"
     STEP_SKIPPED = "step_skipped"
     STEP_STOPPED = "step_stopped"
+    WAITS = "waits"
+    """The job waits for Okapi, or for a job of Okapi's own."""
+    CHANGED_BY_OTHERS = "changed_by_others"
     ABORT_REQUESTED = "abort_requested"
     RETRIED = "retried"
     DONE = "done"
@@ -43,7 +52,7 @@ class EventKind(StrEnum):
 
 _MOST_OF_WORDS = 600
 
-USUAL = frozenset((EventKind.STEP_STARTED, EventKind.STEP_TENANT_JOB, EventKind.STEP_DONE))
+USUAL = frozenset((EventKind.STEP_STARTED, EventKind.STEP_TENANT_JOB, EventKind.STEP_INITIALISED, EventKind.STEP_DONE))
 """The kinds of events that every module of a smooth job has."""
 
 NOTABLE = frozenset(EventKind) - USUAL
@@ -79,11 +88,14 @@ def step_event(known: Step, step: Step, *, inherited: bool = False) -> JobEvent 
     """
     if step.status is StepStatus.RUNNING:
         return _while_running(known, step, inherited=inherited)
+    if step.status is StepStatus.DONE and known.status is StepStatus.DONE:
+        again = step.recorded_again and not known.recorded_again
+        return JobEvent(kind=EventKind.STEP_RECORDED_AGAIN, change=step.change) if again else None
     if step.status is None or step.status is known.status:
         return None
     return JobEvent(
         kind=_end_of(step),
-        at=step.ended,
+        at=None if known.stage is Stage.INITIALISED else step.ended,
         change=step.change,
         attempt=step.attempts or None,
         message=step.message,
@@ -94,12 +106,27 @@ def step_event(known: Step, step: Step, *, inherited: bool = False) -> JobEvent 
 
 def _while_running(known: Step, step: Step, *, inherited: bool) -> JobEvent | None:
     attempt, job = step.attempts, step.tenant_job
+    if step.stage is Stage.INITIALISED:
+        return _while_recorded(known, step, inherited=inherited)
     if known.status is not StepStatus.RUNNING or known.attempts != attempt:
         return JobEvent(kind=EventKind.STEP_STARTED, at=step.started, change=step.change, attempt=attempt)
     if job is not None and (known.tenant_job is None or known.tenant_job.id != job.id):
         place = f"{job.id} at {job.base_url}"
         return JobEvent(kind=EventKind.STEP_TENANT_JOB, change=step.change, attempt=attempt, message=place)
     return JobEvent(kind=EventKind.STEP_RESUMED, change=step.change, attempt=attempt) if inherited else None
+
+
+def _while_recorded(known: Step, step: Step, *, inherited: bool) -> JobEvent | None:
+    """The event of a step whose module is initialised."""
+    change, attempt, why = step.change, step.attempts, step.waiting_for
+    if known.stage is not Stage.INITIALISED:
+        return JobEvent(kind=EventKind.STEP_INITIALISED, at=step.ended, change=change, attempt=attempt)
+    if why is not None and why != known.waiting_for:
+        return JobEvent(kind=EventKind.STEP_WAITS, change=change, attempt=attempt, message=why)
+    if inherited or known.status is not StepStatus.RUNNING:
+        why = recording_messages.only_recorded()
+        return JobEvent(kind=EventKind.STEP_RESUMED, change=change, attempt=attempt, message=why)
+    return None
 
 
 _CODES = {
@@ -148,6 +175,10 @@ def _started(event: JobEvent) -> str:
     return f"{_module(event)}: {action} started" + (f", attempt {event.attempt}" if (event.attempt or 0) > 1 else "")
 
 
+def _resumed(event: JobEvent) -> str:
+    return f"{_module(event)}: {event.message or 'waiting again for its tenant job'}"
+
+
 def _retried(event: JobEvent) -> str:
     return _by("Retry requested")(event) + (f": {event.message}" if event.message else "")
 
@@ -168,12 +199,17 @@ _WORDS: Mapping[EventKind, Callable[[JobEvent], str]] = MappingProxyType(
         EventKind.RELEASED: _of_worker("Released by worker {}, which stops"),
         EventKind.REPLANNED: lambda _event: "Planned again, because the tenant's modules had changed",
         EventKind.STEP_STARTED: _started,
-        EventKind.STEP_RESUMED: _of_module("{module}: waiting again for its tenant job"),
+        EventKind.STEP_RESUMED: _resumed,
         EventKind.STEP_TENANT_JOB: _of_module("{module}: runs tenant job {why}"),
+        EventKind.STEP_INITIALISED: _of_module("{module}: initialised"),
+        EventKind.STEP_WAITS: _of_module("{module}: {why}"),
+        EventKind.STEP_RECORDED_AGAIN: _of_module("{module}: recorded again, because Okapi had lost the change"),
         EventKind.STEP_DONE: _of_module("{module}: done"),
         EventKind.STEP_FAILED: _of_module("{module}: failed: {why}"),
         EventKind.STEP_SKIPPED: _of_module("{module}: {why}"),
         EventKind.STEP_STOPPED: _of_module("{module}: stopped: {why}"),
+        EventKind.WAITS: lambda event: event.message or "Waits for Okapi",
+        EventKind.CHANGED_BY_OTHERS: lambda event: event.message or "Others changed the tenant's modules",
         EventKind.ABORT_REQUESTED: _by("Abort requested"),
         EventKind.RETRIED: _retried,
         EventKind.DONE: _ended("Done"),

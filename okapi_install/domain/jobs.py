@@ -259,6 +259,11 @@ class Step:
         """What a running step with an initialised module waits for."""
         return _waiting_for(self.warnings) if self.status is StepStatus.RUNNING else None
 
+    @property
+    def recorded_again(self) -> bool:
+        """Whether the platform had lost its change."""
+        return any(w.code == ProblemCode.RECORDED_AGAIN for w in self.warnings)
+
     def aborted(self, now: float) -> Step:
         """The end of this step if it was running when its job was aborted."""
         words = messages.step_aborted()

@@ -8,6 +8,11 @@ def step_waits_for_okapi(why: str) -> str:
     return f"Initialised; waits for Okapi: {why}"
 
 
+def only_recorded() -> str:
+    """An earlier worker has initialised a module, and this one records it."""
+    return "initialised already, and only recorded"
+
+
 def job_waits_for_okapi(why: str) -> str:
     """A job cannot start or end, because the Okapi beside does not respond."""
     return f"Waits for Okapi: {why}"

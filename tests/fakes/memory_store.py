@@ -190,9 +190,11 @@ class MemoryStore(MemoryRollouts, MemoryAccess):
             self._learn(one)
             return self._next_job(one.job.tenant)
 
-    def warn(self, claim: Claim, warnings: Sequence[Problem]) -> None:
+    def warn(self, claim: Claim, warnings: Sequence[Problem], events: Sequence[JobEvent] = ()) -> None:
         with self._lock:
-            self._owned(claim, JobStatus.RUNNING).change(warnings=tuple(warnings))
+            one = self._owned(claim, JobStatus.RUNNING)
+            one.change(warnings=tuple(warnings))
+            one.note(self.now(), *events)
 
     def end_abort(self, claim: Claim, leftovers: Mapping[str, str], progress: Progress = NO_PROGRESS) -> JobRef | None:
         with self._lock:

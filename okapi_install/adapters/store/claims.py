@@ -73,7 +73,7 @@ RUNNING = update(JOBS).where(OWNED, has_status(JobStatus.RUNNING))
 SAVE = RUNNING.values(revision=_j.revision + 1)
 _SAVE = SAVE.returning(_j.seq, _j.revision)
 _REPLAN = SAVE.values(edges=bindparam("new_edges"), assumed=bindparam("new_assumed")).returning(_j.seq, _j.revision)
-_WARN = SAVE.values(warnings=bindparam("new_warnings")).returning(_j.seq)
+_WARN = SAVE.values(warnings=bindparam("new_warnings")).returning(_j.seq, _j.revision)
 _RELEASE = SAVE.values(
     status=JobStatus.QUEUED.value,
     owner=null(),
@@ -222,9 +222,10 @@ def replan(
     add_events(connection, row.seq, row.revision, [JobEvent(kind=EventKind.REPLANNED)])
 
 
-def warn(connection: Connection, claim: Claim, warnings: Sequence[Problem]) -> None:
+def warn(connection: Connection, claim: Claim, warnings: Sequence[Problem], events: Sequence[JobEvent] = ()) -> None:
     """Replaces the warnings about the job as a whole. Raises LostJob."""
-    guarded(connection, _WARN, claim, {"new_warnings": dump_problems(warnings)})
+    row = guarded(connection, _WARN, claim, {"new_warnings": dump_problems(warnings)})
+    add_events(connection, row.seq, row.revision, events)
 
 
 def finish(connection: Connection, claim: Claim, how: Ending, progress: Progress) -> Finished:

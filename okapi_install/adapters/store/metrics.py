@@ -39,7 +39,7 @@ _COUNTS = select(COUNTERS.c.name, COUNTERS.c.labels, COUNTERS.c.value)
 _JOBS = select(JOBS.c.status, func.count().label("jobs")).group_by(JOBS.c.status)
 _OLDEST = select(db_now() - func.min(JOBS.c.created)).where(has_status(JobStatus.QUEUED))
 _RUNNING_STEPS = (
-    select(STEPS.c.module_id, STEPS.c.action, (db_now() - STEPS.c.started).label("age"))
+    select(STEPS.c.module_id, STEPS.c.action, (func.coalesce(STEPS.c.ended, db_now()) - STEPS.c.started).label("age"))
     .join(JOBS, JOBS.c.seq == STEPS.c.job_seq)
     .where(has_status(JobStatus.RUNNING), STEPS.c.status == StepStatus.RUNNING.value)
 )

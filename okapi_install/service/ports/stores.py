@@ -186,8 +186,8 @@ class JobStore(Protocol):
     def replan(self, claim: Claim, steps: Sequence[Step], edges: Sequence[tuple[int, int]], assumed: str) -> None:
         """Replaces the steps of a claimed job, none of which has started. Raises LostJob."""
 
-    def warn(self, claim: Claim, warnings: Sequence[Problem]) -> None:
-        """Replaces the warnings about a RUNNING job as a whole. Raises LostJob."""
+    def warn(self, claim: Claim, warnings: Sequence[Problem], events: Sequence[JobEvent] = ()) -> None:
+        """Replaces the warnings about a RUNNING job as a whole. `events` are for its history. Raises LostJob."""
 
     def finish(self, claim: Claim, ending: Ending, progress: Progress) -> JobRef | None:
         """Ends a RUNNING job and deletes its headers; the tenant's next queued job, if any. Raises LostJob."""

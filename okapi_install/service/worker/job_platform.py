@@ -16,6 +16,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, wait_exponential
 
 from okapi_install.domain import recording_messages
 from okapi_install.domain.errors import NotFound
+from okapi_install.domain.history import EventKind, JobEvent
 from okapi_install.domain.jobs import Parameter, Problem, ProblemCode
 from okapi_install.service.ports import Differences, PlatformUnavailable
 from okapi_install.service.worker.context import WorkerContext
@@ -97,7 +98,7 @@ class JobPlatform:
         words = recording_messages.changed_by_others(", ".join(found.unexpected), ", ".join(found.missing))
         modules = tuple(Parameter(key="module", value=m) for m in (*found.unexpected, *found.missing))
         self._lasting = (*self._lasting, Problem.warning(words, ProblemCode.CHANGED_BY_OTHERS, modules))
-        self._show()
+        self._show(event=JobEvent(kind=EventKind.CHANGED_BY_OTHERS, message=words))
 
     def _patiently(self, work: Callable[[], T]) -> T:
         """Retries while the platform is unavailable, or the store. The job shows that it waits. Raises LostJob."""
@@ -113,14 +114,15 @@ class JobPlatform:
 
     def _wait(self, words: str) -> None:
         self.before_waiting()
-        self._show(Problem.warning(words, ProblemCode.WAITS_FOR_PLATFORM))
+        waits = Problem.warning(words, ProblemCode.WAITS_FOR_PLATFORM)
+        self._show(waits, event=JobEvent(kind=EventKind.WAITS, message=words))
 
-    def _show(self, *waiting: Problem) -> None:
-        """Commits the job's warnings, if they have changed."""
+    def _show(self, *waiting: Problem, event: JobEvent | None = None) -> None:
+        """Commits the job's warnings with the event, if they have changed."""
         warnings = (*self._lasting, *waiting)
         if warnings != self._committed:
             log.info("the job's warnings", warnings=[warning.message for warning in warnings])
-            self._lease.warn(warnings)
+            self._lease.warn(warnings, *filter(None, (event,)))
             self._committed = warnings
 
     def _wait_for_other_job(self) -> None:

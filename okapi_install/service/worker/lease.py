@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 
 from okapi_install.domain.errors import LostJob
+from okapi_install.domain.history import JobEvent
 from okapi_install.domain.jobs import Job, JobStatus, Problem
 from okapi_install.service.jobs.planning import Planned
 from okapi_install.service.observer import JobObserver
@@ -86,9 +87,9 @@ class Lease:
         with self._writing:
             self.save(steps, Progress(steps=(steps[pos],)))
 
-    def warn(self, warnings: Sequence[Problem]) -> None:
-        """Commits the warnings about the job as a whole. Raises as `save`."""
-        self.retries(lambda: self.store.warn(self.claim, warnings))
+    def warn(self, warnings: Sequence[Problem], *events: JobEvent) -> None:
+        """Commits the warnings about the job as a whole, and events for its history. Raises as `save`."""
+        self.retries(lambda: self.store.warn(self.claim, warnings, events))
         self.observer.job_changed(self.job.id)
 
     def replan(self, planned: Planned) -> None:

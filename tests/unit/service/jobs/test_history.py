@@ -6,6 +6,7 @@ from okapi_install.domain.history import EventKind, JobEvent, words
 from okapi_install.domain.jobs import Job
 from okapi_install.service.ports import HistoryFilter
 from tests.fakes.fake_modules import answer
+from tests.fakes.fake_platform import nothing, unavailable
 from tests.unit.service.house import House, enable
 from tests.unit.service.test_lost_workers import forgetful, killed_worker
 
@@ -97,3 +98,36 @@ def test_times_in_a_history_never_go_back() -> None:
     moments = [event.at for event in _events(house, job) if event.kind.value.startswith("step_")]
     assert None not in moments
     assert moments == sorted(moments, key=lambda at: at or 0.0)
+
+
+def test_what_is_recorded_late_or_again_and_what_others_change_is_in_the_history() -> None:
+    house = House(beside=True)
+
+    def disturbed() -> None:
+        house.okapi.shown["diku"].symmetric_difference_update({"a-1.0.0", "other-1.0.0"})
+
+    house.okapi.before.extend([nothing, unavailable, unavailable])
+    house.okapi.after.extend([nothing, disturbed])
+    house.okapi.jobs.append("job-1")
+    job = house.carried_out(*enable("b-1.0.0"))
+    assert _lines(house, job) == [
+        *("Requested", "Claimed by worker w1"),
+        "Waits for the end of install job job-1, which Okapi itself runs for this tenant",
+        *("a-1.0.0: enable started", "a-1.0.0: initialised", "a-1.0.0: done"),
+        *("b-1.0.0: enable started", "b-1.0.0: initialised"),
+        "b-1.0.0: Initialised; waits for Okapi: connection refused",
+        "b-1.0.0: done",
+        "While this job ran, somebody else changed the tenant's modules: enabled other-1.0.0",
+        "a-1.0.0: recorded again, because Okapi had lost the change",
+        "Done",
+    ]
+
+
+def test_a_retry_that_only_records_says_so() -> None:
+    house = House(beside=True)
+    house.okapi.without_descriptor.add("d-1.0.0")
+    job = house.carried_out(*enable("d-1.0.0"))
+    house.okapi.without_descriptor.clear()
+    house.installs.retry(job.id, {})
+    house.work()
+    assert _lines(house, job)[-3:] == ["d-1.0.0: initialised already, and only recorded", "d-1.0.0: done", "Done"]
