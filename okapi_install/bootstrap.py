@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -19,18 +20,21 @@ from okapi_install.adapters.okapi.auth_filter import AuthFilter
 from okapi_install.adapters.okapi.client import OkapiClient
 from okapi_install.adapters.okapi.connections import Connections
 from okapi_install.adapters.okapi.gateway import HttpGateway
+from okapi_install.adapters.okapi.link import OkapiLink
 from okapi_install.adapters.okapi.permissions import FilterPermissions
+from okapi_install.adapters.okapi.platform import OkapiPlatform
+from okapi_install.adapters.okapi.registry_mirror import RegistryMirror
 from okapi_install.adapters.okapi.token import FixedToken
 from okapi_install.adapters.remote_registry import HttpHealthProbe, HttpRemoteRegistry
 from okapi_install.adapters.solver.process import SolverProcess
-from okapi_install.adapters.store import check_schema, ensure_builtin, open_store
+from okapi_install.adapters.store import bind_to_okapi, check_schema, ensure_builtin, open_store
 from okapi_install.adapters.tenant_api import HttpTenantApi
 from okapi_install.adapters.webhook import HttpWebhook
 from okapi_install.config import Settings, SettingsError, variable
 from okapi_install.domain.modules.internal_module import internal_module
 from okapi_install.domain.workers import worker_identity
 from okapi_install.service.discovery import DiscoveryService, EnvironmentService, Node
-from okapi_install.service.health import HealthService
+from okapi_install.service.health import HealthService, OkapiHealth
 from okapi_install.service.jobs.callbacks import CallbackRule, CallbackSender, CallbackService
 from okapi_install.service.jobs.installs import InstallService, Limits
 from okapi_install.service.jobs.planning import Planner
@@ -76,13 +80,36 @@ def build_store(settings: Settings, meters: Meters | None = None) -> Store:
     """The store. Waits until its database is available and migrated to the schema of this program."""
     store = open_store(settings.database, pool_size=settings.pool_size, meters=meters)
     check_schema(store.engine, patience=settings.startup_wait_seconds)
-    ensure_builtin(store, internal_module())
+    bind_to_okapi(store, settings.okapi)
+    if settings.okapi is None:
+        ensure_builtin(store, internal_module())
     return store
 
 
-def build_platform(store: Store) -> Platform:
-    """What decides which modules and tenants exist: the store."""
-    return OwnPlatform(store)
+def build_link(settings: Settings, meters: Meters) -> OkapiLink | None:
+    """The connection to the Okapi beside this service, if there is one."""
+    if settings.okapi is None:
+        return None
+    token, auth_url = settings.okapi_token, settings.okapi_auth_url
+    return OkapiLink.to(settings.okapi, token=token, auth_url=auth_url, timeout=settings.okapi_timeout, meters=meters)
+
+
+def build_platform(
+    settings: Settings, store: Store, meters: Meters
+) -> tuple[RegistryService, Platform, OkapiLink | None]:
+    """The registry, and what decides which modules and tenants there are: the store, or an Okapi and the link to it."""
+    registry, okapi = RegistryService(store), build_link(settings, meters)
+    if okapi is None:
+        return registry, OwnPlatform(store), None
+    mirror = RegistryMirror(okapi.client, store, registry, timeout=settings.okapi_registry_timeout)
+    return registry, OkapiPlatform(okapi.client, store, mirror), okapi
+
+
+def okapi_health(okapi: OkapiLink | None, platform: Platform) -> OkapiHealth | None:
+    """The part of the health check that is about the Okapi beside this service, if there is one."""
+    if okapi is None or not isinstance(platform, OkapiPlatform):
+        return None
+    return OkapiHealth(problem=okapi.problem, note=platform.progress)
 
 
 def call_policy(settings: Settings) -> CallPolicy:
@@ -173,9 +200,13 @@ class Services:
     permissions: Permissions | None = None
     meters: Meters
     metering: Metering
+    platform: Platform
+    okapi: OkapiLink | None
 
     def start(self) -> None:
-        """Starts to add the counts of this process to the totals of all processes."""
+        """Starts to add the counts of this process to those of all, and to copy what the Okapi beside it has."""
+        if isinstance(self.platform, OkapiPlatform):
+            threading.Thread(target=self.platform.read_all, name="okapi-reader", daemon=True).start()
         if self.settings.metrics:
             every(self.settings.beat_seconds, self.metering.flush, "metering")
             atexit.register(self.metering.flush)
@@ -185,7 +216,7 @@ def build_services(settings: Settings) -> Services:
     """All use cases of an API process."""
     meters, broker = Meters(), required_broker(settings)
     store = build_store(settings, meters)
-    registry, platform = RegistryService(store), build_platform(store)
+    registry, platform, okapi = build_platform(settings, store, meters)
     notifier, queue = RedisNotifier(broker, meters), CeleryQueue(broker, meters)
     tracer = build_tracer(settings, "okapi-install-api")
     installs = build_installs(settings, store, registry, platform, queue, notifier, meters, tracer)
@@ -211,11 +242,13 @@ def build_services(settings: Settings) -> Services:
         solutions=solutions,
         proposals=proposals,
         snapshots=snapshots,
-        health=HealthService(store, notifier.ping, settings.lease_seconds),
+        health=HealthService(store, notifier.ping, settings.lease_seconds, okapi_health(okapi, platform)),
         gateway=build_gateway(settings),
         permissions=build_permissions(settings),
         meters=meters,
         metering=Metering(store, meters),
+        platform=platform,
+        okapi=okapi,
     )
 
 
@@ -259,6 +292,7 @@ class WorkerParts:
     advancer: RolloutAdvancer
     rollout_callbacks: RolloutCallbacks
     metering: Metering
+    okapi: OkapiLink | None
 
     def start(self) -> None:
         """Starts the heartbeat, the sweepers, the metrics and the callbacks."""
@@ -279,6 +313,8 @@ class WorkerParts:
         self.worker.leave()
         if self.settings.metrics:
             self.metering.flush()
+        if self.okapi is not None:
+            self.okapi.close()
         self.store.dispose()
 
 
@@ -286,7 +322,7 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
     """The parts of a worker process. `name` is Celery's and may not be unique, so jobs are owned by an identity."""
     meters, broker, clock = Meters(), required_broker(settings), SystemClock()
     store = build_store(settings, meters)
-    registry, platform = RegistryService(store), build_platform(store)
+    registry, platform, okapi = build_platform(settings, store, meters)
     policy, tasks = call_policy(settings), GreenletTasks()
     catalog = Catalog(store, registry, platform, clock, Patience(clock, policy))
     tracer = build_tracer(settings, "okapi-install-worker")
@@ -321,6 +357,7 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
         advancer=advancer,
         rollout_callbacks=build_rollout_callbacks(settings, store, rollouts),
         metering=Metering(store, meters),
+        okapi=okapi,
     )
 
 

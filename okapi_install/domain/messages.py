@@ -1,4 +1,5 @@
-"""Our own messages to operators; Okapi's are in `okapi_messages`.
+"""Our own messages to operators; Okapi's are in `okapi_messages`, and those about an
+Okapi beside this service in `recording_messages`.
 
 A message that is used in more than one place, or by more than one reader, is here under one name.
 """
@@ -413,35 +414,6 @@ def cannot_listen(address: str, why: object) -> str:
 def broker_does_not_start(why: str) -> str:
     """The embedded broker ends right after its start."""
     return f"The embedded broker (Valkey) does not start: {why}. Set OKAPI_INSTALL_BROKER_URL to use another one"
-
-
-def okapi_does_not_respond(url: str, request: str, why: str) -> str:
-    """A request to the Okapi beside this service got no usable response."""
-    return f"The Okapi at {url} does not respond to {request}: {why}"
-
-
-def okapi_requires_token(url: str, refusal: str) -> str:
-    """The Okapi beside this service is secured, and there is no way to a token."""
-    return (
-        f"The Okapi at {url} requires a token ({refusal}). Set okapi_auth_url to the address of the module with the "
-        "auth filter of the supertenant, such as mod-authtoken, or set okapi_token"
-    )
-
-
-def okapi_forbids(url: str, request: str, refusal: str, permission: str | None) -> str:
-    """The Okapi beside this service refuses a request, also with a new token."""
-    needed = f"; the token needs the permission {permission}" if permission else ""
-    return f"The Okapi at {url} refuses {request} ({refusal}){needed}"
-
-
-def no_okapi_token(filter_url: str, why: str) -> str:
-    """The auth filter of the supertenant returns no token for calls of Okapi."""
-    return f"The auth filter of the supertenant at {filter_url} returns no token for calls of Okapi: {why}"
-
-
-def auth_filter_without_instance(module: str) -> str:
-    """The module with the auth filter of the supertenant cannot be called."""
-    return f"The auth filter of the supertenant is in {module}, but Okapi knows no instance of it"
 
 
 def auth_filter_does_not_respond(url: str, why: str) -> str:

@@ -1,4 +1,4 @@
-"""Our messages about what jobs record in the Okapi beside this service."""
+"""Our messages about the Okapi beside this service: what is read from it, and what jobs record in it."""
 
 from __future__ import annotations
 
@@ -91,3 +91,67 @@ def rest_of_plan_impossible(unmet: str) -> str:
 def module_requires(module: str, interface: str, version: str) -> str:
     """One reason for that."""
     return f"{module} requires {interface} {version}"
+
+
+def okapi_does_not_respond(url: str, request: str, why: str) -> str:
+    """A request to the Okapi beside this service got no usable response."""
+    return f"The Okapi at {url} does not respond to {request}: {why}"
+
+
+def okapi_requires_token(url: str, refusal: str) -> str:
+    """The Okapi beside this service is secured, and there is no way to a token."""
+    return (
+        f"The Okapi at {url} requires a token ({refusal}). Set okapi_auth_url to the address of the module with the "
+        "auth filter of the supertenant, such as mod-authtoken, or set okapi_token"
+    )
+
+
+def okapi_forbids(url: str, request: str, refusal: str, permission: str | None) -> str:
+    """The Okapi beside this service refuses a request, also with a new token."""
+    needed = f"; the token needs the permission {permission}" if permission else ""
+    return f"The Okapi at {url} refuses {request} ({refusal}){needed}"
+
+
+def no_okapi_token(filter_url: str, why: str) -> str:
+    """The auth filter of the supertenant returns no token for calls of Okapi."""
+    return f"The auth filter of the supertenant at {filter_url} returns no token for calls of Okapi: {why}"
+
+
+def auth_filter_without_instance(module: str) -> str:
+    """The module with the auth filter of the supertenant cannot be called."""
+    return f"The auth filter of the supertenant is in {module}, but Okapi knows no instance of it"
+
+
+def change_not_recorded(url: str, tenant: str) -> str:
+    """Okapi accepted a change of what a tenant has enabled, and does not show it."""
+    return f"The Okapi at {url} accepted a change of tenant {tenant}, but does not show it: something overwrote it"
+
+
+def database_of_okapi(address: str) -> str:
+    """A database that is a copy of what an Okapi has, for a service that is to stand alone."""
+    return (
+        f"This database belongs to a service beside the Okapi at {address}. Set OKAPI_INSTALL_OKAPI to that address, "
+        "or take another database (OKAPI_INSTALL_DATABASE_URL, or another data folder)"
+    )
+
+
+def database_of_other_okapi(address: str, wanted: str) -> str:
+    """A database that is a copy of what another Okapi has."""
+    return (
+        f"This database belongs to a service beside the Okapi at {address}, not {wanted}. Take another database "
+        "(OKAPI_INSTALL_DATABASE_URL, or another data folder). If it is the same Okapi at a new address, run "
+        "okapi-install migrate --okapi-moved"
+    )
+
+
+def database_with_own_data(wanted: str) -> str:
+    """A database of a service that stood alone, for one beside an Okapi."""
+    return (
+        f"This database has modules, tenants or jobs of a service that stands alone, so it cannot be a copy of what "
+        f"the Okapi at {wanted} has. Take another database (OKAPI_INSTALL_DATABASE_URL, or another data folder)"
+    )
+
+
+def reads_registry(read: int, total: int) -> str:
+    """The first start beside an Okapi: all its module descriptors are copied."""
+    return f"reads the registry of Okapi: {read} of {total} modules"

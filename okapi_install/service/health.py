@@ -1,4 +1,6 @@
-"""Health of the store, the broker and the workers. The response is in time even if one of them hangs."""
+"""Health of the store, the broker, the workers, and the Okapi beside this service. The response is in time even if one
+of them hangs.
+"""
 
 from __future__ import annotations
 
@@ -22,27 +24,51 @@ _FRESH = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One part and its problem, None if it has none. It is public, so it has no host name, address or detail."""
+    """One part and its problem, None if it has none. It is public, so it has no host name, address or detail.
+
+    `note` is what it does at the moment, if that is worth knowing.
+    """
 
     part: str
     problem: str | None
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OkapiHealth:
+    """The Okapi beside this service: what is wrong with it, and what this process does with it."""
+
+    problem: Callable[[], str | None]
+    note: Callable[[], str | None]
 
 
 class HealthService:
     """Runs the checks. However many requests ask, each check runs only once at a time."""
 
-    def __init__(self, store: JobStore, ping_broker: Callable[[], None], alive_within: float) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        ping_broker: Callable[[], None],
+        alive_within: float,
+        okapi: OkapiHealth | None = None,
+    ) -> None:
         self._store = store
         self._ping_broker = ping_broker
         self._alive_within = alive_within
+        self._notes = {"okapi": okapi.note} if okapi else {}
         checks = {"store": self._check_store, "broker": self._check_broker, "workers": self._check_workers}
+        if okapi is not None:
+            checks["okapi"] = okapi.problem
         self._checks = {part: _SingleCheck(check) for part, check in checks.items()}
 
     def findings(self) -> list[Finding]:
         """The findings of all checks, in less than a second."""
         until = time.monotonic() + PATIENCE
         running = {part: check.start() for part, check in self._checks.items()}
-        return [Finding(part, _outcome(future, until)) for part, future in running.items()]
+        return [Finding(part, _outcome(future, until), self._note(part)) for part, future in running.items()]
+
+    def _note(self, part: str) -> str | None:
+        return self._notes[part]() if part in self._notes else None
 
     def _check_store(self) -> str | None:
         try:

@@ -115,6 +115,12 @@ ROLLOUTS_ENDED = Meter(
     labels=("outcome",),
     from_start=tuple(status.value for status in RolloutStatus if status not in OPEN),
 )
+OKAPI_SECONDS = Meter(
+    name="okapi_install_okapi_request_seconds",
+    help="Duration of requests to the Okapi beside this service, by outcome: answered or failed.",
+    labels=("method", "outcome"),
+    buckets=_QUICK,
+)
 HTTP_REQUESTS = Meter(
     name="okapi_install_http_requests",
     help="Requests to the API, by the path's pattern.",
@@ -128,7 +134,7 @@ HTTP_SECONDS = Meter(
 )
 METERS = (
     *(JOBS_SUBMITTED, JOBS_ENDED, JOB_SECONDS, STEPS, MODULE_SECONDS, STEP_SECONDS, TAKEN_OVER, REPUBLISHED, POLLS),
-    *(UNUSUAL_STEPS, STORE_ERRORS, BROKER_ERRORS, CALLBACKS, ROLLOUTS_SUBMITTED),
+    *(UNUSUAL_STEPS, STORE_ERRORS, BROKER_ERRORS, CALLBACKS, OKAPI_SECONDS, ROLLOUTS_SUBMITTED),
     *(ROLLOUTS_PAUSED, ROLLOUTS_ENDED, HTTP_REQUESTS, HTTP_SECONDS),
 )
 

@@ -85,7 +85,7 @@ def _read(sent: Sequence[object], ours: set[str]) -> tuple[list[ModuleDescriptor
     unreadable: list[Pulled] = []
     for document in sent:
         try:
-            descriptor = _readable(document)
+            descriptor = readable(document)
         except UserError as why:
             unreadable.append(Pulled(id=_shown_id(document), problem=why.message))
             continue
@@ -94,8 +94,8 @@ def _read(sent: Sequence[object], ours: set[str]) -> tuple[list[ModuleDescriptor
     return list(found.values()), [p for p in unreadable if p.id not in ours]
 
 
-def _readable(document: object) -> ModuleDescriptor:
-    """Raises UserError for what is not a descriptor or cannot be stored."""
+def readable(document: object) -> ModuleDescriptor:
+    """The descriptor of a document. Raises UserError if it is none, or cannot be stored."""
     try:
         written = orjson.dumps(document)
     except TypeError:

@@ -13,7 +13,7 @@ from contextlib import ExitStack, closing
 import redis
 import structlog
 
-from okapi_install.adapters.store import migrate, open_store
+from okapi_install.adapters.store import bind_to_okapi, migrate, open_store
 from okapi_install.config import Settings
 from okapi_install.domain import messages
 from okapi_install.domain.errors import InternalError, StoreUnavailable
@@ -70,11 +70,20 @@ class Supervisor:
         found = {"listen": listen, "broker_url": broker.url if broker else self._broker_url}
         self.settings = self.settings.model_copy(update=found)
         migrate(self.settings.database)
+        self._bind_store()
         self._write_broker_url()
         brokers = [valkey(self.settings.data, broker)] if broker else []
         workers = [worker(number, self.settings) for number in range(1, self.settings.workers + 1)]
         self._children = [*brokers, *workers, api(listening)]
         self._environ = {**os.environ, **self.settings.to_environ()}
+
+    def _bind_store(self) -> None:
+        """Refuses a database that belongs to another Okapi, before a child does. Raises UserError."""
+        store = open_store(self.settings.database, pool_size=1)
+        try:
+            bind_to_okapi(store, self.settings.okapi)
+        finally:
+            store.dispose()
 
     @property
     def _broker_url(self) -> str:

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from okapi_install.adapters.store import ensure_builtin
-from okapi_install.domain.errors import NotFound
+from okapi_install.adapters.store import bind_to_okapi, ensure_builtin
+from okapi_install.domain.errors import NotFound, UserError
 from okapi_install.service.ports import EnvEntry, Instance, Progress, Store, Tenant
 from tests.contract.builders import DONE, claimed, module, submit
 
@@ -59,6 +59,27 @@ def test_a_store_with_data_of_its_own_does_not_become_a_copy(store: Store, kind:
     assert store.mirror_okapi(OKAPI, moved=True) is None
     assert store.mirrored_okapi() is None
     assert store.enabled("supertenant") == ["okapi-7.0.0"]
+
+
+def test_a_service_starts_only_with_a_store_that_belongs_to_its_okapi(store: Store) -> None:
+    bind_to_okapi(store, None)
+    bind_to_okapi(store, "http://user:secret@OKAPI:9130/")
+    assert store.mirrored_okapi() == OKAPI
+    bind_to_okapi(store, OKAPI)
+    with pytest.raises(
+        UserError, match="beside the Okapi at http://okapi:9130. Set OKAPI_INSTALL_OKAPI to that address"
+    ):
+        bind_to_okapi(store, None)
+    with pytest.raises(UserError, match="not http://other:9130.* run okapi-install migrate --okapi-moved$"):
+        bind_to_okapi(store, OTHER)
+    bind_to_okapi(store, OTHER, moved=True)
+    bind_to_okapi(store, OTHER)
+
+
+def test_a_service_beside_an_okapi_does_not_start_with_a_store_of_one_that_stood_alone(store: Store) -> None:
+    store.add_tenant(Tenant(id="diku"))
+    with pytest.raises(UserError, match="of a service that stands alone.* Take another database"):
+        bind_to_okapi(store, OKAPI)
 
 
 def test_mirrored_modules_are_in_the_registry(store: Store) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from okapi_install.adapters.okapi.client import SUPERTENANT, OkapiClient, path_of
-from okapi_install.domain import messages
+from okapi_install.domain import recording_messages
 from okapi_install.domain.foreign_status import is_not_found
 from okapi_install.service.ports import PlatformForbids, PlatformUnavailable
 
@@ -68,7 +68,7 @@ class AuthFilter:
         urls = [one.get("url") for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
         known = [url for url in urls if isinstance(url, str)]
         if not known:
-            raise PlatformUnavailable(messages.auth_filter_without_instance(module_id))
+            raise PlatformUnavailable(recording_messages.auth_filter_without_instance(module_id))
         return random.choice(known)  # noqa: S311 (load balancing, not security)
 
 

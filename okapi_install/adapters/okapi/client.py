@@ -5,6 +5,7 @@ It does not know what is requested and why.
 
 from __future__ import annotations
 
+import time
 from urllib.parse import quote
 
 import orjson
@@ -13,9 +14,10 @@ from okapi_install.adapters.okapi.connections import Connections, Response
 from okapi_install.adapters.okapi.token import TokenSource
 from okapi_install.adapters.outgoing import Limits, OutgoingFailed
 from okapi_install.config_rules import redacted_url
-from okapi_install.domain import messages
+from okapi_install.domain import recording_messages
 from okapi_install.domain.foreign_status import is_bad_request, is_forbidden, is_interim, is_temporary, succeeded
 from okapi_install.domain.modules.internal_module import required_permission
+from okapi_install.service.metrics import OKAPI_SECONDS, Meters
 from okapi_install.service.ports import PlatformForbids, PlatformUnavailable
 
 SUPERTENANT = "supertenant"
@@ -36,12 +38,21 @@ def limits_of(seconds: float) -> Limits:
 class OkapiClient:
     """Calls one Okapi as its supertenant. `timeout` is for a whole call, in seconds."""
 
-    def __init__(self, url: str, tokens: TokenSource, connections: Connections, *, timeout: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        tokens: TokenSource,
+        connections: Connections,
+        *,
+        timeout: float,
+        meters: Meters | None = None,
+    ) -> None:
         self.url = url
         self.shown_url = redacted_url(url)
         self._tokens = tokens
         self._connections = connections
         self._timeout = timeout
+        self._meters = meters or Meters()
 
     def call(
         self, method: str, path: str, document: object = None, *, query: str = "", timeout: float | None = None
@@ -78,15 +89,22 @@ class OkapiClient:
     def document_of(self, found: Response, request: str) -> object:
         """The JSON of a response. Raises PlatformUnavailable if it is an error, or not JSON."""
         if not succeeded(found.status):
-            raise PlatformUnavailable(messages.okapi_does_not_respond(self.shown_url, request, found.words))
+            raise PlatformUnavailable(recording_messages.okapi_does_not_respond(self.shown_url, request, found.words))
         try:
             return found.json()
         except OutgoingFailed as why:
-            raise PlatformUnavailable(messages.okapi_does_not_respond(self.shown_url, request, why.message)) from None
+            raise PlatformUnavailable(
+                recording_messages.okapi_does_not_respond(self.shown_url, request, why.message)
+            ) from None
+
+    def close(self) -> None:
+        """Closes the idle connections of its pool."""
+        self._connections.close()
 
     def _send(
         self, method: str, path: str, query: str, body: bytes | None, token: str | None, limits: Limits
     ) -> Response:
+        began, outcome = time.monotonic(), "failed"
         headers = {"X-Okapi-Tenant": SUPERTENANT, "Accept": "*/*"}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -94,9 +112,13 @@ class OkapiClient:
             headers["X-Okapi-Token"] = token
         try:
             url = self.url + path + ("?" + query if query else "")
-            return self._connections.call(method, url, headers, body, limits)
+            found = self._connections.call(method, url, headers, body, limits)
+            outcome = "failed" if is_temporary(found.status) else "answered"
+            return found
         except OutgoingFailed as why:
             raise self._unavailable(method, path, why.message) from why
+        finally:
+            self._meters.observe(OKAPI_SECONDS, time.monotonic() - began, method=method, outcome=outcome)
 
     @staticmethod
     def _refuses(found: Response, token: str | None) -> bool:
@@ -106,9 +128,11 @@ class OkapiClient:
 
     def _forbidden(self, method: str, path: str, found: Response, token: str | None) -> PlatformForbids:
         if token is None:
-            return PlatformForbids(messages.okapi_requires_token(self.shown_url, found.words))
+            return PlatformForbids(recording_messages.okapi_requires_token(self.shown_url, found.words))
         needed = required_permission(method, path)
-        return PlatformForbids(messages.okapi_forbids(self.shown_url, f"{method} {path}", found.words, needed))
+        return PlatformForbids(
+            recording_messages.okapi_forbids(self.shown_url, f"{method} {path}", found.words, needed)
+        )
 
     def _unavailable(self, method: str, path: str, why: str) -> PlatformUnavailable:
-        return PlatformUnavailable(messages.okapi_does_not_respond(self.shown_url, f"{method} {path}", why))
+        return PlatformUnavailable(recording_messages.okapi_does_not_respond(self.shown_url, f"{method} {path}", why))

@@ -15,7 +15,7 @@ import orjson
 from okapi_install.adapters.okapi.connections import Connections, Response
 from okapi_install.adapters.outgoing import Limits, OutgoingFailed
 from okapi_install.config_rules import redacted_url
-from okapi_install.domain import messages
+from okapi_install.domain import recording_messages
 from okapi_install.domain.foreign_status import succeeded
 from okapi_install.domain.passed_headers import can_be_sent
 from okapi_install.domain.problems import parse_object
@@ -107,12 +107,12 @@ class FilterToken:
             url = address.rstrip("/") + "/_/proxy/modules"
             found = self._connections.call("GET", url, headers, None, _LIMITS)
         except OutgoingFailed as why:
-            raise PlatformUnavailable(messages.no_okapi_token(shown, why.message)) from why
+            raise PlatformUnavailable(recording_messages.no_okapi_token(shown, why.message)) from why
         if not succeeded(found.status):
-            raise PlatformUnavailable(messages.no_okapi_token(shown, found.words))
+            raise PlatformUnavailable(recording_messages.no_okapi_token(shown, found.words))
         token = _token_of(found)
         if token is None:
-            raise PlatformUnavailable(messages.no_okapi_token(shown, "it has none in its response"))
+            raise PlatformUnavailable(recording_messages.no_okapi_token(shown, "it has none in its response"))
         return token
 
 

@@ -114,15 +114,23 @@ def worker(name: str, concurrency: int | None) -> None:
 
 
 @click.command()
+@click.option("--okapi-moved", is_flag=True, help="The Okapi of this database has a new address: that of the settings.")
 @reported
-def migrate() -> None:
+def migrate(*, okapi_moved: bool) -> None:
     """Create the database's tables, or bring them up to date.
 
     Run it once before a new version of the API and the workers is started. They refuse to start on the schema of
     another version.
     """
+    from okapi_install.adapters.store import bind_to_okapi, open_store
     from okapi_install.adapters.store import migrate as run_migrations
 
     settings = server_settings()
     run_migrations(settings.database, patience=settings.startup_wait_seconds)
+    if okapi_moved:
+        store = open_store(settings.database, pool_size=1)
+        try:
+            bind_to_okapi(store, settings.okapi, moved=True)
+        finally:
+            store.dispose()
     click.echo("The database is up to date.")

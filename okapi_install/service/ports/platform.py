@@ -92,7 +92,11 @@ class Platform(Protocol):
         """The instances of a module."""
 
     def running_job(self, tenant_id: str) -> str | None:
-        """The id of an install job of the platform's own that runs for the tenant, else None."""
+        """The id of an install job of the platform's own that runs for the tenant, else None.
+
+        Raises:
+            NotFound: there is no such tenant; the message is its id.
+        """
 
     def record(self, tenant_id: str, recording: Recording, before: Callable[[], None]) -> frozenset[str] | None:
         """Records a change whose module is initialised; what the platform shows then. It can be repeated.
@@ -100,7 +104,7 @@ class Platform(Protocol):
         A platform that is told with a call of its own calls `before` first, which commits that the module is
         initialised and is not called again, and waits for its turn. It returns what the tenant has enabled as it was
         read back. The store's own platform does nothing and returns None: the job's next commit records.
-        One task at a time may record for a tenant.
+        One task at a time may record for a tenant: the owner of its running job.
 
         Raises:
             ChangeNotRecorded: it is not shown when it is read back.

@@ -15,7 +15,7 @@ def blueprint(health: HealthService) -> Blueprint:
     @routes.get("/_/install/health")
     def show() -> Response:
         found = health.findings()
-        parts = {finding.part: finding.problem or "ok" for finding in found}
+        parts = {finding.part: finding.problem or finding.note or "ok" for finding in found}
         healthy = all(finding.problem is None for finding in found)
         return json_answer({"status": "ok" if healthy else "error", **parts}, 200 if healthy else 503)
 

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 import okapi_install
-from okapi_install.domain import messages, okapi_messages
+from okapi_install.domain import messages, okapi_messages, recording_messages
 
 
 def _sentences(room: ModuleType) -> dict[str, object]:
@@ -28,7 +28,7 @@ def _said(room: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("room", [messages, okapi_messages])
+@pytest.mark.parametrize("room", [messages, okapi_messages, recording_messages])
 def test_each_sentence_is_said_somewhere(room: ModuleType) -> None:
     assert set(_sentences(room)) == _said(room.__name__.rpartition(".")[2])
 

@@ -80,6 +80,8 @@ class JobsSite:
             solutions=solutions,
             proposals=proposals,
             snapshots=snapshots,
+            platform=self.house.platform,
+            okapi=None,
             health=HealthService(store, self.ping, self.settings.lease_seconds),
             gateway=self.gateway,
             permissions=self.permissions,

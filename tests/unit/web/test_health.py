@@ -6,9 +6,11 @@ import threading
 import time
 
 import pytest
+from flask import Flask
 
 from okapi_install.domain.errors import OkapiInstallError, StoreUnavailable
-from okapi_install.service.health import HealthService
+from okapi_install.service.health import Finding, HealthService, OkapiHealth
+from okapi_install.web.api import health
 from tests.fakes.memory_store import MemoryStore
 from tests.unit.web.jobs_site import JobsSite
 
@@ -62,12 +64,28 @@ def test_what_hangs_keeps_nobody_waiting_and_is_asked_once() -> None:
         asked.append(1)
         free.wait(60)
 
-    health = HealthService(MemoryStore(), hang, 15.0)
+    service = HealthService(MemoryStore(), hang, 15.0)
     began = time.monotonic()
     for _ in range(3):
-        found = {finding.part: finding.problem for finding in health.findings()}
+        found = {finding.part: finding.problem for finding in service.findings()}
         assert found["broker"] is not None
         assert "respond" in found["broker"]
     assert time.monotonic() - began < 3 * 0.7 + 20
     assert len(asked) == 1
     free.set()
+
+
+@pytest.mark.parametrize(
+    ("problem", "note", "shown"), [("down", "reads", "down"), (None, "reads", "reads"), (None, None, "ok")]
+)
+def test_beside_an_okapi_it_is_a_part_that_also_says_what_is_read(
+    problem: str | None, note: str | None, shown: str
+) -> None:
+    okapi = OkapiHealth(problem=lambda: problem, note=lambda: note)
+    service = HealthService(MemoryStore(), lambda: None, 15.0, okapi)
+    assert service.findings()[-1] == Finding("okapi", problem, note)
+    app = Flask(__name__)
+    app.register_blueprint(health.blueprint(service))
+    answer = app.test_client().get(HEALTH).json
+    assert answer is not None
+    assert answer["okapi"] == shown

@@ -1,0 +1,118 @@
+"""Copies the module descriptors of an Okapi into the store.
+
+A descriptor never changes under its id, so it is read once. The short list of ids, which is read each time, says what
+is new and what is gone. Many new ones are read by the request that Okapi's own pull uses: a GET that has the ids of all
+others in its body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import structlog
+
+from okapi_install.adapters.okapi.client import OkapiClient, path_of
+from okapi_install.adapters.okapi.joined import Joined
+from okapi_install.domain import recording_messages
+from okapi_install.domain.errors import UserError
+from okapi_install.domain.foreign_status import is_not_found
+from okapi_install.domain.foreign_text import bounded
+from okapi_install.domain.modules.descriptors import ModuleDescriptor
+from okapi_install.domain.modules.internal_module import OKAPI_PRODUCT
+from okapi_install.service.ports import MirrorStore, PlatformUnavailable
+from okapi_install.service.pull import readable
+from okapi_install.service.registry import RegistryService
+
+log = structlog.get_logger()
+
+MODULES = path_of("_", "proxy", "modules")
+_ONE_BY_ONE = 5
+"""So many new modules are read by their ids, which Okapi answers at once. It takes a second for the other request."""
+_BATCH = 500
+_NAMED = 5
+
+
+class RegistryMirror:
+    """The registry of one Okapi in the store. `timeout` is for a list of descriptors, in seconds."""
+
+    def __init__(self, client: OkapiClient, store: MirrorStore, registry: RegistryService, *, timeout: float) -> None:
+        self._client = client
+        self._store = store
+        self._registry = registry
+        self._timeout = timeout
+        self._unusable: set[str] = set()
+        self.reading: tuple[int, int] | None = None
+        """While many new modules are read: how many of how many."""
+        self.refresh = Joined(self._refresh)
+        """Brings the store up to date. Raises PlatformUnavailable, StoreUnavailable."""
+
+    def _refresh(self) -> None:
+        listed = self._listed()
+        known = self._known()
+        gone = known.difference(listed)
+        if gone:
+            self._store.mirror_modules((), sorted(gone))
+            log.info("Okapi has modules no more", count=len(gone), first=sorted(gone)[:_NAMED])
+        new = [ident for ident in listed if ident not in known and ident not in self._unusable]
+        if len(new) <= _ONE_BY_ONE:
+            self._take([document for ident in new for document in self._one(ident)])
+        else:
+            self._read_many(listed, new)
+
+    def _known(self) -> set[str]:
+        return set(self._registry.current().ids())
+
+    def _listed(self) -> dict[str, None]:
+        """The ids of all its modules, in its order."""
+        ids = {str(one["id"]): None for one in self._list(None) if isinstance(one.get("id"), str)}
+        if not any(ident.startswith(OKAPI_PRODUCT + "-") for ident in ids):
+            raise self._senseless("the list of modules does not have its own")
+        return ids
+
+    def _list(self, known: Sequence[str] | None) -> list[Mapping[str, object]]:
+        """Its modules: in short, or the whole descriptors of those that are not known."""
+        query = "" if known is None else "full=true"
+        found = self._client.json("GET", MODULES, known, query=query, timeout=self._timeout)
+        if not isinstance(found, list):
+            raise self._senseless("it is not a list")
+        return [one for one in found if isinstance(one, Mapping)]
+
+    def _senseless(self, why: str) -> PlatformUnavailable:
+        return PlatformUnavailable(
+            recording_messages.okapi_does_not_respond(self._client.shown_url, f"GET {MODULES}", why)
+        )
+
+    def _one(self, module_id: str) -> list[object]:
+        """The descriptor of a module, none if it was removed meanwhile."""
+        path = path_of("_", "proxy", "modules", module_id)
+        found = self._client.call("GET", path)
+        return [] if is_not_found(found.status) else [self._client.document_of(found, f"GET {path}")]
+
+    def _read_many(self, listed: Mapping[str, None], new: Sequence[str]) -> None:
+        try:
+            for batch in _batches(new):
+                done = len(self._known())
+                self.reading = done, len(listed)
+                log.info("reads the registry of Okapi", okapi=self._client.shown_url, read=done, of=len(listed))
+                self._take(self._list([ident for ident in listed if ident not in batch]))
+            log.info("has read the registry of Okapi", okapi=self._client.shown_url, modules=len(listed))
+        finally:
+            self.reading = None
+
+    def _take(self, documents: Sequence[object]) -> None:
+        """Adds descriptors to the store. What cannot be read or stored is left out, and not read again."""
+        usable: list[ModuleDescriptor] = []
+        for document in documents:
+            try:
+                usable.append(readable(document))
+            except UserError as why:
+                ident = document.get("id") if isinstance(document, Mapping) else None
+                self._unusable.add(str(ident))
+                log.warning("a module of Okapi cannot be used", module=bounded(str(ident), 200), cause=why.message)
+        if usable:
+            self._store.mirror_modules(usable, ())
+
+
+def _batches(ids: Sequence[str]) -> Iterator[set[str]]:
+    for start in range(0, len(ids), _BATCH):
+        yield set(ids[start : start + _BATCH])
