@@ -32,6 +32,7 @@ from okapi_install.adapters.tenant_api import HttpTenantApi
 from okapi_install.adapters.webhook import HttpWebhook
 from okapi_install.config import Settings, SettingsError, variable
 from okapi_install.domain.modules.internal_module import internal_module
+from okapi_install.domain.presentation.log_links import LogLinks
 from okapi_install.domain.workers import worker_identity
 from okapi_install.service.discovery import DiscoveryService, EnvironmentService, Node
 from okapi_install.service.health import HealthService, OkapiHealth
@@ -221,7 +222,7 @@ def build_services(settings: Settings) -> Services:
     tracer = build_tracer(settings, "okapi-install-api")
     installs = build_installs(settings, store, registry, platform, queue, notifier, meters, tracer)
     solutions = SolutionService(installs, store, registry, SolverProcess(settings.solution_seconds))
-    snapshots = SnapshotService(TimingsService(store, SystemClock()))
+    snapshots = SnapshotService(TimingsService(store, SystemClock()), logs=LogLinks(settings.log_url))
     tenants = TenantService(store, registry, platform, before_removal=installs.stop_all)
     proposals = ProposalService(installs, solutions, snapshots)
     observer = RolloutObserver(notifier, meters)

@@ -143,6 +143,8 @@ class Settings(BaseSettings):
 
     log_level: Annotated[str, PlainValidator(rules.choice("debug", "info", "warning", "error"))] = "info"
     log_format: Annotated[str, PlainValidator(rules.choice("console", "json"))] = "console"
+    log_url: Annotated[str, PlainValidator(rules.log_template)] | None = None
+    """None: there are no links to logs."""
     metrics: Flag = True
     otel_endpoint: WebUrl | None = None
 

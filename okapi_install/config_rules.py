@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 from okapi_install.domain.access import Role, key_name
 from okapi_install.domain.errors import UserError
+from okapi_install.domain.presentation.log_links import check_template
 
 Rule = Callable[[object], object]
 
@@ -191,6 +192,11 @@ def web_url(raw: object) -> str:
     if not _split(raw, ("http", "https"), hint).hostname:
         raise ValueError(hint)
     return text(raw).rstrip("/")
+
+
+def log_template(raw: object) -> str:
+    """A URL with names of what a log is about in braces."""
+    return check_template(text(raw))
 
 
 def hosts(raw: object) -> tuple[str, ...] | None:

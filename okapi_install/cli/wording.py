@@ -94,8 +94,18 @@ def result_lines(job: JobProgress) -> list[str]:
         if module not in folded:
             lines.append(_module_line(module, width))
             lines += problem_lines(module) if module.state is not State.SKIPPED else []
+            lines += place_lines(module)
     lines += [f"{State.NOT_RUN.word:<11} {number_of(len(folded), 'module')}"] if folded else []
     return [*lines, outcome(job), *failure_lines(job)]
+
+
+def place_lines(module: ModuleProgress) -> list[str]:
+    """Where a module runs, or has failed, and where its log is."""
+    if module.state not in (State.RUNNING, State.FAILED):
+        return []
+    job = f", tenant job {module.tenant_job}" if module.tenant_job else ""
+    lines = [f"         at {module.instance}{job}"] if module.instance else []
+    return [*lines, f"         log: {module.log}"] if module.log else lines
 
 
 def failure_lines(job: JobProgress) -> list[str]:

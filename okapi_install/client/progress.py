@@ -38,6 +38,11 @@ class ModuleProgress:
     expected: float | None = None
     """How many seconds it took in earlier jobs."""
     slow: bool = False
+    instance: str | None = None
+    """The address of the instance that was called."""
+    tenant_job: str | None = None
+    log: str | None = None
+    """The address of its log."""
     reported: str | None = None
 
     @property
@@ -198,6 +203,9 @@ def _module(document: object) -> ModuleProgress:
         seconds=_number(module.get("seconds")),
         expected=_number(module.get("expectedSeconds")),
         slow=module.get("slow") is True,
+        instance=module.get("instance"),
+        tenant_job=module.get("tenantJob"),
+        log=module.get("log"),
         reported=module.get("state"),
     )
 

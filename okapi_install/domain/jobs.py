@@ -251,6 +251,10 @@ class Step:
     started: float | None = None
     ended: float | None = None
     tenant_job: TenantJob | None = None
+    instance_url: str | None = None
+    """The address of the module instance that was called last."""
+    tenant_job_id: str | None = None
+    """The id of the tenant job of this attempt, also when it has ended."""
     revision: int = 0
     """The revision of the job in which this step last changed; set by the store."""
 

@@ -202,7 +202,9 @@ def step_view(it: StepSnapshot) -> Document:
         "seconds": _rounded(it.elapsed),
         "expectedSeconds": _rounded(it.expected),
         "slow": it.slow,
-        "tenantJob": step.tenant_job.id if step.tenant_job else None,
+        "instance": step.instance_url,
+        "tenantJob": step.tenant_job_id,
+        "log": it.log_url,
         "after": list(it.after),
     }
 

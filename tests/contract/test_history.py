@@ -160,3 +160,12 @@ def test_progress_that_was_committed_twice_is_read_once(store: Store) -> None:
     store.save(claim, progress)
     store.save(claim, progress)
     assert _kinds(store, job) == ["requested", "claimed", "step_started"]
+
+
+def test_where_a_module_runs_is_kept_with_its_step(store: Store) -> None:
+    job = submit(store)
+    claim = claimed(store, job)
+    placed = replace(begun(job.steps[0], claim.now), instance_url="http://10.0.0.7:8081", tenant_job_id="j1")
+    store.save(claim, Progress(steps=(placed,)))
+    step = store.job(job.id).steps[0]
+    assert (step.instance_url, step.tenant_job_id, step.tenant_job) == ("http://10.0.0.7:8081", "j1", None)

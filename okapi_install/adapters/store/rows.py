@@ -96,6 +96,8 @@ class StepRecord(NamedTuple):
     tenant_job_id: str | None
     tenant_job_url: str | None
     tenant_job_phase: str | None
+    instance_url: str | None
+    last_tenant_job: str | None
     revision: int
 
 
@@ -163,6 +165,8 @@ def step_from(step: StepRecord) -> Step:
         started=step.started,
         ended=step.ended,
         tenant_job=None if step.tenant_job_id is None else _tenant_job(step),
+        instance_url=step.instance_url,
+        tenant_job_id=step.last_tenant_job,
         revision=step.revision,
     )
 
@@ -264,6 +268,8 @@ def step_changes(step: Step) -> dict[str, object]:
         "tenant_job_id": tenant_job and tenant_job.id,
         "tenant_job_url": tenant_job and tenant_job.base_url,
         "tenant_job_phase": tenant_job and tenant_job.phase.value,
+        "instance_url": step.instance_url,
+        "last_tenant_job": step.tenant_job_id,
     }
 
 

@@ -200,6 +200,8 @@ class StepRow(Row):
     message: Mapped[str | None] = mapped_column(Text)
     errors: Mapped[str | None] = mapped_column(Text)
     warnings: Mapped[str | None] = mapped_column(Text)
+    instance_url: Mapped[str | None] = mapped_column(Text)
+    last_tenant_job: Mapped[str | None] = mapped_column(Text)
 
 
 class JobEventRow(Row):

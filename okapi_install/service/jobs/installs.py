@@ -367,4 +367,5 @@ def _to_do_again(step: Step) -> Step:
     again = replace(step, status=None, message=None, errors=(), warnings=warnings)
     if step.stage is Stage.INITIALISED:
         return again  # with its times: the module is not called
-    return replace(again, stage=Stage.PENDING, started=None, ended=None, tenant_job=None)
+    nowhere = replace(again, tenant_job=None, instance_url=None, tenant_job_id=None)
+    return replace(nowhere, stage=Stage.PENDING, started=None, ended=None)

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from okapi_install.domain.jobs import Job, JobStatus, Step
+from okapi_install.domain.presentation.log_links import LogLinks
 from okapi_install.domain.presentation.states import ModuleCounts, State, job_state, step_state
 from okapi_install.domain.workers import worker_name
 from okapi_install.service.jobs.estimates import Estimate, estimate
 from okapi_install.service.jobs.timings import TimingsService
 from okapi_install.service.ports import Durations
+
+_NO_LOGS = LogLinks()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +82,8 @@ class StepSnapshot(NamedTuple):
     """Whether it is running, and for longer than its product ever took."""
     after: tuple[int, ...]
     """The positions of the modules that it waits for."""
+    log_url: str | None = None
+    """The link to the log of its module; None if there is none."""
 
     @property
     def expected(self) -> float | None:
@@ -115,14 +120,14 @@ def summary_of(job: Job, now: float, usual: Mapping[int, Durations] | None = Non
     )
 
 
-def snapshot_of(job: Job, usual: Mapping[int, Durations], now: float) -> JobSnapshot:
+def snapshot_of(job: Job, usual: Mapping[int, Durations], now: float, logs: LogLinks = _NO_LOGS) -> JobSnapshot:
     """The snapshot of a job. `usual` has the durations of earlier jobs by the position of the step."""
     summary = summary_of(job, now, usual)
     after: dict[int, list[int]] = {}
     for before, later in sorted(job.edges):
         after.setdefault(later, []).append(before)
     steps = tuple(
-        _step(step, state, usual.get(step.pos), after.get(step.pos, ()), now)
+        _step(step, state, usual.get(step.pos), after.get(step.pos, ()), now)._replace(log_url=logs.of(job, step))
         for step, state in zip(job.steps, summary.step_states, strict=True)
     )
     return JobSnapshot(
@@ -145,8 +150,11 @@ def _elapsed(started: float | None, ended: float | None, now: float) -> float | 
 class SnapshotService:
     """Snapshots of jobs as of now. Reads the usual durations for them."""
 
-    def __init__(self, timings: TimingsService, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, timings: TimingsService, now: Callable[[], float] = time.time, logs: LogLinks = _NO_LOGS
+    ) -> None:
         self._timings = timings
+        self._logs = logs
         self.now = now
         """Seconds since 1970."""
 
@@ -162,4 +170,4 @@ class SnapshotService:
 
     def of(self, job: Job) -> JobSnapshot:
         """The whole snapshot: modules, their usual durations, and the estimate."""
-        return snapshot_of(job, self._timings.usual_of([job])[job.id], self.now())
+        return snapshot_of(job, self._timings.usual_of([job])[job.id], self.now(), self._logs)

@@ -234,6 +234,8 @@ class JobRun:
         if clock - self._looked < least / _LOOKS:
             return
         self._looked, now = clock, self._lease.now()
+        for step in self._steps.unseen():
+            self._lease.save_running(self._steps, step.pos)
         found = suspects(self._steps, now, least)
         if not found:
             return

@@ -71,6 +71,8 @@ class JobSteps:
         if step.stage is Stage.INITIALISED:
             return self._put(replace(step, status=StepStatus.RUNNING, message=None))
         fresh = step.tenant_job is None
+        if fresh:
+            step = replace(step, instance_url=None, tenant_job_id=None)
         warnings = step.warnings
         if step.change.id in self._leftovers:
             left = Problem.warning(self._leftovers[step.change.id], ProblemCode.UNFINISHED_WORK)
@@ -97,7 +99,18 @@ class JobSteps:
 
     def has_tenant_job(self, pos: int, job: TenantJob | None) -> Step:
         """Sets the tenant job that the module runs for the step; None if it does not run one any more."""
-        return self._put(replace(self._steps[pos], tenant_job=job))
+        step = replace(self._steps[pos], tenant_job=job)
+        return self._put(step if job is None else replace(step, instance_url=job.base_url, tenant_job_id=job.id))
+
+    def calls(self, pos: int, instance: str) -> None:
+        """Remembers which instance of the step's module is called. It is committed with the next change."""
+        self._put(replace(self._steps[pos], instance_url=instance))
+
+    def unseen(self) -> list[Step]:
+        """Running steps whose instance is not committed yet: their modules take long to respond."""
+        pairs = zip(self._steps, self._committed, strict=True)
+        running = [(step, known) for step, known in pairs if step.status is known.status is StepStatus.RUNNING]
+        return [step for step, known in running if step.instance_url != known.instance_url]
 
     def initialised(self, pos: int) -> Step:
         """Marks the step's module as initialised. The step ended now, as far as its module is concerned."""

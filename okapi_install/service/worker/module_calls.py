@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import quote, urlsplit
 
@@ -98,8 +98,10 @@ class ModuleCalls:
         base_url: str | None = None,
         query: str = "",
         timeout: float | None = None,
+        on_instance: Callable[[str], None] = lambda _url: None,
     ) -> tuple[Answer, str]:
         """The response (any 2xx) and the address of the instance that sent it. `timeout` applies to each attempt.
+        `on_instance` gets the address of an instance before it is called.
 
         Raises:
             ModuleCallFailed: no instance, no response, or a status other than 2xx; in Okapi's words.
@@ -107,6 +109,7 @@ class ModuleCalls:
         retries, began = self._policy.connect_retries if call.retry else 0, self._clock.monotonic()
         for attempt in range(retries + 1):
             url = base_url or self._instance(call.module.id, call.path, fresh=attempt > 0)
+            on_instance(url)
             try:
                 full, headers = self._url(call, url) + query, self._headers(caller, call) | {"X-Okapi-Url-to": url}
                 if caller.lease is not None and call.method != "GET":

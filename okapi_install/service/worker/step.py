@@ -256,7 +256,9 @@ class StepRun:
         if calls.get is not None:
             self._steps.calling.add(self._pos)
         try:
-            answer, url = self._context.calls.call(self._caller, calls.post, body, timeout=timeout)
+            answer, url = self._context.calls.call(
+                self._caller, calls.post, body, timeout=timeout, on_instance=self._called
+            )
             if "location" not in answer.headers:
                 document = parse_object(answer.body) if answer.body.startswith("{") else None
                 self._found(warnings=problems((document or {}).get("warnings")))
@@ -266,6 +268,9 @@ class StepRun:
             return job, document
         finally:
             self._steps.calling.discard(self._pos)
+
+    def _called(self, instance: str) -> None:
+        self._steps.calls(self._pos, instance)
 
     # The module's tenant job
 

@@ -100,6 +100,9 @@ class ModuleRow:
     message: str | None
     errors: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
+    instance: str | None
+    tenant_job: str | None
+    log_url: str | None
     revision: int
 
     @classmethod
@@ -123,8 +126,16 @@ class ModuleRow:
             message=step.message,
             errors=step.errors,
             warnings=step.warnings,
+            instance=step.instance_url,
+            tenant_job=step.tenant_job_id,
+            log_url=it.log_url,
             revision=step.revision,
         )
+
+    @property
+    def shows_place(self) -> bool:
+        """Whether somebody may want to look where it runs: it is running, or has gone wrong."""
+        return self.instance is not None and (self.ticking or self.has_problems)
 
     @property
     def has_problems(self) -> bool:

@@ -48,3 +48,14 @@ def test_a_history_is_not_followed(server: FakeOkapi) -> None:
     done = run_command("job", "some-job", "--history", "--follow", url=server.url)
     assert done.returncode == 2
     assert "exclude each other" in done.stderr
+
+
+def test_a_job_says_where_what_runs_or_failed_is(server: FakeOkapi) -> None:
+    server.plan = [{"id": "mod-a-1.0.0"}, {"id": "mod-b-1.0.0"}]
+    job = server.add_job()
+    place = {"instance": "http://mod-a:8081", "tenantJob": "j1", "log": "https://logs/?m=mod-a"}
+    job["modules"][0] |= {"stage": "invoke", "status": "running", **place}
+    job["modules"][1] |= {"stage": "done", "status": "done", **place}
+    lines = [line.strip() for line in run_command("job", str(job["id"]), url=server.url).stdout.splitlines()]
+    assert lines.count("at http://mod-a:8081, tenant job j1") == 1
+    assert lines.count("log: https://logs/?m=mod-a") == 1

@@ -8,6 +8,7 @@ from okapi_install.bootstrap import Services
 from okapi_install.config import Settings
 from okapi_install.domain.errors import OkapiInstallError
 from okapi_install.domain.modules.internal_module import OKAPI_MODULE, internal_module
+from okapi_install.domain.presentation.log_links import LogLinks
 from okapi_install.service.discovery import DiscoveryService, EnvironmentService, Node
 from okapi_install.service.health import HealthService
 from okapi_install.service.jobs.callbacks import CallbackRule
@@ -61,7 +62,7 @@ class JobsSite:
         store = self.house.store
         registry = RegistryService(store)
         solutions = SolutionService(self.house.installs, store, registry, InlineSolver())
-        snapshots = SnapshotService(TimingsService(store, self.house.clock))
+        snapshots = SnapshotService(TimingsService(store, self.house.clock), logs=LogLinks(self.settings.log_url))
         tenants = TenantService(store, registry, self.house.platform, self.house.installs.stop_all)
         proposals = ProposalService(self.house.installs, solutions, snapshots)
         return Services(

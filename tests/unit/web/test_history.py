@@ -67,3 +67,17 @@ def test_who_retries_and_who_aborts_is_in_the_history(site: JobsSite) -> None:
 
 def test_a_job_that_is_not_there_has_no_history(site: JobsSite) -> None:
     assert site.client.get("/_/install/jobs/none/history").status_code == 404
+
+
+def test_a_job_says_where_its_modules_ran_and_where_their_logs_are() -> None:
+    site = JobsSite(log_url="https://logs/?m={module}&t={tenant}")
+    job = _failed_job(site)
+    modules = site.client.get(f"/_/install/jobs/{job.id}").get_json()["modules"]
+    assert [(m["instance"], m["tenantJob"], m["log"]) for m in modules] == [
+        ("http://modules/a-1.0.0", None, "https://logs/?m=a-1.0.0&t=diku"),
+        ("http://modules/b-1.0.0", None, "https://logs/?m=b-1.0.0&t=diku"),
+    ]
+    page = site.client.get(f"/jobs/{job.id}").text
+    assert 'href="https://logs/?m=b-1.0.0&amp;t=diku"' in page
+    assert "at http://modules/b-1.0.0" in page
+    assert "at http://modules/a-1.0.0" not in page
