@@ -48,7 +48,7 @@ def blueprints(services: Services, sign_in: PageLogin) -> Sequence[Blueprint]:
         api_health.blueprint(services.health),
         openapi.blueprint(),
         page_routes.blueprint(services.installs, services.snapshots, services.tenants, sign_in, rendering),
-        tenant_routes.blueprint(services.tenants, services.registry, rendering),
+        tenant_routes.blueprint(services.tenants, services.registry, sign_in, rendering),
         start_routes.blueprint(services.proposals, services.installs, services.tenants, services.registry, rendering),
     )
     if not services.settings.metrics:

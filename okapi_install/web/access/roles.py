@@ -9,7 +9,7 @@ from okapi_install.domain.errors import KeyMayOnlyRead
 from okapi_install.web.access.login import LOGIN_PATH, LOGOUT_PATH
 from okapi_install.web.http.requests import flag
 
-_QUESTIONS = frozenset({"/_/install/explain", "/start/form", "/start/plan"})
+_QUESTIONS = frozenset({"/_/install/explain"})
 """Rules whose POST changes nothing."""
 _SIMULATED = frozenset({"/_/proxy/tenants/<tenant>/install", "/_/proxy/tenants/<tenant>/upgrade"})
 """Rules whose POST changes nothing with `simulate=true`."""
@@ -25,6 +25,13 @@ def check_role(holder: KeyHolder) -> None:
     if f"{request.path}/".startswith(f"{_SECRETS}/"):
         raise KeyMayOnlyRead(secrets_need_operate(holder.name))
     if not _only_reads(rule):
+        raise KeyMayOnlyRead(key_only_reads(holder.name))
+
+
+def check_may_operate() -> None:
+    """Raises KeyMayOnlyRead if who sends the current request may only read."""
+    holder = current_holder()
+    if holder is not None and not holder.may_operate:
         raise KeyMayOnlyRead(key_only_reads(holder.name))
 
 

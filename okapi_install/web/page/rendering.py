@@ -5,15 +5,18 @@ Every response has a Content-Security-Policy that allows only our own files.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from flask import Response, request
 
 from okapi_install.domain import messages
 from okapi_install.domain.errors import OkapiInstallError
+from okapi_install.web.access.login import COOKIE, PageLogin
 from okapi_install.web.access.origin import is_same_origin
 from okapi_install.web.access.roles import current_holder
 from okapi_install.web.http.errors import status_of
+from okapi_install.web.http.sse import Events, while_allowed
 from okapi_install.web.templating import page_templates
 
 POLICY = (
@@ -31,8 +34,10 @@ class Rendering:
 
     def html(self, template: str, status: int = 200, **values: object) -> Response:
         """A page."""
+        holder = current_holder()
+        may_operate = holder is None or holder.may_operate
         text = self.templates.get_template(template).render(
-            path=request.path, now=self._now(), holder=current_holder(), **values
+            path=request.path, now=self._now(), holder=holder, may_operate=may_operate, **values
         )
         answer = Response(text, status, mimetype="text/html")
         answer.headers["Content-Security-Policy"] = POLICY
@@ -57,6 +62,14 @@ class Rendering:
     def missing(self) -> Response:
         """The page for what does not exist."""
         return self.html("problem.html", 404, title="Not found", text=messages.no_such_page())
+
+
+def while_signed_in(login: PageLogin, events: Events) -> Events:
+    """The events, until the session of the current request ends. A stream may be open for days."""
+    path, cookie = request.path, request.cookies.get(COOKIE)
+    if login.holder(path, cookie) is None:  # there is no key, or it was sent itself
+        return events
+    return while_allowed(events, lambda: login.holder(path, cookie) is not None, time.monotonic)
 
 
 def page_number() -> int:

@@ -19,13 +19,13 @@ from okapi_install.web.access.login import COOKIE, LOGIN_PATH, PageLogin, safe_t
 from okapi_install.web.access.roles import holder_name
 from okapi_install.web.http.errors import refusal
 from okapi_install.web.http.module_headers import module_headers
-from okapi_install.web.http.sse import Events, event_stream, last_event_id, while_allowed
+from okapi_install.web.http.sse import event_stream, last_event_id
 from okapi_install.web.page.curl import curl_commands
 from okapi_install.web.page.graph import graph_svg
 from okapi_install.web.page.history import History
 from okapi_install.web.page.listing import Listing, Part
 from okapi_install.web.page.live import Live
-from okapi_install.web.page.rendering import Rendering, page_number
+from okapi_install.web.page.rendering import Rendering, page_number, while_signed_in
 from okapi_install.web.page.timeline import timeline_svg
 from okapi_install.web.page.views import JobPageView, dependencies
 from okapi_install.web.words import segment
@@ -87,7 +87,7 @@ class Page:
 
     def job_events(self) -> Response:
         """GET /page/events, with the parameters of the list."""
-        return event_stream(self._while_signed_in(self._live.jobs(_part())), retry=2000)
+        return event_stream(while_signed_in(self._login, self._live.jobs(_part())), retry=2000)
 
     def job(self, job_id: str) -> Response:
         """GET /jobs/{id}"""
@@ -106,14 +106,8 @@ class Page:
     def one_job_events(self, job_id: str) -> Response:
         """GET /page/jobs/{id}/events"""
         self._installs.job(job_id)
-        return event_stream(self._while_signed_in(self._live.job(job_id, last_event_id(request.args.get("since")))))
-
-    def _while_signed_in(self, events: Events) -> Events:
-        """The events, until the session of the request ends. A stream may be open for days."""
-        path, cookie = request.path, request.cookies.get(COOKIE)
-        if self._login.holder(path, cookie) is None:  # there is no key, or it was sent itself
-            return events
-        return while_allowed(events, lambda: self._login.holder(path, cookie) is not None, time.monotonic)
+        events = self._live.job(job_id, last_event_id(request.args.get("since")))
+        return event_stream(while_signed_in(self._login, events))
 
     def history(self, job_id: str) -> Response:
         """GET /jobs/{id}/history"""

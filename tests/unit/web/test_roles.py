@@ -8,6 +8,7 @@ import pytest
 
 from okapi_install.domain.access import Role
 from okapi_install.service.access import KeyService
+from okapi_install.service.ports import Tenant
 from tests.unit.service.house import enable
 from tests.unit.web.jobs_site import JobsSite
 
@@ -100,11 +101,17 @@ def _signed_in(site: JobsSite, key: str) -> dict[str, str]:
     return {"Sec-Fetch-Site": "same-origin", "Cookie": answer.headers["Set-Cookie"].partition(";")[0]}
 
 
-def test_on_the_page_a_reader_plans_but_does_not_start(site: JobsSite) -> None:
+def test_on_the_page_a_reader_neither_sees_nor_uses_the_start_form(site: JobsSite) -> None:
     form = {"kind": "install", "tenant": "diku", "modules": "a-1.0.0"}
     reader, operator = _signed_in(site, "a-key-that-reads"), _signed_in(site, "a-key-that-operates")
-    plan = site.client.post("/start/plan", data=form, headers=reader)
-    assert plan.status_code == 200
+    site.house.store.add_tenant(Tenant(id="old"), ["a-0.1.0"])
+    for path in ("/", "/tenants", "/tenants/diku", "/versions"):
+        assert 'href="/start' in site.client.get(path, headers=operator).text
+        assert "/start" not in site.client.get(path, headers=reader).text
+    answers = [site.client.get("/start", headers=reader)]
+    answers += [site.client.post(path, data=form, headers=reader) for path in ("/start/plan", "/start/form")]
+    assert {(answer.status_code, "may only read" in answer.text) for answer in answers} == {(403, True)}
+    plan = site.client.post("/start/plan", data=form, headers=operator)
     fields = dict(re.findall(r'name="(key|seen)" value="([^"]*)"', plan.text))
     assert site.client.post("/start", data=form | fields, headers=reader).status_code == 403
     started = site.client.post("/start", data=form | fields, headers=operator)

@@ -18,7 +18,7 @@ from okapi_install.service.jobs.proposals import Proposal, ProposalService, Want
 from okapi_install.service.jobs.solutions import Constraints
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.tenants import TenantService
-from okapi_install.web.access.roles import holder_name
+from okapi_install.web.access.roles import check_may_operate, holder_name
 from okapi_install.web.http.module_headers import module_headers
 from okapi_install.web.page.rendering import Rendering
 from okapi_install.web.page.start.form import MOST_TENANTS, StartForm
@@ -41,6 +41,7 @@ def blueprint(
     found = Blueprint("start", __name__, url_prefix="/start")
     handlers = StartHandlers(proposals, installs, tenants, registry, rendering)
     found.before_request(rendering.check_origin)
+    found.before_request(check_may_operate)
     found.get("")(handlers.form)
     found.post("/form", endpoint="again")(handlers.form_again)
     found.post("/plan")(handlers.plan)

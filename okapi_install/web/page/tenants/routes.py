@@ -10,17 +10,18 @@ from flask import Blueprint, Response, request
 from okapi_install.domain.errors import OkapiInstallError, UserError
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.tenants import TenantService
+from okapi_install.web.access.login import PageLogin
 from okapi_install.web.http.sse import event_stream
 from okapi_install.web.page.recent import look_events
-from okapi_install.web.page.rendering import Rendering, page_number
+from okapi_install.web.page.rendering import Rendering, page_number, while_signed_in
 from okapi_install.web.page.tenants.matrix import PER_PAGE, MatrixPart, Only, matrix
 from okapi_install.web.page.tenants.overview import TenantList, TenantPart, matching
 
 
-def blueprint(tenants: TenantService, registry: RegistryService, rendering: Rendering) -> Blueprint:
+def blueprint(tenants: TenantService, registry: RegistryService, login: PageLogin, rendering: Rendering) -> Blueprint:
     """`/tenants`, without one tenant, and `/versions`."""
     found = Blueprint("page_tenants", __name__)
-    handlers = TenantHandlers(tenants, registry, rendering)
+    handlers = TenantHandlers(tenants, registry, login, rendering)
     found.before_request(rendering.check_origin)
     found.get("/tenants")(handlers.tenants)
     found.get("/page/tenants/events")(handlers.events)
@@ -36,11 +37,13 @@ class TenantHandlers:
         self,
         tenants: TenantService,
         registry: RegistryService,
+        login: PageLogin,
         rendering: Rendering,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._tenants = tenants
         self._registry = registry
+        self._login = login
         self._html = rendering.html
         self._list = TenantList(tenants, rendering.templates, time.monotonic)
         self._sleep = sleep
@@ -53,7 +56,8 @@ class TenantHandlers:
     def events(self) -> Response:
         """GET /page/tenants/events, with the parameters of the list."""
         part = _tenant_part()
-        return event_stream(look_events(lambda: self._list.recent(part), "tenants", self._sleep), retry=2000)
+        events = look_events(lambda: self._list.recent(part), "tenants", self._sleep)
+        return event_stream(while_signed_in(self._login, events), retry=2000)
 
     def versions(self) -> Response:
         """GET /versions"""

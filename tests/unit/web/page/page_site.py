@@ -53,7 +53,7 @@ class Site:
         sign_in = PageLogin.of(Settings(api_key=self.key), self.store)
         rendering = Rendering(self.snapshots.now)
         pages = routes.blueprint(self.installs, self.snapshots, self.tenants, sign_in, rendering)
-        lists = tenant_routes.blueprint(self.tenants, RegistryService(self.store), rendering)
+        lists = tenant_routes.blueprint(self.tenants, RegistryService(self.store), sign_in, rendering)
         return create_app(Settings(api_key=self.key), [pages, lists], self.tenants, sign_in)
 
     def job(
