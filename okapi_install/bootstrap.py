@@ -48,7 +48,7 @@ from okapi_install.service.metrics_store import Metering
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.outgoing_rules import OutgoingRules
 from okapi_install.service.own_platform import OwnPlatform
-from okapi_install.service.ports import Gateway, Notifier, Permissions, Platform, Queue, Store
+from okapi_install.service.ports import Gateway, Notifier, Permissions, Platform, Queue, Store, TaskMonitor
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.rollouts.advance import RolloutAdvancer
@@ -319,7 +319,7 @@ class WorkerParts:
         self.store.dispose()
 
 
-def build_worker(settings: Settings, name: str) -> WorkerParts:
+def build_worker(settings: Settings, name: str, monitor: TaskMonitor | None = None) -> WorkerParts:
     """The parts of a worker process. `name` is Celery's and may not be unique, so jobs are owned by an identity."""
     meters, broker, clock = Meters(), required_broker(settings), SystemClock()
     store = build_store(settings, meters)
@@ -331,7 +331,7 @@ def build_worker(settings: Settings, name: str) -> WorkerParts:
     installs = build_installs(settings, store, registry, platform, queue, notifier, meters, tracer)
     rollouts = RolloutObserver(notifier, meters)
     advancer = build_advancer(settings, store, installs, queue, rollouts, tasks.background)
-    observer = JobObserver(notifier, meters, advancer.job_ended)
+    observer = JobObserver(notifier, meters, advancer.job_ended, monitor)
     calls = build_calls(settings, catalog, tracer)
     context = WorkerContext(
         store=store,

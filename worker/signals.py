@@ -16,6 +16,7 @@ from celery import signals
 from celery.apps import worker as celery_worker
 from kombu.utils import functional
 
+from okapi_install.adapters.celery.task_states import EventMonitor
 from okapi_install.adapters.garbage import collect_rarely
 from okapi_install.adapters.watchdog import Watchdog
 from okapi_install.bootstrap import WorkerParts, build_worker
@@ -27,6 +28,7 @@ from worker.startup import check_options
 
 log = structlog.get_logger()
 
+monitor = EventMonitor()
 watchdog = Watchdog(settings.stall_seconds or settings.lease_seconds, partial(emergency_line, settings.log_format))
 
 _STARTED_WITH_NOHUP = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
@@ -73,7 +75,7 @@ def _built(name: str) -> WorkerParts:
     take messages of jobs that it cannot run.
     """
     try:
-        return build_worker(settings, name=name)
+        return build_worker(settings, name=name, monitor=monitor)
     except OkapiInstallError as problem:
         log.error("the worker cannot start", cause=problem.message)
         raise SystemExit(1) from None
@@ -90,8 +92,9 @@ def _let_others_run_while_reconnecting() -> None:
 
 
 @signals.worker_ready.connect
-def on_worker_ready(**_: Any) -> None:
+def on_worker_ready(sender: Any, **_: Any) -> None:
     """Sends the first heartbeat. From now on the worker takes messages."""
+    monitor.attach(sender)
     collect_rarely()
     _stop_when_the_terminal_is_closed()
     parts().tasks.background(parts().worker.beat)

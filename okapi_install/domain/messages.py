@@ -202,6 +202,16 @@ def deletes_data(tenant: str, modules: int, unnamed: int, needed: Sequence[str])
     return f"{head}; {unnamed} of them because {verb} {' or '.join(needed)}"
 
 
+def waits_for_earlier_job() -> str:
+    """A worker gets the message about a job too early."""
+    return "waits: an earlier job of the tenant is not complete"
+
+
+def worker_stops() -> str:
+    """A worker gets a message while it stops."""
+    return "the worker stops; another one continues the job"
+
+
 def some_modules_failed(failed: int, skipped: int, total: int) -> str:
     """The end of a job that ignored errors."""
     because = f", {skipped} were skipped because of {'it' if failed == 1 else 'these'}" if skipped else ""

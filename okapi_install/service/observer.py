@@ -25,7 +25,7 @@ from okapi_install.service.metrics import (
     UNUSUAL_STEPS,
     Meters,
 )
-from okapi_install.service.ports import Aborted, Claim, Ending, JobRef, Notifier
+from okapi_install.service.ports import Aborted, Claim, Ending, JobRef, Notifier, TaskMonitor
 
 log = structlog.get_logger()
 
@@ -33,11 +33,18 @@ log = structlog.get_logger()
 class JobObserver:
     """The hooks. One instance per process; safe for threads and greenlets."""
 
-    def __init__(self, notifier: Notifier, meters: Meters, ended: Callable[[Job], None] | None = None) -> None:
+    def __init__(
+        self,
+        notifier: Notifier,
+        meters: Meters,
+        ended: Callable[[Job], None] | None = None,
+        monitor: TaskMonitor | None = None,
+    ) -> None:
         """`ended` is called with each job of this process that has ended. It must return at once."""
         self._notifier = notifier
         self._meters = meters
         self._ended = ended or (lambda _: None)
+        self._monitor = monitor
 
     # By clients
 
@@ -97,6 +104,7 @@ class JobObserver:
             self._meters.observe(JOB_SECONDS, seconds, kind=job.kind.value, outcome=_outcome(ending))
         self._notifier.changed(job.id, now=True)
         if ending.reason is EndReason.REVOKED:
+            self._task_stopped(job.task_id)
             log.warning("job revoked", job=job.id)
         else:
             log.info("job complete", job=job.id, status=ending.status.value, cause=ending.message)
@@ -112,13 +120,24 @@ class JobObserver:
         """The clean-up of an aborted job has ended; `cut_short` are the modules whose steps were running."""
         self._meters.count(JOBS_ENDED, outcome=EndReason.ABORTED.value)
         self._notifier.changed(job.id, now=True)
+        self._task_stopped(job.task_id)
         log.info("job aborted", job=job.id, cut_short=list(cut_short))
         self._ended(job)
 
     def job_removed(self, job: Job) -> None:
         """A job that a worker was running has been removed with its tenant."""
         self._meters.count(JOBS_ENDED, outcome=EndReason.ABORTED.value)
+        self._task_stopped(job.task_id)
         log.info("job aborted: it was removed with its tenant", job=job.id)
+
+    def message_of_stopped_job(self, task_id: str | None) -> None:
+        """A message is about a job that was aborted or removed before it started."""
+        self._task_stopped(task_id)
+
+    def _task_stopped(self, task_id: str | None) -> None:
+        """Task monitors hear nothing of a job that a worker cleans up by itself."""
+        if self._monitor is not None and task_id is not None:
+            self._monitor.stopped(task_id)
 
     def job_lost(self, job: Job) -> None:
         """A worker has found that it no longer owns the job."""

@@ -45,7 +45,7 @@ NOT_RUN: Mapping[tuple[str, str], str] = {
     ("docs/operations.md", "openssl rand -hex 24"): "secrets are for the reader's eyes",
     (
         "docs/operations.md",
-        "OKAPI_INSTALL_BROKER_URL=$(cat data/broker-url) celery -A worker flower --address=127.0.0.1",
+        "OKAPI_INSTALL_BROKER_URL=$(cat data/broker-url) celery -A worker flower --address=127.0.0.1 \\",
     ): "tests/integration/cluster starts Flower",
     ("docs/tutorial.md", "git clone https://example.org/okapi-install.git && cd okapi-install"): OWN_PORTS,
     ("docs/tutorial.md", ". .venv/bin/activate"): OWN_PORTS,

@@ -48,7 +48,7 @@ def test_aborting_what_is_not_there_is_not_found(store: Store, keep: bool) -> No
 def test_an_aborted_queued_job_is_gone(store: Store) -> None:
     job = submit(store, task_id="t1")
     aborted = store.abort(job.id, keep=False, tenant_id="diku")
-    assert (aborted.was, aborted.job.task_id) == (JobStatus.QUEUED, None)
+    assert (aborted.was, aborted.job.task_id) == (JobStatus.QUEUED, "t1")
     assert _is_hidden(store, job)
     assert store.claim(job.id, "w1", None, LEASE) is None
 

@@ -247,7 +247,8 @@ class MemoryStore(MemoryRollouts, MemoryAccess):
                 del self._records[job_id]
             elif job.status is JobStatus.QUEUED:
                 one.end(ABORTED, self.now(), by)
-            ref = JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=job.task_id if active else None)
+            task = None if job.complete else job.task_id
+            ref = JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=task)
             return Aborted(job=ref, was=job.status)
 
     def end_queued(self, job_id: str, ending: Ending) -> bool:

@@ -25,7 +25,7 @@ from okapi_install.adapters.store.tables import JOBS, TENANTS
 from okapi_install.domain import messages
 from okapi_install.domain.errors import NotFound, TooManyJobs
 from okapi_install.domain.history import RETRIED, EventKind, JobEvent
-from okapi_install.domain.jobs import ACTIVE, Job, JobKind, JobStatus, Step, check_retry
+from okapi_install.domain.jobs import ACTIVE, COMPLETE, Job, JobKind, JobStatus, Step, check_retry
 from okapi_install.service.ports import ABORTED, Aborted, Ending, JobRef, NewJob
 
 _j = JOBS.c
@@ -111,7 +111,8 @@ def abort(
         connection.execute(_REMOVE, {"at_seq": row.seq})
     elif was is JobStatus.QUEUED:
         end_queued(connection, job_id, ABORTED, by)
-    ref = JobRef(id=job_id, tenant=row.tenant_id, kind=JobKind(row.kind), task_id=row.task_id if active else None)
+    task = None if was in COMPLETE else row.task_id
+    ref = JobRef(id=job_id, tenant=row.tenant_id, kind=JobKind(row.kind), task_id=task)
     return Aborted(job=ref, was=was)
 
 

@@ -296,6 +296,8 @@ class InstallService:
         aborted = self._store.abort(job_id, keep=keep, tenant_id=tenant, by=by)
         if aborted.was is JobStatus.RUNNING and aborted.job.task_id is not None:
             self._queue.revoke(aborted.job.task_id)
+        if aborted.was is JobStatus.QUEUED and aborted.job.task_id is not None:
+            self._queue.publish(aborted.job)  # a worker that finds it aborted tells Flower
         self._observer.abort_requested(aborted)
         return aborted
 

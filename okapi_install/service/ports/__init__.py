@@ -78,6 +78,7 @@ from okapi_install.service.ports.world import (
     Notifier,
     Queue,
     SolutionFinder,
+    TaskMonitor,
     Tasks,
     TenantApi,
 )
@@ -148,6 +149,7 @@ __all__ = [
     "StartJob",
     "Store",
     "StoredKey",
+    "TaskMonitor",
     "Tasks",
     "Tenant",
     "TenantApi",

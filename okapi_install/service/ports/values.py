@@ -173,7 +173,7 @@ class Beat:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Aborted:
-    """The result of an abort. `was` is the job's state before; `task_id` is the task to revoke, if it was running."""
+    """The result of an abort. `was` is the job's state before. The job has the `task_id` unless it was complete."""
 
     job: JobRef
     was: JobStatus

@@ -24,6 +24,13 @@ class Queue(Protocol):
         """Tells all workers to terminate that task. Never raises, because the store has the abort."""
 
 
+class TaskMonitor(Protocol):
+    """Whoever watches the tasks of the broker, such as Flower."""
+
+    def stopped(self, task_id: str) -> None:
+        """The job of that task was aborted or revoked. Never raises, and does not wait."""
+
+
 class SolutionFinder(Protocol):
     """Finds solutions for a refused request, within a time limit."""
 

@@ -103,8 +103,8 @@ class JobRun:
         run._start_steps()
         return run
 
-    def finish(self) -> JobRef | None:
-        """Runs the job to its end; the tenant's next job.
+    def finish(self) -> tuple[JobRef | None, Ending]:
+        """Runs the job to its end; the tenant's next job, and how this one ended.
 
         Raises:
             LostJob: another worker owns the job now, or it was aborted.
@@ -253,7 +253,7 @@ class JobRun:
 
     # The end
 
-    def _end(self) -> JobRef | None:
+    def _end(self) -> tuple[JobRef | None, Ending]:
         if self._failure is None:
             self._refresh_permissions([step for step in self._steps if self._is_upgraded_guard(step)])
         self._compare_at_end()
@@ -261,7 +261,7 @@ class JobRun:
         follower = self._lease.finish(self._steps, ending, self._uncommitted)
         seconds = self._context.clock.monotonic() - self._lease.claimed
         self._context.observer.job_ended(self._lease.job, ending, seconds)
-        return follower
+        return follower, ending
 
     def _compare_at_end(self) -> None:
         """Compares what the platform shows with what was recorded. The last commit of the job follows."""

@@ -20,6 +20,7 @@ from okapi_install.domain.jobs import EndReason, JobStatus
 from okapi_install.domain.passed_headers import passed_on
 from okapi_install.service.fair_limit import FairLimit
 from okapi_install.service.ports import REVOKED, Beat, Claim, Crew, Ending, JobRef, Queue, Tasks
+from okapi_install.service.run_results import RunEnd, RunResult, ended
 from okapi_install.service.trace_context import headers_under, parent_of
 from okapi_install.service.worker.cleanup import Cleanup
 from okapi_install.service.worker.context import WorkerContext
@@ -29,6 +30,8 @@ from okapi_install.service.worker.lease import Lease
 
 log = structlog.get_logger()
 
+NOT_ITS_TURN = RunResult(end=RunEnd.POSTPONED, text=messages.waits_for_earlier_job())
+WORKER_STOPS = RunResult(end=RunEnd.POSTPONED, text=messages.worker_stops())
 _AT_ONCE = 8
 """How many jobs may be starting at once in a process. Under load, the first jobs call their modules first, and slow
 modules run while other jobs are starting."""
@@ -64,15 +67,20 @@ class Worker:
         self._trusts_leases_from = self._renewed
         self._starting = FairLimit(_AT_ONCE)
 
-    def run(self, job_id: str, task_id: str | None) -> None:
+    @property
+    def stopping(self) -> bool:
+        """Whether it takes no jobs any more, and has released those that it had."""
+        return self._stopping
+
+    def run(self, job_id: str, task_id: str | None) -> RunResult:
         """Runs the job if it can be claimed. Else another worker has it or it was removed, and this returns at once."""
         if self._stopping:
-            return
+            return WORKER_STOPS
         with structlog.contextvars.bound_contextvars(job=job_id), self._holding(job_id), ExitStack() as starting:
             starting.enter_context(self._starting.one())
             lease = self._claim(job_id, task_id)
             if lease is None:
-                return
+                return self._not_claimed(job_id, task_id)
             job, parent = lease.job, parent_of(lease.claim.headers)
             about = {"okapi_install.job": job.id, "folio.tenant": job.tenant, "okapi_install.worker": self._identity}
             with (
@@ -80,7 +88,17 @@ class Worker:
                 self._context.tracer.start_as_current_span(f"job {job.kind.value}", parent, attributes=about) as span,
             ):
                 lease.headers |= headers_under(span, parent)
-                self._run(lease, starting)
+                return self._run(lease, starting)
+
+    def _not_claimed(self, job_id: str, task_id: str | None) -> RunResult:
+        """Why a job could not be claimed."""
+        with suppress(StoreUnavailable):
+            seen = self._context.store.revision(job_id)
+            if seen is None or seen[1] is JobStatus.ERROR:
+                self._context.observer.message_of_stopped_job(task_id)
+            elif seen[1] is JobStatus.QUEUED:
+                return NOT_ITS_TURN
+        return RunResult(end=RunEnd.LEFT)
 
     def _claim(self, job_id: str, task_id: str | None) -> Lease | None:
         """The lease of a job; None if it cannot be claimed."""
@@ -115,28 +133,32 @@ class Worker:
             self._held[job_id] -= 1
             self._held = +self._held
 
-    def _run(self, lease: Lease, starting: ExitStack) -> None:
+    def _run(self, lease: Lease, starting: ExitStack) -> RunResult:
         """Runs a claimed job to its end, or cleans up. `starting` is exited once the job's first steps have started."""
         claim, steps, crew = lease.claim, JobSteps.of(lease.claim, lease.now), self._tasks.crew()
         self._context.observer.job_claimed(claim)
         if claim.takeovers > self._rhythm.most_takeovers:
             self._publish(self._cleanup.end_outlived(lease, steps))
-            return
+            return RunResult(end=RunEnd.FAILED, text=messages.outlived_workers(claim.takeovers - 1))
         if claim.aborting:
             self._publish(self._cleanup.settle(lease, steps))
-            return
+            return RunResult(end=RunEnd.LEFT)
         self._leases[claim.job.id] = lease
         try:
             run = JobRun.start(self._context, lease, steps, crew, before_waiting=starting.close)
             starting.close()
-            self._publish(run.finish())
+            follower, ending = run.finish()
+            self._publish(follower)
+            return ended(lease.job, steps, ending)
         except LostJob:
             self._tasks.background(lambda: self._settle(lease, steps, crew))
+            return RunResult(end=RunEnd.LEFT)
         except StoreNotWritable as problem:
-            self._fail(lease, steps, crew, problem.message)
+            return self._fail(lease, steps, crew, problem.message)
         except Exception as problem:
             log.exception("job failed unexpectedly")
-            self._fail(lease, steps, crew, messages.internal_error(type(problem).__name__, bounded(str(problem))))
+            words = messages.internal_error(type(problem).__name__, bounded(str(problem)))
+            return self._fail(lease, steps, crew, words)
         except BaseException:
             self._tasks.background(lambda: self._settle(lease, steps, crew))
             raise
@@ -149,15 +171,17 @@ class Worker:
             self._cleanup.stop(lease, steps, crew)
             self._publish(self._cleanup.settle(lease, steps, stopping=self._stopping))
 
-    def _fail(self, lease: Lease, steps: JobSteps, crew: Crew, message: str) -> None:
+    def _fail(self, lease: Lease, steps: JobSteps, crew: Crew, message: str) -> RunResult:
         """Ends a job that cannot continue. Its claim is renewed until the store accepts the end."""
         self._cleanup.stop(lease, steps, crew)
         log.warning("job cannot continue; it ends as soon as the store accepts that", cause=message)
         ending = Ending(status=JobStatus.ERROR, message=message, error_type=ErrorType.INTERNAL, reason=EndReason.FAILED)
         try:
             self._publish(self._cleanup.give_up(lease, steps, ending))
+            return ended(lease.job, steps, ending)
         except LostJob:
             self._tasks.background(lambda: self._settle(lease, steps, crew))
+            return RunResult(end=RunEnd.LEFT)
 
     def _publish(self, job: JobRef | None) -> None:
         """Sends a message about a job. If that fails, the sweep sends it later."""
