@@ -339,7 +339,7 @@ def build_worker(settings: Settings, name: str, monitor: TaskMonitor | None = No
         catalog=catalog,
         planner=Planner(registry, gateway=settings.has_gateway),
         calls=calls,
-        tenant_jobs=TenantJobs(calls, clock, policy, meters),
+        tenant_jobs=TenantJobs(calls, clock, policy, observer),
         observer=observer,
         clock=clock,
         policy=policy,

@@ -12,7 +12,7 @@ import structlog
 from tenacity import Retrying, retry_if_exception_type, wait_random_exponential
 
 from okapi_install.domain.errors import OkapiInstallError
-from okapi_install.service.metrics import BROKER_ERRORS, Meters
+from okapi_install.service.metrics import BROKER_ERRORS, BrokerPart, Meters
 
 log = structlog.get_logger()
 
@@ -91,7 +91,7 @@ class RedisNotifier:
         try:
             self._redis.publish(CHANNEL, " ".join(jobs))
         except redis.RedisError as problem:
-            self._meters.count(BROKER_ERRORS, part="notifier")
+            self._meters.count(BROKER_ERRORS, part=BrokerPart.NOTIFIER)
             log.debug("change notification lost: the broker is unavailable", cause=str(problem))
 
     @contextmanager
@@ -136,7 +136,7 @@ class RedisNotifier:
         return pubsub
 
     def _not_listening(self, problem: BaseException | None) -> None:
-        self._meters.count(BROKER_ERRORS, part="listener")
+        self._meters.count(BROKER_ERRORS, part=BrokerPart.LISTENER)
         log.debug("not listening: the broker is unavailable", cause=str(problem))
 
     def _hear(self, pubsub: redis.client.PubSub) -> None:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import product
 
-from okapi_install.domain.jobs import EndReason, JobKind, JobStatus
+from okapi_install.domain.errors import InternalError, StoreNotWritable, StoreUnavailable
+from okapi_install.domain.jobs import Action, EndReason, JobKind, JobStatus, StepStatus
 from okapi_install.domain.rollouts.rollout import OPEN, PauseReason, RolloutStatus
 
 Labels = tuple[tuple[str, str], ...]
@@ -21,55 +24,114 @@ CountKey = tuple[str, Labels]
 BUCKET, SUM, LIMIT = "_bucket", "_sum", "le"
 
 
+class PollOutcome(StrEnum):
+    """What came of a poll of a tenant job."""
+
+    ANSWERED = "answered"
+    FAILED = "failed"
+    HELD = "held"
+    """It was held for longer than requested, which is not a failure."""
+
+
+class Unusual(StrEnum):
+    """Why a running step got a warning."""
+
+    SLOW = "slow"
+    LOST = "lost"
+
+
+class BrokerPart(StrEnum):
+    """Which use of the broker failed."""
+
+    QUEUE = "queue"
+    NOTIFIER = "notifier"
+    LISTENER = "listener"
+
+
+class CallbackOutcome(StrEnum):
+    """What came of an attempt to send a callback."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    GIVEN_UP = "given_up"
+
+
+ANY = ()
+"""The values of a label that are not known from the start."""
+JOB_OUTCOMES = (JobStatus.DONE, *EndReason)
+STEP_ACTIONS, STEP_OUTCOMES = (Action.ENABLE, Action.DISABLE), (StepStatus.DONE, StepStatus.ERROR)
+STORE_CODES = (StoreUnavailable.code, StoreNotWritable.code, InternalError.code)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Meter:
     """A counter, or a histogram of seconds if it has `buckets`. `name` has no suffix such as `_total`.
 
-    `from_start` are values of its only label that are reported as 0 before the first count, because Prometheus sees no
-    increase in a series that starts at 1.
+    `labels` has the values that each label can have, or ANY.
     """
 
     name: str
     help: str
-    labels: tuple[str, ...] = ()
+    labels: Mapping[str, Collection[str]] = field(default_factory=dict)
     buckets: tuple[float, ...] = ()
-    from_start: tuple[str, ...] = ()
 
     def key(self, suffix: str, values: Mapping[str, str], *more: tuple[str, str]) -> CountKey:
         """The key of the counter for those labels."""
-        return self.name + suffix, (*((label, values[label]) for label in self.labels), *more)
+        return self.name + suffix, (*((label, str(values[label])) for label in self.labels), *more)
+
+    def series(self, seen: Iterable[Labels]) -> list[Labels]:
+        """The label sets to report, which are more than those `seen`.
+
+        Prometheus sees no increase in a series that starts at 1. So there is one for each known value from the start,
+        and beside each seen value of an open label those with all known values of the other labels.
+        """
+        given = [dict(labels) for labels in seen]
+        opened = {tuple(labels[name] for name in self._open) for labels in given} if self._open else {()}
+        found = {self._labels(head, tail) for head in opened for tail in product(*self._known.values())}
+        return sorted(found.union(tuple((name, labels[name]) for name in self.labels) for labels in given))
+
+    @property
+    def _open(self) -> list[str]:
+        return [name for name, values in self.labels.items() if not values]
+
+    @property
+    def _known(self) -> dict[str, Collection[str]]:
+        return {name: values for name, values in self.labels.items() if values}
+
+    def _labels(self, head: Collection[str], tail: Collection[str]) -> Labels:
+        values = dict(zip(self._open, head, strict=True)) | dict(zip(self._known, tail, strict=True))
+        return tuple((name, str(values[name])) for name in self.labels)
 
 
 _QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _LONG = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 43200.0)
 
-JOBS_SUBMITTED = Meter(name="okapi_install_jobs_submitted", help="Jobs accepted.", labels=("kind",))
+JOBS_SUBMITTED = Meter(name="okapi_install_jobs_submitted", help="Jobs accepted.", labels={"kind": tuple(JobKind)})
 JOBS_ENDED = Meter(
     name="okapi_install_jobs_ended",
     help="Jobs that ended, by outcome: done, failed, aborted, revoked or unplannable.",
-    labels=("outcome",),
-    from_start=(JobStatus.DONE.value, *(reason.value for reason in EndReason)),
+    labels={"outcome": JOB_OUTCOMES},
 )
 JOB_SECONDS = Meter(
     name="okapi_install_job_seconds",
     help="Duration of jobs, from the claim by the worker that ended them.",
-    labels=("kind", "outcome"),
+    labels={"kind": tuple(JobKind), "outcome": JOB_OUTCOMES},
     buckets=_LONG,
 )
 STEPS = Meter(
     name="okapi_install_steps",
     help="Steps that ended, by the module's product, action and outcome.",
-    labels=("module", "action", "outcome"),
+    labels={"module": ANY, "action": STEP_ACTIONS, "outcome": STEP_OUTCOMES},
 )
 MODULE_SECONDS = Meter(
     name="okapi_install_module_seconds",
     help="Total duration of the steps of a product. Divided by the number of its steps, it is the mean.",
-    labels=("module", "action"),
+    labels={"module": ANY, "action": STEP_ACTIONS},
 )
 STEP_SECONDS = Meter(
     name="okapi_install_step_seconds",
     help="Duration of steps.",
-    labels=("action", "outcome"),
+    labels={"action": STEP_ACTIONS, "outcome": STEP_OUTCOMES},
     buckets=_LONG,
 )
 TAKEN_OVER = Meter(name="okapi_install_leases_taken_over", help="Jobs taken over from a lost worker.")
@@ -77,43 +139,42 @@ REPUBLISHED = Meter(name="okapi_install_jobs_republished", help="Messages about 
 POLLS = Meter(
     name="okapi_install_polls",
     help="Polls of tenant jobs, by outcome: answered, failed, or held for longer than requested.",
-    labels=("outcome",),
+    labels={"outcome": tuple(PollOutcome)},
 )
 UNUSUAL_STEPS = Meter(
     name="okapi_install_unusual_steps",
     help="Steps that run longer than their module ever took (slow), or whose tenant job is probably lost (lost).",
-    labels=("kind",),
-    from_start=("slow", "lost"),
+    labels={"kind": tuple(Unusual)},
 )
-STORE_ERRORS = Meter(name="okapi_install_store_errors", help="Transactions of the store that failed.", labels=("code",))
+STORE_ERRORS = Meter(
+    name="okapi_install_store_errors",
+    help="Transactions of the store that failed.",
+    labels={"code": STORE_CODES},
+)
 BROKER_ERRORS = Meter(
     name="okapi_install_broker_errors",
     help="Messages that the broker did not accept, and connections to it that broke.",
-    labels=("part",),
+    labels={"part": tuple(BrokerPart)},
 )
 CALLBACKS = Meter(
     name="okapi_install_callbacks",
     help="Attempts to send callbacks about ended jobs, by outcome: delivered, failed (will be retried), or given up.",
-    labels=("outcome",),
-    from_start=("delivered", "failed", "given_up"),
+    labels={"outcome": tuple(CallbackOutcome)},
 )
 ROLLOUTS_SUBMITTED = Meter(
     name="okapi_install_rollouts_submitted",
     help="Rollouts accepted.",
-    labels=("kind",),
-    from_start=(JobKind.INSTALL.value, JobKind.UPGRADE.value),
+    labels={"kind": (JobKind.INSTALL, JobKind.UPGRADE)},
 )
 ROLLOUTS_PAUSED = Meter(
     name="okapi_install_rollouts_paused",
     help="Pauses of rollouts, by reason: requested, wave, or failures.",
-    labels=("reason",),
-    from_start=tuple(reason.value for reason in PauseReason),
+    labels={"reason": tuple(PauseReason)},
 )
 ROLLOUTS_ENDED = Meter(
     name="okapi_install_rollouts_ended",
     help="Rollouts that ended, by outcome: done, error (a tenant failed), or aborted.",
-    labels=("outcome",),
-    from_start=tuple(status.value for status in RolloutStatus if status not in OPEN),
+    labels={"outcome": tuple(status for status in RolloutStatus if status not in OPEN)},
 )
 OKAPI_SECONDS = Meter(
     name="okapi_install_okapi_request_seconds",
@@ -124,12 +185,12 @@ OKAPI_SECONDS = Meter(
 HTTP_REQUESTS = Meter(
     name="okapi_install_http_requests",
     help="Requests to the API, by the path's pattern.",
-    labels=("route", "method", "status"),
+    labels={"route": ANY, "method": ANY, "status": ANY},
 )
 HTTP_SECONDS = Meter(
     name="okapi_install_http_request_seconds",
     help="Time until the response started. Long polls and synchronous installs wait for as long as requested.",
-    labels=("route", "method"),
+    labels={"route": ANY, "method": ANY},
     buckets=_QUICK,
 )
 METERS = (

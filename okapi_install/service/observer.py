@@ -18,12 +18,16 @@ from okapi_install.service.metrics import (
     JOBS_ENDED,
     JOBS_SUBMITTED,
     MODULE_SECONDS,
+    POLLS,
     REPUBLISHED,
     STEP_SECONDS,
     STEPS,
     TAKEN_OVER,
     UNUSUAL_STEPS,
+    CallbackOutcome,
     Meters,
+    PollOutcome,
+    Unusual,
 )
 from okapi_install.service.ports import Aborted, Claim, Ending, JobRef, Notifier, TaskMonitor
 
@@ -94,8 +98,16 @@ class JobObserver:
 
     def step_is_slow(self, job: Job, step: Step, warning: Problem) -> None:
         """A step takes longer than its module ever did."""
-        self._meters.count(UNUSUAL_STEPS, kind="slow")
+        self._meters.count(UNUSUAL_STEPS, kind=Unusual.SLOW)
         log.warning("the step takes unusually long", job=job.id, module=step.change.id, cause=warning.message)
+
+    def polled(self, outcome: PollOutcome) -> None:
+        """A tenant job was polled."""
+        self._meters.count(POLLS, outcome=outcome)
+
+    def tenant_job_lost(self) -> None:
+        """A module has probably lost its tenant job."""
+        self._meters.count(UNUSUAL_STEPS, kind=Unusual.LOST)
 
     def job_ended(self, job: Job, ending: Ending, seconds: float | None = None) -> None:
         """A job has ended. `seconds` is the time since the claim of the worker that ended it."""
@@ -153,10 +165,10 @@ class JobObserver:
         self._meters.count(REPUBLISHED)
         log.info("the message about a job is sent again", job=job.id, tenant=job.tenant)
 
-    def callback_attempted(self, job: Job, outcome: str, cause: str | None) -> None:
+    def callback_attempted(self, job: Job, outcome: CallbackOutcome, cause: str | None) -> None:
         """A callback about the end of a job was delivered, has failed, or is given up."""
         self._meters.count(CALLBACKS, outcome=outcome)
-        log.info("callback", job=job.id, outcome=outcome, attempt=job.callback_attempts, cause=cause)
+        log.info("callback", job=job.id, outcome=outcome.value, attempt=job.callback_attempts, cause=cause)
 
 
 def _outcome(ending: Ending) -> str:

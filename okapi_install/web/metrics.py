@@ -95,24 +95,22 @@ def _workers(census: Census, alive_within: float) -> Iterator[Metric]:
 
 
 def _counter(meter: Meter, values: Mapping[Labels, float]) -> Metric:
-    family = CounterMetricFamily(meter.name, meter.help, labels=meter.labels)
-    start: dict[Labels, float] = {((meter.labels[0], value),): 0.0 for value in meter.from_start}
-    known = {**start, **values} if meter.labels else {(): 0.0, **values}
-    for labels, value in known.items():
-        family.add_metric([text for _, text in labels], value)
+    family = CounterMetricFamily(meter.name, meter.help, labels=tuple(meter.labels))
+    for labels in meter.series(values):
+        family.add_metric([text for _, text in labels], values.get(labels, 0.0))
     return family
 
 
 def _histogram(meter: Meter, counts: Mapping[str, Mapping[Labels, float]]) -> Metric:
     """A histogram with cumulative buckets, as Prometheus needs it. The store counts each duration in one bucket."""
-    family = HistogramMetricFamily(meter.name, meter.help, labels=meter.labels)
+    family = HistogramMetricFamily(meter.name, meter.help, labels=tuple(meter.labels))
     filled: dict[Labels, dict[float, float]] = {}
     for labels, value in counts.get(meter.name + BUCKET, {}).items():
         limit = float(dict(labels)[LIMIT])
         filled.setdefault(labels[:-1], {})[limit] = value
-    for labels, buckets in filled.items():
+    for labels in meter.series(filled):
         total = counts.get(meter.name + SUM, {}).get(labels, 0.0)
-        family.add_metric([text for _, text in labels], _cumulated(meter, buckets), total)
+        family.add_metric([text for _, text in labels], _cumulated(meter, filled.get(labels, {})), total)
     return family
 
 

@@ -17,7 +17,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_ran
 
 from okapi_install.adapters.celery.broker_connection import PromptAMQP
 from okapi_install.adapters.celery.settings import celery_settings
-from okapi_install.service.metrics import BROKER_ERRORS, Meters
+from okapi_install.service.metrics import BROKER_ERRORS, BrokerPart, Meters
 from okapi_install.service.ports import JobRef
 
 log = structlog.get_logger()
@@ -65,7 +65,7 @@ class CeleryQueue:
             try:
                 self._send(send)
             except Exception:
-                self._meters.count(BROKER_ERRORS, part="queue")
+                self._meters.count(BROKER_ERRORS, part=BrokerPart.QUEUE)
                 log.exception("message not sent")
             finally:
                 self._outbox.task_done()
@@ -82,7 +82,7 @@ class CeleryQueue:
             log.warning("the broker is available again: sending messages")
 
     def _not_sent(self, state: RetryCallState) -> None:
-        self._meters.count(BROKER_ERRORS, part="queue")
+        self._meters.count(BROKER_ERRORS, part=BrokerPart.QUEUE)
         if state.attempt_number == 1:
             cause = str(state.outcome.exception()) if state.outcome else ""
             log.warning("message not sent: the broker is unavailable; retrying", cause=cause)

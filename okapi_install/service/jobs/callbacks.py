@@ -22,6 +22,7 @@ from okapi_install.domain.foreign_status import is_gone, succeeded
 from okapi_install.domain.jobs import Job
 from okapi_install.domain.presentation.states import ModuleCounts
 from okapi_install.domain.timestamps import iso
+from okapi_install.service.metrics import CallbackOutcome
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.ports import JobStore, Tasks
 
@@ -180,7 +181,8 @@ class CallbackService:
         delivered = status is not None and succeeded(status)
         retry_in = None if delivered or (status is not None and is_gone(status)) else pause_after(job.callback_attempts)
         self._store.callback_done(job.id, delivered=delivered, retry_in=retry_in)
-        outcome = "delivered" if delivered else "given_up" if retry_in is None else "failed"
+        unsent = CallbackOutcome.GIVEN_UP if retry_in is None else CallbackOutcome.FAILED
+        outcome = CallbackOutcome.DELIVERED if delivered else unsent
         self._observer.callback_attempted(job, outcome, cause)
 
     def _send(self, job: Job) -> tuple[int | None, str | None]:

@@ -18,7 +18,8 @@ from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.jobs import TenantJob
 from okapi_install.domain.modules.tenant_interface import ModuleCall, TenantCalls
 from okapi_install.domain.problems import parse_object
-from okapi_install.service.metrics import POLLS, UNUSUAL_STEPS, Meters
+from okapi_install.service.metrics import PollOutcome
+from okapi_install.service.observer import JobObserver
 from okapi_install.service.ports import Clock
 from okapi_install.service.worker.call_policy import NO_DEADLINE, CallPolicy
 from okapi_install.service.worker.module_calls import Caller, ModuleCalls, timed_out
@@ -80,11 +81,11 @@ class _Trail:
 class TenantJobs:
     """The asynchronous half of the tenant interface 2.0."""
 
-    def __init__(self, calls: ModuleCalls, clock: Clock, policy: CallPolicy, meters: Meters) -> None:
+    def __init__(self, calls: ModuleCalls, clock: Clock, policy: CallPolicy, observer: JobObserver) -> None:
         self._calls = calls
         self._clock = clock
         self._policy = policy
-        self._meters = meters
+        self._observer = observer
         self._without_wait: LRUCache[str, bool] = LRUCache(_MOST_KNOWN)
 
     def wait(self, caller: Caller, calls: TenantCalls, job: TenantJob, lookout: Lookout) -> Mapping[str, object]:
@@ -137,7 +138,7 @@ class TenantJobs:
         trail.limit = lookout.usual() if trail.limit is None else trail.limit
         if quiet > trail.limit:
             trail.suspected = now
-            self._meters.count(UNUSUAL_STEPS, kind="lost")
+            self._observer.tenant_job_lost()
             lookout.lost(messages.tenant_job_probably_lost(quiet))
 
     def _pause(self, elapsed: float) -> float:
@@ -162,14 +163,14 @@ class TenantJobs:
         except ModuleCallFailed as failure:
             if waits and timed_out(failure) and self._clock.monotonic() - asked >= wait:
                 self._without_wait[instance] = True
-                self._meters.count(POLLS, outcome="held")
+                self._observer.polled(PollOutcome.HELD)
                 log.info("a poll was held for longer than requested: this instance is polled without wait from now on")
                 return None, None
-            self._meters.count(POLLS, outcome="failed")
+            self._observer.polled(PollOutcome.FAILED)
             if _is_final(failure):
                 raise
             return None, failure
-        self._meters.count(POLLS, outcome="answered")
+        self._observer.polled(PollOutcome.ANSWERED)
         document = parse_object(answer.body)
         if document is None or not isinstance(document.get("complete", False), bool):
             raise ModuleCallFailed(

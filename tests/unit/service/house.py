@@ -87,8 +87,7 @@ class House:
         beside: bool = False,
         refuse: bool = False,
     ) -> None:
-        self.gateway = gateway
-        self.meters = Meters()
+        self.gateway, self.meters = gateway, Meters()
         self.clock, self.modules, self.tasks = clock or FakeClock(), FakeModules(), InlineTasks()
         self.store, self.queue, self.notifier = MemoryStore(), RememberingQueue(), SilentNotifier()
         self._furnish(documents or CHAIN)
@@ -97,14 +96,15 @@ class House:
         self.platform: Platform = self.okapi if beside else OwnPlatform(self.store)
         catalog = Catalog(self.store, registry, self.platform, self.clock, Patience(self.clock, policy))
         calls = ModuleCalls(self.modules, catalog, self.clock, policy, tracer)
+        observer = JobObserver(self.notifier, self.meters, lambda job: self.advancer.job_ended(job))
         self.context = WorkerContext(
             store=self.store,
             platform=self.platform,
             catalog=catalog,
             planner=Planner(registry, gateway=gateway),
             calls=calls,
-            tenant_jobs=TenantJobs(calls, self.clock, policy, self.meters),
-            observer=JobObserver(self.notifier, self.meters, lambda job: self.advancer.job_ended(job)),
+            tenant_jobs=TenantJobs(calls, self.clock, policy, observer),
+            observer=observer,
             clock=self.clock,
             policy=policy,
             okapi_url="http://okapi",

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from okapi_install.domain.jobs import Change, EndReason, Job, JobStatus, Problem, StepStatus
-from okapi_install.service.metrics import Meters
+from okapi_install.service.metrics import CallbackOutcome, Meters, PollOutcome
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.ports import Aborted, Claim, Ending, JobRef
 from tests.fakes.quiet import SilentNotifier
@@ -59,6 +59,8 @@ class Observed:
             False,
             "job planned again: the tenant's enabled modules differ from what the plan expected",
         ),
+        (lambda o: o.polled(PollOutcome.HELD), {"polls_total": {"outcome": "held"}}, False, None),
+        (lambda o: o.tenant_job_lost(), {"unusual_steps_total": {"kind": "lost"}}, False, None),
         (lambda o: o.job_changed(JOB.id), {}, True, None),
         (lambda o: o.job_ended(JOB, DONE), {"jobs_ended_total": {"outcome": "done"}}, True, "job complete"),
         (lambda o: o.job_ended(JOB, REVOKED), {"jobs_ended_total": {"outcome": "revoked"}}, True, "job revoked"),
@@ -90,7 +92,7 @@ class Observed:
             "the message about a job is sent again",
         ),
         (
-            lambda o: o.callback_attempted(JOB, "failed", "answered 500"),
+            lambda o: o.callback_attempted(JOB, CallbackOutcome.FAILED, "answered 500"),
             {"callbacks_total": {"outcome": "failed"}},
             False,
             "callback",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from okapi_install.domain.errors import StoreUnavailable
 from okapi_install.domain.jobs import JobKind
-from okapi_install.service.metrics import HTTP_REQUESTS
+from okapi_install.service.metrics import HTTP_REQUESTS, METERS
 from tests.fakes.fake_modules import answer
 from tests.unit.service.house import enable
 from tests.unit.web.jobs_site import JobsSite
 
+_SUFFIX = {True: "_count", False: "_total"}
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
@@ -52,7 +55,8 @@ def test_a_histogram_grows_from_bucket_to_bucket() -> None:
     site = JobsSite()
     site.house.carried_out(*enable("c-1.0.0"))
     found = scraped(site)
-    buckets = [(dict(labels)["le"], n) for (name, labels), n in found.items() if name.endswith("step_seconds_bucket")]
+    done = {("action", "enable"), ("outcome", "done")}
+    buckets = [(dict(labels)["le"], n) for (name, labels), n in found.items() if "step_" in name and labels > done]
     counts = [n for _, n in sorted(buckets, key=lambda one: float(one[0]))]
     assert counts == sorted(counts)
     assert counts[-1] == 3
@@ -120,11 +124,26 @@ def test_every_polls_outcome_is_counted() -> None:
     assert value(found, "polls_total", outcome="failed") == value(found, "polls_total", outcome="answered") == 1
 
 
-def test_what_alerts_look_at_is_told_as_zero_before_it_happens() -> None:
+def test_every_known_value_of_a_label_is_reported_as_zero_from_the_start() -> None:
     found = scraped(JobsSite())
-    assert value(found, "unusual_steps_total", kind="lost") == 0
+    for meter in METERS:
+        for values in product(*meter.labels.values()):
+            labels = dict(zip(meter.labels, values, strict=True))
+            assert (
+                value(found, f"{meter.name.removeprefix('okapi_install_')}{_SUFFIX[bool(meter.buckets)]}", **labels)
+                == 0
+            )
     assert value(found, "jobs_ended_total", outcome="failed") == 0
-    assert value(found, "callbacks_total", outcome="given_up") == 0
+    assert value(found, "step_seconds_bucket", action="disable", outcome="error", le="+Inf") == 0
+
+
+def test_the_first_failure_of_a_module_that_was_done_before_is_an_increase() -> None:
+    site = JobsSite()
+    site.house.carried_out(*enable("a-1.0.0"))
+    found = scraped(site)
+    assert value(found, "steps_total", module="a", action="enable", outcome="done") == 1
+    assert value(found, "steps_total", module="a", action="enable", outcome="error") == 0
+    assert value(found, "steps_total", module="a", action="disable", outcome="error") == 0
 
 
 def test_openmetrics_is_told_to_those_who_ask_for_it() -> None:
