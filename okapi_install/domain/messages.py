@@ -190,18 +190,6 @@ def outlived_workers(takeovers: int) -> str:
     )
 
 
-def deletes_data(tenant: str, modules: int, unnamed: int, needed: Sequence[str]) -> str:
-    """A request would delete data of modules. `needed` is why `unnamed` of them are among those; it may be empty."""
-    count = "1 module" if modules == 1 else f"{modules} modules"
-    head = f"DELETES THE DATA of {count} of tenant {tenant}"
-    if not unnamed:
-        return head
-    if not needed:
-        return f"{head}; the request does not name {unnamed} of them"
-    verb = "it needs" if unnamed == 1 else "they need"
-    return f"{head}; {unnamed} of them because {verb} {' or '.join(needed)}"
-
-
 def waits_for_earlier_job() -> str:
     """A worker gets the message about a job too early."""
     return "waits: an earlier job of the tenant is not complete"

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from okapi_install.domain import messages
 from okapi_install.domain.jobs import Action, Change
 from okapi_install.domain.modules.versions import ModuleId
 
@@ -30,7 +29,14 @@ class Purge:
 
     def sentence(self, tenant: str) -> str:
         """For a person who is to confirm it."""
-        return messages.deletes_data(tenant, len(self.modules), len(self.unnamed), self.needed)
+        modules, unnamed = len(self.modules), len(self.unnamed)
+        head = f"DELETES THE DATA of {modules} {'module' if modules == 1 else 'modules'} of tenant {tenant}"
+        if not unnamed:
+            return head
+        if not self.needed:
+            return f"{head}; the request does not name {unnamed} of them"
+        verb = "it needs" if unnamed == 1 else "they need"
+        return f"{head}; {unnamed} of them because {verb} {' or '.join(self.needed)}"
 
 
 def purge_of(plan: Sequence[Change], requested: Sequence[Change]) -> Purge | None:
