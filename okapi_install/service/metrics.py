@@ -56,6 +56,13 @@ class CallbackOutcome(StrEnum):
     GIVEN_UP = "given_up"
 
 
+class OkapiOutcome(StrEnum):
+    """What came of a request to the Okapi beside this service."""
+
+    ANSWERED = "answered"
+    FAILED = "failed"
+
+
 ANY = ()
 """The values of a label that are not known from the start."""
 JOB_OUTCOMES = (JobStatus.DONE, *EndReason)
@@ -179,7 +186,7 @@ ROLLOUTS_ENDED = Meter(
 OKAPI_SECONDS = Meter(
     name="okapi_install_okapi_request_seconds",
     help="Duration of requests to the Okapi beside this service, by outcome: answered or failed.",
-    labels=("method", "outcome"),
+    labels={"method": ANY, "outcome": tuple(OkapiOutcome)},
     buckets=_QUICK,
 )
 HTTP_REQUESTS = Meter(

@@ -17,7 +17,7 @@ from okapi_install.config_rules import redacted_url
 from okapi_install.domain import recording_messages
 from okapi_install.domain.foreign_status import is_bad_request, is_forbidden, is_interim, is_temporary, succeeded
 from okapi_install.domain.modules.internal_module import required_permission
-from okapi_install.service.metrics import OKAPI_SECONDS, Meters
+from okapi_install.service.metrics import OKAPI_SECONDS, Meters, OkapiOutcome
 from okapi_install.service.ports import PlatformForbids, PlatformUnavailable
 
 SUPERTENANT = "supertenant"
@@ -104,7 +104,7 @@ class OkapiClient:
     def _send(
         self, method: str, path: str, query: str, body: bytes | None, token: str | None, limits: Limits
     ) -> Response:
-        began, outcome = time.monotonic(), "failed"
+        began, outcome = time.monotonic(), OkapiOutcome.FAILED
         headers = {"X-Okapi-Tenant": SUPERTENANT, "Accept": "*/*"}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -113,7 +113,7 @@ class OkapiClient:
         try:
             url = self.url + path + ("?" + query if query else "")
             found = self._connections.call(method, url, headers, body, limits)
-            outcome = "failed" if is_temporary(found.status) else "answered"
+            outcome = OkapiOutcome.FAILED if is_temporary(found.status) else OkapiOutcome.ANSWERED
             return found
         except OutgoingFailed as why:
             raise self._unavailable(method, path, why.message) from why
