@@ -137,6 +137,14 @@ def test_jobs_of_all_tenants_come_newest_first_in_pages(store: Store) -> None:
     assert store.find_jobs(JobFilter(limit=0)).total == 4
 
 
+def test_so_many_jobs_are_counted_and_that_there_are_more_is_said(store: Store) -> None:
+    """Counting a hundred thousand complete jobs takes longer than reading the page that is shown."""
+    for tenant in ("a", "b", "a"):
+        submit(store, tenant)
+    counted = [store.find_jobs(JobFilter(limit=1, most_counted=most)) for most in (2, 3)]
+    assert [(page.total, page.more) for page in counted] == [(2, True), (3, False)]
+
+
 def test_a_job_that_was_stopped_is_not_found_among_those_that_failed(store: Store) -> None:
     failed, stopped, revoked, done = (submit(store, tenant) for tenant in "abcd")
     ended(store, failed, Ending(status=JobStatus.ERROR, message="no", reason=EndReason.FAILED))

@@ -114,7 +114,8 @@ class MemoryStore(MemoryRollouts, MemoryAccess):
                 for job in reversed(jobs)
                 if which.tenant in (None, job.tenant) and (not which.states or job_state(job) in which.states)
             ]
-            return JobPage(jobs=tuple(wanted[which.offset : which.offset + which.limit]), total=len(wanted))
+            total, page = len(wanted), tuple(wanted[which.offset : which.offset + which.limit])
+            return JobPage(jobs=page, total=min(total, which.most_counted), more=total > which.most_counted)
 
     def tenant_overviews(self, tenant_ids: Collection[str]) -> dict[str, TenantOverview]:
         with self._lock:

@@ -77,10 +77,15 @@ def jobs_of(connection: Connection, tenant_id: str) -> list[Job]:
 def find_jobs(connection: Connection, which: JobFilter) -> JobPage:
     """Jobs of all tenants, newest first."""
     conditions = _conditions(which)
-    total = connection.scalar(select(func.count()).select_from(JOBS).where(*conditions))
+    some = select(_j.seq).where(*conditions).limit(which.most_counted + 1).subquery()
+    total = connection.scalar(select(func.count()).select_from(some)) or 0
     newest = select(*JOB_COLUMNS).where(*conditions).order_by(_j.seq.desc())
     rows = connection.execute(newest.limit(which.limit).offset(which.offset))
-    return JobPage(jobs=tuple(jobs_of_rows(connection, rows)), total=total or 0)
+    return JobPage(
+        jobs=tuple(jobs_of_rows(connection, rows)),
+        total=min(total, which.most_counted),
+        more=total > which.most_counted,
+    )
 
 
 def _conditions(which: JobFilter) -> list[ColumnElement[bool]]:

@@ -81,8 +81,9 @@ def jobs(tenant: str | None, all_tenants: bool, status: str | None, limit: int, 
             f"No jobs yet. To start one: {session.command('install', '--tenant', 'TENANT', 'MODULE')}"
         )
         return
+    many = "More than " if page.get("more") else ""
     left = f"; {total - len(page['jobs'])} more, see --limit and --offset" if total > len(page["jobs"]) else ""
-    session.terminal.talk(f"{number_of(total, 'job')}{f' of tenant {wanted}' if wanted else ''}{left}.")
+    session.terminal.talk(f"{many}{number_of(total, 'job')}{f' of tenant {wanted}' if wanted else ''}{left}.")
 
 
 @click.command(cls=ClientCommand, epilog=JOB_EXAMPLES)

@@ -210,14 +210,17 @@ class JobFilter:
     states: frozenset[State] = frozenset()
     limit: int = 50
     offset: int = 0
+    most_counted: int = 2000
+    """How many matches are counted. Counting all takes the longer, the more complete jobs there are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobPage:
-    """A page of jobs, and the total number of matches."""
+    """A page of jobs, and the number of matches. With `more` there are more of them than were counted."""
 
     jobs: tuple[Job, ...]
     total: int
+    more: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -53,8 +53,8 @@ class JobHandlers:
         which = JobFilter(tenant=parameter("tenant"), states=_states(), limit=limit, offset=offset)
         page = self._installs.find(which)
         summaries = [listed_view(summary) for summary in self._snapshots.summaries(page.jobs)]
-        answer = json_answer({"jobs": summaries, "total": page.total})
-        return with_links(answer, limit=limit, offset=offset, total=page.total)
+        answer = json_answer({"jobs": summaries, "total": page.total, **({"more": True} if page.more else {})})
+        return with_links(answer, limit=limit, offset=offset, total=page.total, more=page.more)
 
     def job(self, job_id: str) -> Response:
         """GET /_/install/jobs/{id}, which waits for another revision with `wait` and `revision`."""

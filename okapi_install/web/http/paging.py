@@ -7,15 +7,20 @@ from urllib.parse import urlencode
 from flask import Response, request
 
 
-def with_links(answer: Response, *, limit: int, offset: int, total: int) -> Response:
-    """The response with those of the links `first`, `prev`, `next` and `last` that exist; none without a limit."""
+def with_links(answer: Response, *, limit: int, offset: int, total: int, more: bool = False) -> Response:
+    """The response with those of the links `first`, `prev`, `next` and `last` that exist; none without a limit.
+
+    With `more` there are more than `total`, so there is always a next one, and no last one is known.
+    """
     if limit <= 0:
         return answer
     last = max(0, (total - 1) // limit * limit)
     places = {"first": 0, "prev": max(0, offset - limit), "next": offset + limit, "last": last}
     if offset <= 0:
         del places["prev"]
-    if offset + limit >= total:
+    if more:
+        del places["last"]
+    elif offset + limit >= total:
         del places["next"]
     links = [f'<{_address(limit, place)}>; rel="{name}"' for name, place in places.items()]
     answer.headers["Link"] = ", ".join(links)

@@ -16,6 +16,7 @@ from okapi_install.web.page.recent import Look, Recent
 from okapi_install.web.page.views import JobLine
 
 PER_PAGE = 25
+_MOST_COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Part:
     def filter(self) -> JobFilter:
         """The filter for the store."""
         states = states_named(self.status or "") or frozenset()
-        return JobFilter(tenant=self.tenant, states=states, limit=PER_PAGE, offset=(self.page - 1) * PER_PAGE)
+        place = {"limit": PER_PAGE, "offset": (self.page - 1) * PER_PAGE, "most_counted": _MOST_COUNTED}
+        return JobFilter(tenant=self.tenant, states=states, **place)
 
 
 class Listing:
@@ -54,7 +56,7 @@ class Listing:
         lines = [JobLine.of(summary) for summary in self._snapshots.summaries(found.jobs)]
         html = Markup(self._template.render(jobs=lines, part=part))  # noqa: S704 - a template that escapes
         active = any(not job.complete for job in found.jobs)
-        return Look((found.total, *map(_mark, lines)), html, found.total, active, PER_PAGE)
+        return Look((found.total, *map(_mark, lines)), html, found.total, active, PER_PAGE, more=found.more)
 
     def recent(self, part: Part) -> Look:
         """The part, at most a second old, or a little more if the store is slow."""

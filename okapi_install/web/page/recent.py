@@ -33,6 +33,8 @@ class Look:
     active: bool
     """Whether something in it is still changing."""
     per_page: int
+    more: bool = False
+    """Whether there are more of them than `total`."""
 
     @property
     def pages(self) -> int:

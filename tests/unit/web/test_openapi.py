@@ -18,7 +18,7 @@ from tests.unit.web.jobs_site import JobsSite
 
 DOCUMENT = description()
 METHODS = ("get", "put", "post", "delete", "patch")
-NOT_DESCRIBED = ("page.", "static")
+NOT_DESCRIBED = ("page.", "page_", "start.", "static")
 """Pages are for people."""
 
 
