@@ -43,12 +43,13 @@ from okapi_install.service.jobs.proposals import ProposalService
 from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.jobs.solutions import SolutionService
 from okapi_install.service.jobs.timings import TimingsService
+from okapi_install.service.jobs.waiting import WaitingService
 from okapi_install.service.metrics import Meters
 from okapi_install.service.metrics_store import Metering
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.outgoing_rules import OutgoingRules
 from okapi_install.service.own_platform import OwnPlatform
-from okapi_install.service.ports import Gateway, Notifier, Permissions, Platform, Queue, Store, TaskMonitor
+from okapi_install.service.ports import Gateway, Notifier, Permissions, Platform, Queue, Store, TaskMonitor, WorkerAbout
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.rollouts.advance import RolloutAdvancer
@@ -196,6 +197,7 @@ class Services:
     proposals: ProposalService
     rollouts: RolloutService
     snapshots: SnapshotService
+    waiting: WaitingService
     health: HealthService
     gateway: Gateway | None = None
     permissions: Permissions | None = None
@@ -222,7 +224,9 @@ def build_services(settings: Settings) -> Services:
     tracer = build_tracer(settings, "okapi-install-api")
     installs = build_installs(settings, store, registry, platform, queue, notifier, meters, tracer)
     solutions = SolutionService(installs, store, registry, SolverProcess(settings.solution_seconds))
-    snapshots = SnapshotService(TimingsService(store, SystemClock()), logs=LogLinks(settings.log_url))
+    timings = TimingsService(store, SystemClock())
+    waiting = WaitingService(store, timings, SystemClock(), alive_within=settings.lease_seconds)
+    snapshots = SnapshotService(timings, logs=LogLinks(settings.log_url), waiting=waiting)
     tenants = TenantService(store, registry, platform, before_removal=installs.stop_all)
     proposals = ProposalService(installs, solutions, snapshots)
     observer = RolloutObserver(notifier, meters)
@@ -243,6 +247,7 @@ def build_services(settings: Settings) -> Services:
         solutions=solutions,
         proposals=proposals,
         snapshots=snapshots,
+        waiting=waiting,
         health=HealthService(store, notifier.ping, settings.lease_seconds, okapi_health(okapi, platform)),
         gateway=build_gateway(settings),
         permissions=build_permissions(settings),
@@ -319,7 +324,7 @@ class WorkerParts:
         self.store.dispose()
 
 
-def build_worker(settings: Settings, name: str, monitor: TaskMonitor | None = None) -> WorkerParts:
+def build_worker(settings: Settings, name: str, about: WorkerAbout, monitor: TaskMonitor | None = None) -> WorkerParts:
     """The parts of a worker process. `name` is Celery's and may not be unique, so jobs are owned by an identity."""
     meters, broker, clock = Meters(), required_broker(settings), SystemClock()
     store = build_store(settings, meters)
@@ -345,10 +350,10 @@ def build_worker(settings: Settings, name: str, monitor: TaskMonitor | None = No
         policy=policy,
         okapi_url=settings.gateway_url,
         system_auth=settings.system_auth,
+        about=about,
         tracer=tracer or NoOpTracer(),
     )
-    identity = worker_identity(name, str(uuid.uuid4()))
-    worker = Worker(context, tasks, queue, identity=identity, rhythm=_rhythm(settings))
+    worker = Worker(context, tasks, queue, identity=worker_identity(name, str(uuid.uuid4())), rhythm=_rhythm(settings))
     return WorkerParts(
         settings=settings,
         store=store,

@@ -16,12 +16,14 @@ from celery import signals
 from celery.apps import worker as celery_worker
 from kombu.utils import functional
 
+from okapi_install import __version__
 from okapi_install.adapters.celery.task_states import EventMonitor
 from okapi_install.adapters.garbage import collect_rarely
 from okapi_install.adapters.watchdog import Watchdog
 from okapi_install.bootstrap import WorkerParts, build_worker
 from okapi_install.domain.errors import OkapiInstallError
 from okapi_install.logs import capture_warnings, emergency_line, set_up_logging
+from okapi_install.service.ports import WorkerAbout
 from worker.app import settings
 from worker.process import install_parts, parts
 from worker.startup import check_options
@@ -64,18 +66,18 @@ def on_worker_init(sender: Any, **_: Any) -> None:
     """Builds the worker, and starts its heartbeat before the first task comes."""
     _let_others_run_while_reconnecting()
     os.nice(settings.worker_nice)
-    built = _built(str(sender.hostname))
+    built = _built(str(sender.hostname), WorkerAbout(concurrency=sender.concurrency, version=__version__))
     install_parts(built)
     built.start()
     watchdog.start()
 
 
-def _built(name: str) -> WorkerParts:
+def _built(name: str, about: WorkerAbout) -> WorkerParts:
     """The parts of this worker. On an error the process exits: Celery would ignore an exception of a signal handler and
     take messages of jobs that it cannot run.
     """
     try:
-        return build_worker(settings, name=name, monitor=monitor)
+        return build_worker(settings, name, about, monitor)
     except OkapiInstallError as problem:
         log.error("the worker cannot start", cause=problem.message)
         raise SystemExit(1) from None

@@ -64,6 +64,8 @@ class LiveJob:
         text = Text.assemble((f"{job.kind} of {job.tenant}", "bold"), (f"  {job.state.word}", _job_style(job)))
         if job.seconds is not None:
             text.append(f"  {duration(job.seconds + since)}")
+        if job.waiting:
+            text.append(f", {job.waiting}", style="yellow")
         if job.estimate and not job.complete:
             text.append(f", {job.estimate}", style="dim")
         return text.append(f"  job {job.id}", style="dim")

@@ -26,6 +26,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "abort": ("jobs", "Abort a job; what is enabled stays enabled."),
         "retry": ("jobs", "Run the unfinished steps of a job again, and follow it."),
     },
+    "Workers": {
+        "workers": ("workers", "List the workers of the server, and what they run."),
+    },
     "Try it": {
         "demo": ("demo", "Install a small simulated FOLIO platform, and watch."),
     },

@@ -9,6 +9,7 @@ from okapi_install.cli.terminal import Terminal
 from okapi_install.cli.wording import duration, problem_lines
 from okapi_install.client.errors import Unreachable
 from okapi_install.client.progress import JobProgress, ModuleProgress
+from okapi_install.domain.presentation.states import State
 
 
 class Screen(Protocol):
@@ -41,16 +42,22 @@ class LineScreen:
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._known: dict[str, str | None] = {}
-        self._status: str | None = None
+        self._waited: str | None = None
         self._ended = 0
 
     def show(self, job: JobProgress) -> None:
         """Prints what has changed since the last call."""
-        if job.status == "queued" and self._status is None:
-            self._terminal.talk("queued: waiting for a worker, or for another job of the tenant")
-        self._status = job.status
+        self._say_why_it_waits(job)
         for module in job.modules:
             self._print_news(module, len(job.modules))
+
+    def _say_why_it_waits(self, job: JobProgress) -> None:
+        why = job.waiting
+        if why is None and job.state is State.WAITING:
+            why = "for a worker, or for another job of the tenant"
+        if why is not None and why != self._waited:
+            self._terminal.talk(f"{State.WAITING.word}: {why}")
+        self._waited = why
 
     def _print_news(self, module: ModuleProgress, total: int) -> None:
         if self._known.get(module.id) == module.status:

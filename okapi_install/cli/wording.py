@@ -173,6 +173,8 @@ def outcome(job: JobProgress) -> str:
     parts += [f"{count} {state.word}" for state in _TOLD if (count := len(job.in_state(state)))]
     warned = sum(len(m.warnings) for m in job.modules)
     parts += [number_of(warned, "warning")] if warned else []
+    parts += [job.waiting] if job.waiting else []
+    parts += [job.estimate] if job.estimate else []
     took = f" in {duration(job.seconds)}" if job.seconds is not None and job.complete else ""
     head = click.style(f"{job.kind} of {job.tenant} {job.state.word}", fg=COLOURS.get(job.state), bold=True)
     said = f"; {' '.join(job.message.split())}" if job.message and not failed else ""

@@ -17,6 +17,7 @@ from okapi_install.client.errors import BadAnswer, NotFound, NotOffered, Refused
 from okapi_install.client.options import InstallOptions
 from okapi_install.client.progress import JobProgress, detailed_job, plain_job
 from okapi_install.client.transport import Ask, Reply, Transport
+from okapi_install.domain.foreign_text import visible_document
 from okapi_install.domain.presentation.states import states_named
 
 Module = Mapping[str, Any]
@@ -216,6 +217,20 @@ class OkapiClient:
         wanted = [job for job in found if states is None or job["state"] in states]
         wanted.sort(key=lambda job: str(job["startDate"] or ""), reverse=True)
         return {"jobs": wanted[offset : offset + limit], "total": len(wanted)}
+
+    def workers(self) -> list[Mapping[str, Any]]:
+        """The worker processes. Its texts are safe to print.
+
+        Raises:
+            NotOffered: the server is a plain Okapi.
+        """
+        if not self.ours:
+            raise NotOffered("a plain Okapi has no workers")
+        document = visible_document(self._send(Ask(method="GET", path="/_/install/workers")).document())
+        found = document.get("workers") if isinstance(document, dict) else None
+        if not isinstance(found, list):
+            raise BadAnswer("the server's response is not a list of workers")
+        return found
 
     def tenants(self) -> list[str]:
         """Ids of all tenants."""

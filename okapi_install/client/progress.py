@@ -80,6 +80,8 @@ class JobProgress:
     """Such as `install mod-circulation and 2 more`."""
     reported: str | None = None
     """As for a module."""
+    waiting: str | None = None
+    """Why nothing happens to it, as a phrase of the server; None if something does."""
 
     def of_status(self, status: str) -> tuple[ModuleProgress, ...]:
         """The modules in that status."""
@@ -134,6 +136,7 @@ def detailed_job(document: object, served_at: float | None = None) -> JobProgres
         document=_object(document),
         name=job.get("name"),
         reported=job.get("state"),
+        waiting=_phrase(job.get("waiting")),
         message=job.get("message"),
         reason=job.get("reason"),
         revision=job.get("revision"),

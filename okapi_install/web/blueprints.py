@@ -16,6 +16,7 @@ from okapi_install.web.access.visitors import Visitors
 from okapi_install.web.api import explain, openapi
 from okapi_install.web.api import health as api_health
 from okapi_install.web.api import jobs as api_jobs
+from okapi_install.web.api import workers as api_workers
 from okapi_install.web.app import create_app
 from okapi_install.web.front import Front
 from okapi_install.web.front.forwarding import Forwarding
@@ -23,6 +24,7 @@ from okapi_install.web.front.permissions import PermissionCheck
 from okapi_install.web.okapi import discovery, environment, installs, system, tenants
 from okapi_install.web.okapi import modules as okapi_modules
 from okapi_install.web.page import routes as page_routes
+from okapi_install.web.page import workers as page_workers
 from okapi_install.web.page.rendering import Rendering
 from okapi_install.web.page.start import routes as start_routes
 from okapi_install.web.page.tenants import routes as tenant_routes
@@ -44,11 +46,13 @@ def blueprints(services: Services, sign_in: PageLogin) -> Sequence[Blueprint]:
         system.blueprint(services.discovery),
         installs.blueprint(services.installs, services.tenants, strict_delete=services.settings.strict_delete),
         api_jobs.blueprint(services.installs, services.snapshots),
+        api_workers.blueprint(services.waiting),
         explain.blueprint(services.solutions),
         api_health.blueprint(services.health),
         openapi.blueprint(),
         page_routes.blueprint(services.installs, services.snapshots, services.tenants, sign_in, rendering),
         tenant_routes.blueprint(services.tenants, services.registry, sign_in, rendering),
+        page_workers.blueprint(services.waiting, rendering, services.snapshots.now),
         start_routes.blueprint(services.proposals, services.installs, services.tenants, services.registry, rendering),
     )
     if not services.settings.metrics:

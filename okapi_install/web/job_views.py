@@ -15,7 +15,8 @@ from okapi_install.domain.timestamps import iso
 from okapi_install.domain.workers import worker_name
 from okapi_install.service.jobs.gateway_warnings import all_warnings
 from okapi_install.service.jobs.snapshots import JobSnapshot, JobSummary, StepSnapshot
-from okapi_install.web.standing import estimate_text
+from okapi_install.service.jobs.waiting import Waiting, WorkerView
+from okapi_install.web.standing import estimate_text, waiting_text
 
 Document = dict[str, object]
 
@@ -146,6 +147,7 @@ def summary_view(summary: JobSummary) -> Document:
         "totalSeconds": _rounded(summary.total_elapsed),
         "remainingSeconds": _rounded(summary.remaining),
         "estimate": _estimate_view(summary),
+        "waiting": _waiting_view(summary.waiting),
         "message": job.message,
         "reason": job.reason and job.reason.value,
         "requestedBy": job.requested_by,
@@ -168,6 +170,32 @@ def summary_view(summary: JobSummary) -> Document:
 def _counts_view(counts: ModuleCounts) -> Document:
     by_state = {state.value: counts.count(state) for state in OF_MODULES if counts.count(state)}
     return {"total": counts.total, "byState": by_state, "warnings": counts.warnings}
+
+
+def _waiting_view(waiting: Waiting | None) -> Document | None:
+    if waiting is None:
+        return None
+    return {
+        "cause": waiting.cause.value,
+        "place": waiting.place,
+        "behind": waiting.behind,
+        "seconds": _rounded(waiting.seconds),
+        "text": waiting_text(waiting),
+    }
+
+
+def worker_view(worker: WorkerView, now: float) -> Document:
+    """A worker process."""
+    info = worker.info
+    return {
+        "name": info.name,
+        "alive": worker.alive,
+        "jobs": info.jobs,
+        "concurrency": info.concurrency,
+        "heartbeat": iso(now - info.age),
+        "secondsAgo": _rounded(info.age),
+        "version": info.version,
+    }
 
 
 def _estimate_view(summary: JobSummary) -> Document | None:

@@ -1,10 +1,11 @@
-"""What page, API and command say about a job that is not complete: how long it still takes, or why nobody knows."""
+"""What page, API and command say about a job that is not complete: why it waits, and how long it still takes."""
 
 from __future__ import annotations
 
 from okapi_install.domain.jobs import JobStatus
 from okapi_install.service.jobs.estimates import Estimate, EstimateKind
 from okapi_install.service.jobs.snapshots import JobSummary
+from okapi_install.service.jobs.waiting import WaitCause, Waiting
 from okapi_install.web.words import counted, rough
 
 
@@ -21,6 +22,18 @@ def estimate_text(summary: JobSummary) -> str | None:
     if found.kind is EstimateKind.UNKNOWN:
         return f"no estimate: {counted(found.unknown, 'module')} without earlier runs"
     return "no estimate: earlier runs differ too much"
+
+
+def waiting_text(waiting: Waiting) -> str:
+    """Why a job waits, as a phrase."""
+    if waiting.cause is WaitCause.NO_WORKER:
+        return "no worker is running, so no job continues"
+    if waiting.cause is WaitCause.WORKERS_FULL:
+        return f"all workers are full: they run {counted(waiting.full, 'job')}"
+    if waiting.cause is WaitCause.STARTING:
+        return "a worker is about to take it"
+    start = "" if waiting.seconds is None else f", starts in {rough(waiting.seconds)}"
+    return f"behind job {waiting.behind} of the same tenant, place {waiting.place} in line{start}"
 
 
 def _overdue_text(found: Estimate, summary: JobSummary) -> str:

@@ -44,5 +44,6 @@ STYLES = {
     for state, (key, icon, tint) in _LOOKS.items()
 }
 
+TICK_ICON = _TICK
 WARNING_ICON = "M8 2.5 14.5 13.5 1.5 13.5ZM8 6.5 8 9.5M8 11.3 8 11.8"
 CLOCK_ICON = "M8 2.5A5.5 5.5 0 1 0 8.01 2.5ZM8 5 8 8 10.5 9.5"

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from okapi_install import __version__
 from okapi_install.domain.foreign_text import one_line, visible
 from okapi_install.web import words
-from okapi_install.web.states import CLOCK_ICON, WARNING_ICON
+from okapi_install.web.states import CLOCK_ICON, TICK_ICON, WARNING_ICON
 
 
 def page_templates() -> Environment:
@@ -34,7 +34,12 @@ def page_templates() -> Environment:
         milliseconds=_milliseconds,
     )
     found.globals.update(
-        icon=icon, counted=words.counted, warning_icon=WARNING_ICON, clock_icon=CLOCK_ICON, version=__version__
+        icon=icon,
+        counted=words.counted,
+        warning_icon=WARNING_ICON,
+        clock_icon=CLOCK_ICON,
+        tick_icon=TICK_ICON,
+        version=__version__,
     )
     found.globals["asset"] = {
         name: f"/static/{name}?{_digest(name)}"

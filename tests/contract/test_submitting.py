@@ -9,7 +9,7 @@ import pytest
 from okapi_install.domain.errors import KeyReused, NotFound, TooManyJobs
 from okapi_install.domain.jobs import Action, Change, EndReason, InstallOptions, Job, JobKind, JobStatus, Step
 from okapi_install.domain.presentation.states import OF_JOBS, State
-from okapi_install.service.ports import REVOKED, Ending, JobFilter, NewJob, Progress, Store, Tenant
+from okapi_install.service.ports import REVOKED, Ending, InLine, JobFilter, NewJob, Progress, Store, Tenant
 from tests.contract.builders import begun, claimed, ended, new_job, plan, submit
 
 
@@ -143,6 +143,44 @@ def test_so_many_jobs_are_counted_and_that_there_are_more_is_said(store: Store) 
         submit(store, tenant)
     counted = [store.find_jobs(JobFilter(limit=1, most_counted=most)) for most in (2, 3)]
     assert [(page.total, page.more) for page in counted] == [(2, True), (3, False)]
+
+
+def test_the_jobs_of_a_tenant_stand_in_line_with_the_active_one_first(store: Store) -> None:
+    first, second, over, other = (submit(store, tenant) for tenant in ("a", "a", "b", "c"))
+    claim = claimed(store, first)
+    ended(store, over)
+    assert store.lines(["a", "b"]) == {
+        "a": (InLine(id=first.id, status=JobStatus.RUNNING), InLine(id=second.id, status=JobStatus.QUEUED))
+    }
+    assert list(store.lines(["c"])) == [other.tenant]
+    store.release(claim)
+    assert [job.id for job in store.lines(["a"])["a"]] == [first.id, second.id]
+
+
+def test_jobs_are_counted_by_state_and_those_that_are_aborted_and_hidden_are_not(store: Store) -> None:
+    failed, stopped, waiting, hidden = (submit(store, tenant) for tenant in "abcd")
+    ended(store, failed, Ending(status=JobStatus.ERROR, message="no", reason=EndReason.FAILED))
+    store.abort(stopped.id, keep=True)
+    claimed(store, hidden)
+    store.abort(hidden.id, keep=False)
+    assert store.count_jobs(None, 9) == {State.FAILED: 1, State.STOPPED: 1, State.WAITING: 1}
+    assert store.count_jobs(waiting.tenant, 0) == {State.WAITING: 1}
+    assert store.find_jobs(JobFilter(ids=frozenset((failed.id, "none")))).jobs == (store.job(failed.id),)
+    assert store.find_jobs(JobFilter(ids=frozenset())).total == 0
+
+
+def test_a_job_with_a_step_that_runs_longer_than_ever_is_slow(store: Store) -> None:
+    for each in (submit(store, "a", "mod-a-1.0.0"), submit(store, "a", "mod-b-1.0.0")):
+        ended(store, each)
+    slow, other, new = (
+        submit(store, "a", "mod-a-1.0.0"),
+        submit(store, "b", "mod-b-1.0.0"),
+        submit(store, "c", "mod-c-1"),
+    )
+    for job, seconds in ((slow, 1000.0), (other, 0.0), (new, 1000.0)):
+        claim = claimed(store, job)
+        store.save(claim, Progress(steps=(begun(job.steps[0], claim.now - seconds),)))
+    assert store.slow_jobs() == {slow.id}
 
 
 def test_a_job_that_was_stopped_is_not_found_among_those_that_failed(store: Store) -> None:

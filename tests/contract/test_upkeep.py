@@ -6,7 +6,7 @@ import pytest
 
 from okapi_install.adapters.store import SqlStore
 from okapi_install.domain.jobs import JobStatus
-from okapi_install.service.ports import Progress, Store
+from okapi_install.service.ports import Progress, Store, WorkerAbout
 from tests.contract.builders import DONE, FAILED, LEASE, claimed, ended, submit
 from tests.contract.conftest import PassTime
 from tests.fakes.memory_store import MemoryStore
@@ -161,6 +161,14 @@ def test_old_complete_jobs_are_removed(store: Store, pass_time: PassTime) -> Non
     assert store.revision(old.id) is None
     store.callback_done(owing.id, delivered=True, retry_in=None)
     assert store.purge_complete(50.0) == 1
+
+
+def test_workers_report_how_many_jobs_they_run_at_once_and_their_version(store: Store) -> None:
+    store.beat("w1@host#one", LEASE, WorkerAbout(concurrency=500, version="1.0.0"))
+    store.beat("w2", LEASE)
+    store.beat("w2", LEASE, WorkerAbout(concurrency=2))
+    found = [(worker.name, worker.jobs, worker.concurrency, worker.version) for worker in store.workers()]
+    assert found == [("w1@host", 0, 500, "1.0.0"), ("w2", 0, 2, None)]
 
 
 def test_the_census_counts_jobs_and_workers(store: Store, pass_time: PassTime) -> None:

@@ -113,6 +113,7 @@ class MemoryStore(MemoryRollouts, MemoryAccess):
                 job
                 for job in reversed(jobs)
                 if which.tenant in (None, job.tenant) and (not which.states or job_state(job) in which.states)
+                if which.ids is None or job.id in which.ids
             ]
             total, page = len(wanted), tuple(wanted[which.offset : which.offset + which.limit])
             return JobPage(jobs=page, total=min(total, which.most_counted), more=total > which.most_counted)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from itertools import count
 
 from okapi_install.domain.errors import LostJob, NotFound
 from okapi_install.domain.jobs import ACTIVE, Job, JobStatus, Step, StepStatus
 from okapi_install.domain.modules.versions import ModuleId
+from okapi_install.domain.presentation.states import State, job_state
 from okapi_install.domain.workers import worker_name
 from okapi_install.service.metrics import CountKey
-from okapi_install.service.ports import Beat, Census, Claim, JobRef, WorkerInfo
+from okapi_install.service.ports import Beat, Census, Claim, InLine, JobRef, WorkerAbout, WorkerInfo
 from tests.fakes.memory_record import Record
 from tests.fakes.memory_registry import MemoryRegistry
 
@@ -25,7 +27,7 @@ class MemoryUpkeep(MemoryRegistry):
         self._records: dict[str, Record] = {}
         self._leftovers: dict[str, dict[str, str]] = {}
         self._durations: dict[tuple[str, str], list[float]] = {}
-        self._workers: dict[str, tuple[float, int]] = {}
+        self._workers: dict[str, tuple[float, int, WorkerAbout]] = {}
         self._counts: dict[CountKey, float] = {}
 
     def now(self) -> float:
@@ -34,13 +36,13 @@ class MemoryUpkeep(MemoryRegistry):
     def pass_time(self, seconds: float) -> None:
         self._passed += seconds
 
-    def beat(self, worker: str, lease: float) -> list[Beat]:
+    def beat(self, worker: str, lease: float, about: WorkerAbout | None = None) -> list[Beat]:
         with self._lock:
             now = self.now()
             owned = [one for one in self._in_order() if one.job.owner == worker and one.job.status in ACTIVE]
             for one in owned:
                 one.job = replace(one.job, lease_until=now + lease)
-            self._workers[worker] = (now, len(owned))
+            self._workers[worker] = (now, len(owned), about or WorkerAbout())
             self._workers = {name: seen for name, seen in self._workers.items() if seen[0] >= now - 3600}
             return [Beat(job_id=one.job.id, epoch=one.job.epoch, status=one.job.status) for one in owned]
 
@@ -96,15 +98,51 @@ class MemoryUpkeep(MemoryRegistry):
         with self._lock:
             now, statuses = self.now(), [one.job.status for one in self._records.values()]
             queued = [one.job.created for one in self._records.values() if one.job.status is JobStatus.QUEUED]
-            workers = sorted(self._workers.items())
             return Census(
                 jobs={status: statuses.count(status) for status in JobStatus},
                 waiting=len(queued),
                 oldest_waiting=now - min(queued) if queued else None,
                 running_steps=len(self._at_work()),
                 slow_steps=sum(self._is_slow(step, now) for step in self._at_work()),
-                workers=tuple(WorkerInfo(name=worker_name(w), age=now - at, jobs=jobs) for w, (at, jobs) in workers),
+                workers=self.workers(),
             )
+
+    def workers(self) -> tuple[WorkerInfo, ...]:
+        with self._lock:
+            now = self.now()
+            return tuple(
+                WorkerInfo(
+                    name=worker_name(worker),
+                    age=now - at,
+                    jobs=jobs,
+                    concurrency=about.concurrency,
+                    version=about.version,
+                )
+                for worker, (at, jobs, about) in sorted(self._workers.items())
+            )
+
+    def count_jobs(self, tenant_id: str | None, most: int) -> dict[State, int]:
+        with self._lock:
+            seen = [one.job for one in self._in_order() if one.visible and tenant_id in (None, one.job.tenant)]
+            return {state: min(number, most + 1) for state, number in Counter(map(job_state, seen)).items()}
+
+    def slow_jobs(self) -> frozenset[str]:
+        with self._lock:
+            running = [one.job for one in self._in_order() if one.job.status is JobStatus.RUNNING]
+            now = self.now()
+            return frozenset(
+                job.id
+                for job in running
+                if any(self._is_slow(step, now) for step in job.steps if step.status is StepStatus.RUNNING)
+            )
+
+    def lines(self, tenant_ids: Collection[str]) -> dict[str, tuple[InLine, ...]]:
+        with self._lock:
+            found: dict[str, list[InLine]] = {}
+            for one in sorted(self._in_order(), key=lambda one: one.job.status not in ACTIVE):
+                if one.job.tenant in tenant_ids and not one.job.complete:
+                    found.setdefault(one.job.tenant, []).append(InLine(id=one.job.id, status=one.job.status))
+            return {tenant: tuple(jobs) for tenant, jobs in found.items()}
 
     def add_counts(self, deltas: Mapping[CountKey, float]) -> None:
         with self._lock:

@@ -39,11 +39,17 @@ _COUNTS = select(COUNTERS.c.name, COUNTERS.c.labels, COUNTERS.c.value)
 _JOBS = select(JOBS.c.status, func.count().label("jobs")).group_by(JOBS.c.status)
 _OLDEST = select(db_now() - func.min(JOBS.c.created)).where(has_status(JobStatus.QUEUED))
 _RUNNING_STEPS = (
-    select(STEPS.c.module_id, STEPS.c.action, (func.coalesce(STEPS.c.ended, db_now()) - STEPS.c.started).label("age"))
+    select(
+        JOBS.c.id,
+        STEPS.c.module_id,
+        STEPS.c.action,
+        (func.coalesce(STEPS.c.ended, db_now()) - STEPS.c.started).label("age"),
+    )
     .join(JOBS, JOBS.c.seq == STEPS.c.job_seq)
     .where(has_status(JobStatus.RUNNING), STEPS.c.status == StepStatus.RUNNING.value)
 )
-_WORKERS = select(WORKERS.c.name, (db_now() - WORKERS.c.beat_at).label("age"), WORKERS.c.jobs).order_by(WORKERS.c.name)
+_w = WORKERS.c
+_WORKERS = select(_w.name, (db_now() - _w.beat_at).label("age"), _w.jobs, _w.concurrency, _w.version).order_by(_w.name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, order=True)
@@ -153,19 +159,37 @@ def census(connection: Connection) -> Census:
     jobs.update((JobStatus(row.status), row.jobs) for row in connection.execute(_JOBS))
     oldest = connection.scalar(_OLDEST)
     running = connection.execute(_RUNNING_STEPS).all()
-    workers = connection.execute(_WORKERS)
     return Census(
         jobs=jobs,
         waiting=jobs[JobStatus.QUEUED],
         oldest_waiting=None if oldest is None else max(0.0, oldest),
         running_steps=len(running),
-        slow_steps=_slow(connection, running),
-        workers=tuple(WorkerInfo(name=worker_name(row.name), age=max(0.0, row.age), jobs=row.jobs) for row in workers),
+        slow_steps=len(_slow(connection, running)),
+        workers=workers(connection),
     )
 
 
-def _slow(connection: Connection, running: Sequence[AnyRow]) -> int:
-    """How many of the running steps have been running longer than their product ever took."""
+def workers(connection: Connection) -> tuple[WorkerInfo, ...]:
+    """The worker processes by name."""
+    return tuple(
+        WorkerInfo(
+            name=worker_name(row.name),
+            age=max(0.0, row.age),
+            jobs=row.jobs,
+            concurrency=row.concurrency,
+            version=row.version,
+        )
+        for row in connection.execute(_WORKERS)
+    )
+
+
+def slow_jobs(connection: Connection) -> frozenset[str]:
+    """The jobs with a step that takes longer than its product ever took."""
+    return frozenset(step.id for step in _slow(connection, connection.execute(_RUNNING_STEPS).all()))
+
+
+def _slow(connection: Connection, running: Sequence[AnyRow]) -> list[AnyRow]:
+    """Those of the running steps that have been running longer than their product ever took."""
     known = durations(connection, {product_of(step.module_id) for step in running})
-    seen = [(known.get((product_of(step.module_id), step.action)), step.age) for step in running]
-    return sum(one is not None and age is not None and age > one.slow_after for one, age in seen)
+    seen = [(step, known.get((product_of(step.module_id), step.action))) for step in running]
+    return [step for step, one in seen if one is not None and step.age is not None and step.age > one.slow_after]

@@ -8,15 +8,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Text, and_, bindparam, cast, func, literal, or_, select, union_all
 
-from okapi_install.adapters.store.expressions import VISIBLE, has_status
+from okapi_install.adapters.store.expressions import VISIBLE, has_status, is_active
 from okapi_install.adapters.store.registry import HEAD
 from okapi_install.adapters.store.rows import JOB_COLUMNS, AnyRow, job_of, jobs_of_rows, steps_by_job
 from okapi_install.adapters.store.tables import ENABLED, JOBS, TENANTS
 from okapi_install.domain import messages
 from okapi_install.domain.errors import KeyReused, NotFound
 from okapi_install.domain.jobs import EndReason, Job, JobKind, JobStatus, Step
-from okapi_install.domain.presentation.states import STORED_AS, State
-from okapi_install.service.ports import JobFilter, JobPage, TenantState
+from okapi_install.domain.presentation.states import OF_JOBS, STORED_AS, State
+from okapi_install.service.ports import InLine, JobFilter, JobPage, TenantState
 
 _j = JOBS.c
 _JOBS = select(*JOB_COLUMNS).where(VISIBLE)
@@ -27,6 +27,11 @@ _ONE_OF_TENANT = _ONE.where(OF_TENANT)
 _ALL_OF_TENANT = _JOBS.where(OF_TENANT, _j.kind != JobKind.MODULE.value).order_by(_j.seq)
 _REVISION = select(_j.revision, _j.status).where(HERE, VISIBLE)
 _REVISIONS = select(_j.id, _j.revision, _j.status).where(_j.id.in_(bindparam("job_ids", expanding=True)), VISIBLE)
+_LINES = (
+    select(_j.tenant_id, _j.id, _j.status)
+    .where(_j.tenant_id.in_(bindparam("tenant_ids", expanding=True)), or_(has_status(JobStatus.QUEUED), is_active()))
+    .order_by(is_active().desc(), _j.seq)
+)
 _BY_KEY = select(*JOB_COLUMNS, _j.request_digest).where(OF_TENANT, _j.idempotency_key == bindparam("key"))
 
 _STATE = union_all(
@@ -88,13 +93,33 @@ def find_jobs(connection: Connection, which: JobFilter) -> JobPage:
     )
 
 
+def lines(connection: Connection, tenant_ids: Collection[str]) -> dict[str, tuple[InLine, ...]]:
+    """The jobs of those tenants that are not complete, by tenant, in the order in which they run."""
+    found: defaultdict[str, list[InLine]] = defaultdict(list)
+    for row in connection.execute(_LINES, {"tenant_ids": sorted(tenant_ids)}):
+        found[row.tenant_id].append(InLine(id=row.id, status=JobStatus(row.status)))
+    return {tenant: tuple(jobs) for tenant, jobs in found.items()}
+
+
 def _conditions(which: JobFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [VISIBLE]
     if which.tenant is not None:
         conditions.append(_j.tenant_id == which.tenant)
     if which.states:
         conditions.append(or_(*map(_in_state, sorted(which.states))))
+    if which.ids is not None:
+        conditions.append(_j.id.in_(sorted(which.ids)))
     return conditions
+
+
+def count_jobs(connection: Connection, tenant_id: str | None, most: int) -> dict[State, int]:
+    """How many jobs are in each state, counted up to `most` + 1."""
+    counts = []
+    for state in OF_JOBS:
+        found = select(_j.seq).where(*_conditions(JobFilter(tenant=tenant_id, states=frozenset((state,)))))
+        few = found.limit(most + 1).subquery()
+        counts.append(select(literal(state.value).label("state"), func.count().label("jobs")).select_from(few))
+    return {State(row.state): row.jobs for row in connection.execute(union_all(*counts)) if row.jobs}
 
 
 def _in_state(state: State) -> ColumnElement[bool]:

@@ -44,6 +44,7 @@ from okapi_install.service.ports import (
     Start,
     StoredKey,
     Tenant,
+    WorkerAbout,
 )
 
 _ANY_TENANT = select(TENANTS.c.id).limit(1)
@@ -129,6 +130,10 @@ class SqlStore(OnDatabase):
     purge_complete = write(upkeep.purge_complete)
     add_counts = write(metrics.add_counts)
     counts = glance(metrics.counts)
+    workers = glance(metrics.workers)
+    lines = glance(queries.lines)
+    count_jobs = glance(queries.count_jobs)
+    slow_jobs = glance(metrics.slow_jobs)
     _beat = write(upkeep.beat)
     _census = snapshot(metrics.census)
     _durations = glance(metrics.durations)
@@ -234,9 +239,9 @@ class SqlStore(OnDatabase):
                 self._write_timings()
         return following
 
-    def beat(self, worker: str, lease: float) -> list[Beat]:
+    def beat(self, worker: str, lease: float, about: WorkerAbout | None = None) -> list[Beat]:
         """Renews the leases of the worker's jobs, and writes the timings since the last heartbeat."""
-        beats = self._beat(worker, lease)
+        beats = self._beat(worker, lease, about)
         self._write_timings()
         return beats
 

@@ -255,6 +255,8 @@ class WorkerRow(Row):
     name: Mapped[str] = mapped_column(Text, primary_key=True)
     beat_at: Mapped[float] = mapped_column(Double)
     jobs: Mapped[int]
+    concurrency: Mapped[int | None]
+    version: Mapped[str | None] = mapped_column(Text)
 
 
 class RolloutRow(Row):

@@ -33,7 +33,7 @@ from okapi_install.adapters.store.rows import JOB_COLUMNS, REF_COLUMNS, jobs_of_
 from okapi_install.adapters.store.tables import JOBS, ROLLOUT_TENANTS, WORKERS
 from okapi_install.domain.jobs import Job, JobStatus
 from okapi_install.domain.rollouts.rollout import TenantStatus
-from okapi_install.service.ports import Beat, JobRef
+from okapi_install.service.ports import Beat, JobRef, WorkerAbout
 
 _j = JOBS.c
 _found = JOBS.alias("found")
@@ -50,7 +50,10 @@ _BEAT = (
     .returning(_j.id, _j.epoch, _j.status)
 )
 _WORKER = upserting(
-    WORKERS, lambda new: {"beat_at": db_now(), "jobs": new["jobs"]}, ["name"], fixed={"beat_at": db_now()}
+    WORKERS,
+    lambda new: {"beat_at": db_now()} | {name: new[name] for name in ("jobs", "concurrency", "version")},
+    ["name"],
+    fixed={"beat_at": db_now()},
 )
 _FORGET_WORKERS = delete(WORKERS).where(WORKERS.c.beat_at < db_now() - _WORKER_FORGOTTEN)
 _LEAVE = delete(WORKERS).where(WORKERS.c.name == bindparam("worker"))
@@ -102,10 +105,12 @@ _OLD = and_(is_complete(), _j.ended < db_now() - bindparam("older_than"), _j.cal
 _PURGE = delete(JOBS).where(_OLD)
 
 
-def beat(connection: Connection, worker: str, lease: float) -> list[Beat]:
+def beat(connection: Connection, worker: str, lease: float, about: WorkerAbout | None = None) -> list[Beat]:
     """Renews the leases of the worker's jobs, and records its heartbeat."""
     jobs = connection.execute(_BEAT, {"worker": worker, "lease": lease}).all()
-    _WORKER.run(connection, [{"name": worker, "jobs": len(jobs)}])
+    known = about or WorkerAbout()
+    seen = {"name": worker, "jobs": len(jobs), "concurrency": known.concurrency, "version": known.version}
+    _WORKER.run(connection, [seen])
     connection.execute(_FORGET_WORKERS)
     return [Beat(job_id=job.id, epoch=job.epoch, status=JobStatus(job.status)) for job in jobs]
 

@@ -111,6 +111,27 @@ class Limits:
     refuse_beside_other_job: bool = False
 
 
+MOST_COUNTED = 10_000
+"""Jobs in one state are counted up to here: counting hundreds of thousands takes longer than reading a page of them."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobCounts:
+    """How many jobs are in each state, and which are slow. A state without jobs may be missing.
+
+    A number above MOST_COUNTED means that there are more.
+    """
+
+    by_state: Mapping[State, int]
+    slow: frozenset[str]
+    """The ids of running jobs with a module that runs longer than it ever did."""
+
+    @property
+    def total(self) -> int:
+        """How many jobs there are."""
+        return sum(self.by_state.values())
+
+
 class StillRunning(UserError):
     """A synchronous request has reached its time limit. The job continues."""
 
@@ -300,6 +321,13 @@ class InstallService:
             self._queue.publish(aborted.job)  # a worker that finds it aborted tells Flower
         self._observer.abort_requested(aborted)
         return aborted
+
+    def counts(self, tenant: str | None) -> JobCounts:
+        """How many jobs of a tenant, or of all, are in each state."""
+        slow = self._store.slow_jobs()
+        if tenant is not None and slow:
+            slow = frozenset(job.id for job in self._store.find_jobs(JobFilter(tenant=tenant, ids=slow)).jobs)
+        return JobCounts(by_state=self._store.count_jobs(tenant, MOST_COUNTED), slow=slow)
 
     def abort_all(self, tenant: str) -> None:
         """Aborts all jobs of the tenant and removes their records. Queued jobs go first, so that none starts."""

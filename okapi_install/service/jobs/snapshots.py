@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from okapi_install.domain.jobs import Job, JobStatus, Step
@@ -16,6 +16,7 @@ from okapi_install.domain.presentation.states import ModuleCounts, State, job_st
 from okapi_install.domain.workers import worker_name
 from okapi_install.service.jobs.estimates import Estimate, estimate
 from okapi_install.service.jobs.timings import TimingsService
+from okapi_install.service.jobs.waiting import Waiting, WaitingService
 from okapi_install.service.ports import Durations
 
 _NO_LOGS = LogLinks()
@@ -36,6 +37,9 @@ class JobSummary:
     """Seconds since the job was started, up to its end; None if it has not started."""
     estimate: Estimate | None = None
     """How long it still takes, or why nobody knows; None if it is complete."""
+
+    waiting: Waiting | None = None
+    """Why nothing happens to it; None if something does, or if it is complete."""
 
     @property
     def remaining(self) -> float | None:
@@ -151,12 +155,22 @@ class SnapshotService:
     """Snapshots of jobs as of now. Reads the usual durations for them."""
 
     def __init__(
-        self, timings: TimingsService, now: Callable[[], float] = time.time, logs: LogLinks = _NO_LOGS
+        self,
+        timings: TimingsService,
+        now: Callable[[], float] = time.time,
+        logs: LogLinks = _NO_LOGS,
+        waiting: WaitingService | None = None,
     ) -> None:
+        """Without `waiting` nothing is said about why jobs wait."""
         self._timings = timings
         self._logs = logs
+        self.waiting = waiting
         self.now = now
         """Seconds since 1970."""
+
+    def no_worker(self) -> bool:
+        """Whether no worker is alive."""
+        return self.waiting is not None and self.waiting.no_worker()
 
     def summary(self, job: Job) -> JobSummary:
         """The summary without an estimate. It needs no read."""
@@ -165,9 +179,14 @@ class SnapshotService:
     def summaries(self, jobs: Sequence[Job]) -> list[JobSummary]:
         """The summaries for a list. One read has the durations for all jobs that are not complete."""
         usual = self._timings.usual_of([job for job in jobs if not job.complete])
+        waiting = {} if self.waiting is None else self.waiting.of_many(jobs)
         now = self.now()
-        return [summary_of(job, now, usual.get(job.id)) for job in jobs]
+        return [replace(summary_of(job, now, usual.get(job.id)), waiting=waiting.get(job.id)) for job in jobs]
 
     def of(self, job: Job) -> JobSnapshot:
         """The whole snapshot: modules, their usual durations, and the estimate."""
-        return snapshot_of(job, self._timings.usual_of([job])[job.id], self.now(), self._logs)
+        now = self.now()
+        found = snapshot_of(job, self._timings.usual(job), now, self._logs)
+        if self.waiting is None or job.complete:
+            return found
+        return replace(found, summary=replace(found.summary, waiting=self.waiting.of(job, now)))

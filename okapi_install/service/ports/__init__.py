@@ -53,6 +53,7 @@ from okapi_install.service.ports.values import (
     EnvEntry,
     HistoryFilter,
     HistoryPage,
+    InLine,
     Instance,
     JobFilter,
     JobPage,
@@ -65,6 +66,7 @@ from okapi_install.service.ports.values import (
     Tenant,
     TenantOverview,
     TenantState,
+    WorkerAbout,
     WorkerInfo,
 )
 from okapi_install.service.ports.world import (
@@ -114,6 +116,7 @@ __all__ = [
     "Header",
     "HistoryFilter",
     "HistoryPage",
+    "InLine",
     "Instance",
     "JobFilter",
     "JobPage",
@@ -155,5 +158,6 @@ __all__ = [
     "TenantApi",
     "TenantOverview",
     "TenantState",
+    "WorkerAbout",
     "WorkerInfo",
 ]

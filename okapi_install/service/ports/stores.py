@@ -11,6 +11,7 @@ from typing import Protocol
 from okapi_install.domain.history import RETRIED, JobEvent
 from okapi_install.domain.jobs import Job, JobStatus, Problem, Step
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
+from okapi_install.domain.presentation.states import State
 from okapi_install.service.metrics import CountKey
 from okapi_install.service.ports.access import AccessStore
 from okapi_install.service.ports.rollouts import RolloutStore
@@ -25,6 +26,7 @@ from okapi_install.service.ports.values import (
     EnvEntry,
     HistoryFilter,
     HistoryPage,
+    InLine,
     Instance,
     JobFilter,
     JobPage,
@@ -35,6 +37,8 @@ from okapi_install.service.ports.values import (
     Tenant,
     TenantOverview,
     TenantState,
+    WorkerAbout,
+    WorkerInfo,
 )
 
 
@@ -174,6 +178,15 @@ class JobStore(Protocol):
     def find_jobs(self, which: JobFilter) -> JobPage:
         """Jobs of all tenants with their steps, newest first."""
 
+    def count_jobs(self, tenant_id: str | None, most: int) -> dict[State, int]:
+        """How many jobs `find_jobs` finds in each state, of one tenant or of all; at most `most` + 1.
+
+        States without jobs are left out.
+        """
+
+    def slow_jobs(self) -> frozenset[str]:
+        """The ids of running jobs with a step that takes longer than its product ever took."""
+
     def claim(self, job_id: str, worker: str, task_id: str | None, lease: float) -> Claim | None:
         """Claims a job for `lease` seconds and increments its epoch; None if it cannot be claimed.
 
@@ -235,8 +248,14 @@ class JobStore(Protocol):
             UserError: it has not ended as ERROR.
         """
 
-    def beat(self, worker: str, lease: float) -> list[Beat]:
+    def beat(self, worker: str, lease: float, about: WorkerAbout | None = None) -> list[Beat]:
         """Renews the leases of all jobs of the worker in one statement. Returns the state of each job."""
+
+    def workers(self) -> tuple[WorkerInfo, ...]:
+        """The worker processes that have sent a heartbeat within the last hour, by name."""
+
+    def lines(self, tenant_ids: Collection[str]) -> dict[str, tuple[InLine, ...]]:
+        """The jobs of those tenants that are not complete, in the order in which they run."""
 
     def leave(self, worker: str) -> None:
         """Removes a worker that has stopped. One that crashed is removed an hour after its last heartbeat."""

@@ -200,6 +200,25 @@ class WorkerInfo:
     name: str
     age: float
     jobs: int
+    concurrency: int | None = None
+    """How many jobs it runs at once at the most; None if it did not report that."""
+    version: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerAbout:
+    """What a worker process reports about itself with its heartbeats."""
+
+    concurrency: int | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InLine:
+    """A job that is not complete, in the order in which the jobs of its tenant run."""
+
+    id: str
+    status: JobStatus
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -208,6 +227,7 @@ class JobFilter:
 
     tenant: str | None = None
     states: frozenset[State] = frozenset()
+    ids: frozenset[str] | None = None
     limit: int = 50
     offset: int = 0
     most_counted: int = 2000

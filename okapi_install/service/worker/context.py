@@ -9,7 +9,7 @@ from opentelemetry.trace import NoOpTracer, Tracer
 from okapi_install.service.fair_limit import FairOrder
 from okapi_install.service.jobs.planning import Planner
 from okapi_install.service.observer import JobObserver
-from okapi_install.service.ports import Clock, Platform, Store
+from okapi_install.service.ports import Clock, Platform, Store, WorkerAbout
 from okapi_install.service.worker.call_policy import CallPolicy
 from okapi_install.service.worker.catalog import Catalog
 from okapi_install.service.worker.module_calls import ModuleCalls
@@ -32,6 +32,8 @@ class WorkerContext:
     policy: CallPolicy
     okapi_url: str
     system_auth: bool = True
+    about: WorkerAbout = field(default_factory=WorkerAbout)
+    """What the process reports with its heartbeats."""
     tracer: Tracer = field(default_factory=NoOpTracer)
     recordings: FairOrder = field(default_factory=FairOrder)
     """The order in which changes are recorded in the platform, by tenant."""

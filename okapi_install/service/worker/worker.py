@@ -211,11 +211,12 @@ class Worker:
         """Renews the leases of all jobs of this process, and interrupts those that were aborted or lost."""
         judged, asked = dict(self._leases), self._context.clock.monotonic()
         try:
-            beats = {beat.job_id: beat for beat in self._context.store.beat(self._identity, self._rhythm.lease)}
+            found = self._context.store.beat(self._identity, self._rhythm.lease, self._context.about)
         except StoreUnavailable as problem:
             log.warning("no heartbeat: the store is unavailable", cause=problem.message)
             self._trust_no_lease()
             return
+        beats = {beat.job_id: beat for beat in found}
         self._renewed = asked
         for job_id, lease in judged.items():
             beat = beats.get(job_id)

@@ -43,6 +43,7 @@ class Live:
         self._history = History(installs, templates)
         self._head = templates.get_template("job_head.html")
         self._meter = templates.get_template("job_meter.html")
+        self._pulse = templates.get_template("pulse.html")
         self._rows = templates.get_template("module_rows.html")
         self._sleep = sleep
 
@@ -70,7 +71,8 @@ class Live:
 
     def _times(self, job: Job) -> Mapping[str, object]:
         """The part with the estimate, which changes while the job does not."""
-        return {"whole": {"meter": self._meter.render(job=JobPageView.of(self._snapshots.of(job)))}}
+        meter = self._meter.render(job=JobPageView.of(self._snapshots.of(job)))
+        return {"whole": {"meter": meter, "pulse": self._pulse.render(no_worker=self._snapshots.no_worker())}}
 
     def _parts(self, job: Job, seen: int, history: HistoryNews) -> Mapping[str, object]:
         view = JobPageView.of(self._snapshots.of(job))

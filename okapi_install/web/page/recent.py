@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from cachetools import TLRUCache
@@ -35,6 +35,8 @@ class Look:
     per_page: int
     more: bool = False
     """Whether there are more of them than `total`."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """Other parts of the page that change with it, by name."""
 
     @property
     def pages(self) -> int:
@@ -80,7 +82,7 @@ def look_events(look: Callable[[], Look], name: str, sleep: Callable[[float], No
             return
         if found.mark != sent:
             sent, quiet = found.mark, 0.0
-            yield Event(name="parts", data={"whole": {name: str(found.html)}})
+            yield Event(name="parts", data={"whole": {**found.parts, name: str(found.html)}})
         elif quiet >= KEEP_ALIVE_SECONDS:
             quiet = 0.0
             yield None

@@ -23,7 +23,7 @@ from okapi_install.web.http.sse import event_stream, last_event_id
 from okapi_install.web.page.curl import curl_commands
 from okapi_install.web.page.graph import graph_svg
 from okapi_install.web.page.history import History
-from okapi_install.web.page.listing import Listing, Part
+from okapi_install.web.page.listing import SLOW, Listing, Part
 from okapi_install.web.page.live import Live
 from okapi_install.web.page.rendering import Rendering, page_number, while_signed_in
 from okapi_install.web.page.timeline import timeline_svg
@@ -96,6 +96,7 @@ class Page:
         return self._html(
             "job.html",
             job=JobPageView.of(snapshot),
+            no_worker=not job.complete and self._snapshots.no_worker(),
             graph=graph_svg(snapshot.summary),
             timeline=timeline_svg(snapshot),
             dependencies=dependencies(job),
@@ -189,8 +190,8 @@ class Page:
 def _part() -> Part:
     """The part of the list that the query parameters select. Raises UserError for an unknown status."""
     status = request.args.get("status") or None
-    if status is not None and states_named(status) is None:
-        raise UserError(messages.unknown_state(status, FILTER_NAMES))
+    if status is not None and status != SLOW and states_named(status) is None:
+        raise UserError(messages.unknown_state(status, (*FILTER_NAMES, SLOW)))
     return Part(request.args.get("tenant") or None, status, page_number())
 
 

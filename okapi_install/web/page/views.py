@@ -11,7 +11,7 @@ from okapi_install.domain.presentation.states import State
 from okapi_install.service.jobs.gateway_warnings import all_warnings
 from okapi_install.service.jobs.snapshots import JobSnapshot, JobSummary, StepSnapshot
 from okapi_install.web.job_views import options_view
-from okapi_install.web.standing import estimate_text
+from okapi_install.web.standing import estimate_text, waiting_text
 from okapi_install.web.states import STYLES, StateStyle
 from okapi_install.web.words import counted
 
@@ -50,6 +50,10 @@ class JobLine:
     revision: int
     estimate: str | None
     """How long it still takes, or why nobody knows."""
+    waiting: str | None
+    """Why nothing happens to it, if nothing does."""
+    behind: str | None
+    """The id of the job of its tenant directly ahead."""
 
     @classmethod
     def of(cls, summary: JobSummary) -> JobLine:
@@ -76,6 +80,8 @@ class JobLine:
             message=job.message,
             revision=job.revision,
             estimate=estimate_text(summary),
+            waiting=None if summary.waiting is None else waiting_text(summary.waiting),
+            behind=None if summary.waiting is None else summary.waiting.behind,
         )
 
 

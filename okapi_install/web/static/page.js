@@ -92,6 +92,7 @@ function onParts(message) {
   const announcement = document.getElementById("announcement");
   if (news.announcement && announcement.textContent !== news.announcement) announcement.textContent = news.announcement;
   if (news.pictures) stale = true;
+  pulse();
   tick();
 }
 
@@ -106,13 +107,19 @@ function say(text, state) {
   if (live.textContent !== text) live.textContent = text;
 }
 
+// A page whose jobs no worker continues is not live, whatever its connection.
+function pulse() {
+  const lost = document.querySelector('[data-part="pulse"]')?.children.length;
+  say(lost ? "No worker is running" : "Live", lost ? "off" : "on");
+}
+
 let source = null;
 let finished = false;
 
 function listen() {
   if (!main.dataset.events || source || finished) return;
   source = new EventSource(main.dataset.events);
-  source.addEventListener("open", () => say("Live", "on"));
+  source.addEventListener("open", pulse);
   source.addEventListener("error", onError);
   source.addEventListener("parts", onParts);
   source.addEventListener("end", () => finish("Finished"));

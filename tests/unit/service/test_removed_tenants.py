@@ -9,7 +9,7 @@ import pytest
 from okapi_install.domain.errors import StoreUnavailable
 from okapi_install.domain.jobs import Job, JobKind
 from okapi_install.service.metrics import JOBS_ENDED
-from okapi_install.service.ports import Answer, Beat, Tenant
+from okapi_install.service.ports import Answer, Beat, Tenant, WorkerAbout
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.tenants import TenantService
 from tests.fakes.fake_modules import Call, answer
@@ -165,7 +165,7 @@ def test_a_heartbeat_without_an_answer_makes_a_worker_no_surer() -> None:
     assert house.modules.seen() == ["POST d-1.0.0 /_/tenant"]
 
 
-def unanswered(worker: str, lease: float) -> list[Beat]:
+def unanswered(worker: str, lease: float, about: WorkerAbout | None = None) -> list[Beat]:
     """A store that is away."""
     raise StoreUnavailable("the store is away")
 

@@ -16,6 +16,7 @@ from okapi_install.service.jobs.proposals import ProposalService
 from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.jobs.solutions import SolutionService
 from okapi_install.service.jobs.timings import TimingsService
+from okapi_install.service.jobs.waiting import WaitingService
 from okapi_install.service.metrics_store import Metering
 from okapi_install.service.ports import Gateway, Permissions, Tenant
 from okapi_install.service.pull import PullService
@@ -62,7 +63,9 @@ class JobsSite:
         store = self.house.store
         registry = RegistryService(store)
         solutions = SolutionService(self.house.installs, store, registry, InlineSolver())
-        snapshots = SnapshotService(TimingsService(store, self.house.clock), logs=LogLinks(self.settings.log_url))
+        timings = TimingsService(store, self.house.clock)
+        waiting = WaitingService(store, timings, self.house.clock, alive_within=self.settings.lease_seconds)
+        snapshots = SnapshotService(timings, logs=LogLinks(self.settings.log_url), waiting=waiting)
         tenants = TenantService(store, registry, self.house.platform, self.house.installs.stop_all)
         proposals = ProposalService(self.house.installs, solutions, snapshots)
         return Services(
@@ -83,6 +86,7 @@ class JobsSite:
             snapshots=snapshots,
             platform=self.house.platform,
             okapi=None,
+            waiting=waiting,
             health=HealthService(store, self.ping, self.settings.lease_seconds),
             gateway=self.gateway,
             permissions=self.permissions,

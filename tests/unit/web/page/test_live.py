@@ -134,7 +134,7 @@ def test_while_nothing_happens_the_estimate_is_sent_again_when_it_has_changed(si
     assert next(stream) is None
     site.snapshots.now = lambda: claim.now + 60.0
     name, news = next_event(stream)
-    assert (name, list(news), list(news["whole"])) == ("parts", ["whole"], ["meter"])
+    assert (name, list(news), list(news["whole"])) == ("parts", ["whole"], ["meter", "pulse"])
     assert "overdue: mod-a-1.0.0 runs longer than ever" in news["whole"]["meter"]
 
 
