@@ -32,6 +32,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Try it": {
         "demo": ("demo", "Install a small simulated FOLIO platform, and watch."),
     },
+    "Beside an Okapi": {
+        "beside": ("beside", "Check what a service beside an Okapi needs, and register its paths there."),
+        "adopt": ("beside", "Copy what an Okapi has into this service's own tables."),
+    },
     "Run the server": {
         "serve": ("server", "Run everything in one place: API, workers and broker."),
         "api": ("server", "Run the API alone."),

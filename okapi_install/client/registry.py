@@ -52,6 +52,10 @@ class RegistryClient:
         """The ids of all modules that the server knows."""
         return [str(module.get("id")) for module in self._list("/_/proxy/modules")]
 
+    def descriptors(self) -> list[Descriptor]:
+        """All module descriptors."""
+        return self._list("/_/proxy/modules?full=true", timeout=_IMPORT_TIMEOUT)
+
     def import_modules(self, descriptors: Sequence[Descriptor], *, check: bool = True) -> None:
         """Adds descriptors, in that order. A descriptor that the server has already is no error, if it is the same.
 
@@ -102,8 +106,8 @@ class RegistryClient:
             found = self._list(f"/_/proxy/tenants/{quote(tenant, safe='')}/modules")
         return [str(module.get("id")) for module in found]
 
-    def _list(self, path: str) -> list[Mapping[str, Any]]:
-        document = self._client.send("GET", path).document()
+    def _list(self, path: str, *, timeout: float = 60.0) -> list[Mapping[str, Any]]:
+        document = self._client.send("GET", path, timeout=timeout).document()
         if not isinstance(document, list) or not all(isinstance(item, dict) for item in document):
             raise BadAnswer(f"the server's response to GET {path} is not a list")
         return document
