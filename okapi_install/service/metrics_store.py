@@ -9,7 +9,7 @@ import structlog
 
 from okapi_install.domain.errors import OkapiInstallError
 from okapi_install.service.metrics import CountKey, Meters
-from okapi_install.service.ports import Census, JobStore
+from okapi_install.service.ports import Census, Store
 
 log = structlog.get_logger()
 
@@ -20,12 +20,14 @@ class Reading:
 
     counts: Mapping[CountKey, float]
     census: Census
+    rollouts: Mapping[str, int]
+    """How many rollouts are in which state."""
 
 
 class Metering:
     """Moves counts to the store and reads the totals."""
 
-    def __init__(self, store: JobStore, meters: Meters) -> None:
+    def __init__(self, store: Store, meters: Meters) -> None:
         self._store = store
         self._meters = meters
 
@@ -46,4 +48,5 @@ class Metering:
     def read(self) -> Reading:
         """All counters, including those of this process. Raises StoreUnavailable."""
         self.flush()
-        return Reading(counts=self._store.counts(), census=self._store.census())
+        rollouts = self._store.rollout_census()
+        return Reading(counts=self._store.counts(), census=self._store.census(), rollouts=rollouts)

@@ -16,6 +16,7 @@ from okapi_install.web.access.visitors import Visitors
 from okapi_install.web.api import explain, openapi
 from okapi_install.web.api import health as api_health
 from okapi_install.web.api import jobs as api_jobs
+from okapi_install.web.api import rollouts as api_rollouts
 from okapi_install.web.api import workers as api_workers
 from okapi_install.web.app import create_app
 from okapi_install.web.front import Front
@@ -48,6 +49,7 @@ def blueprints(services: Services, sign_in: PageLogin) -> Sequence[Blueprint]:
         api_jobs.blueprint(services.installs, services.snapshots),
         api_workers.blueprint(services.waiting),
         explain.blueprint(services.solutions),
+        api_rollouts.blueprint(services.rollouts),
         api_health.blueprint(services.health),
         openapi.blueprint(),
         page_routes.blueprint(services.installs, services.snapshots, services.tenants, sign_in, rendering),

@@ -98,6 +98,7 @@ def options_view(options: InstallOptions) -> Document:
         "ignore_errors": "ignoreErrors",
         "pre_release": "preRelease",
         "npm_snapshot": "npmSnapshot",
+        "max_per_module": "maxPerModule",
     }
     plain = InstallOptions()
     fields = InstallOptions.__dataclass_fields__

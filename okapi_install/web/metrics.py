@@ -50,6 +50,7 @@ class ReadingCollector(Collector):
             counts[name][labels] = value
         yield _info()
         yield from _gauges(self._reading.census)
+        yield _rollouts(self._reading.rollouts)
         yield from _workers(self._reading.census, self._alive_within)
         for meter in METERS:
             yield _histogram(meter, counts) if meter.buckets else _counter(meter, counts[meter.name + "_total"])
@@ -73,6 +74,13 @@ def _gauges(census: Census) -> Iterator[Metric]:
         ("slow_steps", "Running steps that take longer than their product ever took.", census.slow_steps),
     ):
         yield GaugeMetricFamily(f"okapi_install_{name}", help_text, value=value)
+
+
+def _rollouts(counts: Mapping[str, int]) -> Metric:
+    rollouts = GaugeMetricFamily("okapi_install_rollouts", "Rollouts in the store, by state.", labels=["status"])
+    for status, count in counts.items():
+        rollouts.add_metric([status], count)
+    return rollouts
 
 
 def _workers(census: Census, alive_within: float) -> Iterator[Metric]:

@@ -100,3 +100,61 @@ def unknown_tenants(tenants: list[str]) -> str:
 def unknown_group(group: str) -> str:
     """A group of failures that the rollout does not have."""
     return f"No tenant has failed as {group!r} says. Use the key of one of the rollout's failures."
+
+
+def _tenants(count: int) -> str:
+    return "1 tenant" if count == 1 else f"{count} tenants"
+
+
+def in_wave(wave: int, waves: int, running: int, waiting: int) -> str:
+    """The rollout runs."""
+    return f"Wave {wave} of {waves}. {_tenants(running)} running, {waiting} waiting."
+
+
+def paused_by_person(running: int) -> str:
+    """A client has paused the rollout."""
+    rest = f" {_tenants(running)} that had started will finish." if running else ""
+    return f"Paused by a person. Nothing starts until somebody resumes it.{rest}"
+
+
+def paused_after_wave(wave: int, waves: int) -> str:
+    """The rollout waits for a client after a wave."""
+    return f"Paused after wave {wave} of {waves}, as requested. Nothing starts until somebody resumes it."
+
+
+def paused_for_failures(failed: int, allowed: int, running: int) -> str:
+    """Too many tenants have failed."""
+    limit = "none is allowed" if allowed == 0 else f"{allowed} are allowed"
+    rest = f" {_tenants(running)} that had started will finish." if running else ""
+    return f"Paused because {_tenants(failed)} failed, and {limit}. Retry them, or resume without them.{rest}"
+
+
+def held_after_wave(wave: int, waves: int) -> str:
+    """The rollout waits some time after a wave."""
+    return f"Wave {wave} of {waves} is over. The next wave starts when the pause after it has ended."
+
+
+def outside_windows(running: int, waiting: int) -> str:
+    """No window is open."""
+    return f"Outside its windows. Nothing starts; {_tenants(running)} running, {waiting} waiting."
+
+
+def aborting(running: int) -> str:
+    """The rollout is being aborted."""
+    return f"Aborted. {_tenants(running)} that had started will finish."
+
+
+def aborted(skipped: int) -> str:
+    """The rollout was aborted."""
+    return f"Aborted. {_tenants(skipped)} never started."
+
+
+def ended_with_failures(failed: int, total: int) -> str:
+    """All tenants are over, some of them failed."""
+    return f"Ended. {failed} of {_tenants(total)} failed."
+
+
+def all_done(done: int, uptodate: int) -> str:
+    """All tenants are over, none of them failed."""
+    rest = f", {uptodate} had nothing to change" if uptodate else ""
+    return f"Done. {_tenants(done)} changed{rest}."

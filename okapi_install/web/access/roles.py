@@ -11,7 +11,9 @@ from okapi_install.web.http.requests import flag
 
 _QUESTIONS = frozenset({"/_/install/explain"})
 """Rules whose POST changes nothing."""
-_SIMULATED = frozenset({"/_/proxy/tenants/<tenant>/install", "/_/proxy/tenants/<tenant>/upgrade"})
+_SIMULATED = frozenset(
+    {"/_/proxy/tenants/<tenant>/install", "/_/proxy/tenants/<tenant>/upgrade", "/_/install/rollouts"}
+)
 """Rules whose POST changes nothing with `simulate=true`."""
 _SECRETS = "/_/env"
 """The path of the environment of modules, which may contain passwords."""

@@ -42,6 +42,8 @@ def hasty_site() -> tuple[JobsSite, dict[str, str]]:
     site.house.runner.beat()
     site.client.post("/_/env", json={"name": "DB_HOST", "value": "postgres"})
     there = {"tenant": "diku", "job_id": job.id, "module": "b-1.0.0", "instance": "i-b-1.0.0", "interface": "ib"}
+    body = {"name": "night", "tenants": ["diku"], "modules": [{"id": "b-1.0.0"}], "windows": []}
+    there["rollout_id"] = site.client.post("/_/install/rollouts", json=body).get_json()["id"]
     return site, {**there, "name": "DB_HOST", "reference": "localhost", "filename": "swagger-ui.css"}
 
 

@@ -1,0 +1,1 @@
+"""Rollouts as documents and as events, for the API and the page."""
