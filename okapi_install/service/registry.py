@@ -30,6 +30,11 @@ class RegistryService:
         self._seq = 0
         self._catching_up = threading.Lock()
 
+    @property
+    def seq(self) -> int:
+        """The number of the newest change that the last call of `current` has seen."""
+        return self._seq
+
     def current(self, newest: int | None = None) -> Registry:
         """The index of all modules, as they are in the store now.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Any
 
 from okapi_install.domain import okapi_messages
@@ -45,7 +46,7 @@ class TenantService:
         if tenant_id == SUPERTENANT:
             return
         try:
-            enabled = [] if "\0" in tenant_id else self._store.enabled(tenant_id)
+            enabled = [] if "\0" in tenant_id else self._enabled_of(tenant_id)
         except NotFound:
             raise UserError(okapi_messages.no_such_tenant(tenant_id)) from None
         if not any(ModuleId.parse(i).product == OKAPI_PRODUCT for i in enabled):
@@ -66,6 +67,9 @@ class TenantService:
 
     def get(self, tenant_id: str) -> Tenant:
         """One tenant. Raises NotFound."""
+        with suppress(NotFound):
+            return self._store.tenant(tenant_id)
+        self._platform.refresh_tenant(tenant_id)  # it may be new there
         return self._store.tenant(tenant_id)
 
     def create(self, tenant: Tenant) -> Tenant:
@@ -110,6 +114,12 @@ class TenantService:
         """Sorted ids of the tenant's enabled modules. Raises NotFound."""
         self._platform.refresh_tenant(tenant_id)
         return self._store.enabled(tenant_id)
+
+    def _enabled_of(self, tenant_id: str) -> list[str]:
+        """What the store knows of a tenant, or the platform if the store does not know it. Raises NotFound."""
+        with suppress(NotFound):
+            return self._store.enabled(tenant_id)
+        return self.enabled(tenant_id)
 
     def check_enabled(self, tenant_id: str, module_id: str) -> None:
         """Raises NotFound, naming the tenant or the module, unless it has that module enabled."""

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import structlog
 
 from okapi_install.adapters.okapi.client import OkapiClient, path_of
+from okapi_install.adapters.okapi.connections import Response
 from okapi_install.adapters.okapi.joined import Joined
 from okapi_install.domain import recording_messages
 from okapi_install.domain.errors import UserError
@@ -41,13 +42,18 @@ class RegistryMirror:
         self._registry = registry
         self._timeout = timeout
         self._unusable: set[str] = set()
+        self._done: tuple[bytes, int] | None = None
+        """The short list that was taken over last, and the number of the newest change in the store then."""
         self.reading: tuple[int, int] | None = None
         """While many new modules are read: how many of how many."""
         self.refresh = Joined(self._refresh)
         """Brings the store up to date. Raises PlatformUnavailable, StoreUnavailable."""
 
     def _refresh(self) -> None:
-        listed = self._listed()
+        found = self._client.call("GET", MODULES, timeout=self._timeout)
+        if (found.body, self._newest()) == self._done:
+            return
+        listed = self._ids(self._objects(found))
         known = self._known()
         gone = known.difference(listed)
         if gone:
@@ -58,24 +64,32 @@ class RegistryMirror:
             self._take([document for ident in new for document in self._one(ident)])
         else:
             self._read_many(listed, new)
+        self._done = found.body, self._newest()
+
+    def _newest(self) -> int:
+        """The number of the newest change in the store's registry."""
+        self._registry.current()
+        return self._registry.seq
 
     def _known(self) -> set[str]:
         return set(self._registry.current().ids())
 
-    def _listed(self) -> dict[str, None]:
+    def _ids(self, modules: list[Mapping[str, object]]) -> dict[str, None]:
         """The ids of all its modules, in its order."""
-        ids = {str(one["id"]): None for one in self._list(None) if isinstance(one.get("id"), str)}
+        ids = {ident: None for one in modules if isinstance(ident := one.get("id"), str)}
         if not any(ident.startswith(OKAPI_PRODUCT + "-") for ident in ids):
             raise self._senseless("the list of modules does not have its own")
         return ids
 
-    def _list(self, known: Sequence[str] | None) -> list[Mapping[str, object]]:
-        """Its modules: in short, or the whole descriptors of those that are not known."""
-        query = "" if known is None else "full=true"
-        found = self._client.json("GET", MODULES, known, query=query, timeout=self._timeout)
-        if not isinstance(found, list):
+    def _without(self, known: Sequence[str]) -> list[Mapping[str, object]]:
+        """The descriptors of those modules that are not known."""
+        return self._objects(self._client.call("GET", MODULES, known, query="full=true", timeout=self._timeout))
+
+    def _objects(self, found: Response) -> list[Mapping[str, object]]:
+        listed = self._client.document_of(found, f"GET {MODULES}")
+        if not isinstance(listed, list):
             raise self._senseless("it is not a list")
-        return [one for one in found if isinstance(one, Mapping)]
+        return [one for one in listed if isinstance(one, Mapping)]
 
     def _senseless(self, why: str) -> PlatformUnavailable:
         return PlatformUnavailable(
@@ -94,7 +108,7 @@ class RegistryMirror:
                 done = len(self._known())
                 self.reading = done, len(listed)
                 log.info("reads the registry of Okapi", okapi=self._client.shown_url, read=done, of=len(listed))
-                self._take(self._list([ident for ident in listed if ident not in batch]))
+                self._take(self._without([ident for ident in listed if ident not in batch]))
             log.info("has read the registry of Okapi", okapi=self._client.shown_url, modules=len(listed))
         finally:
             self.reading = None

@@ -11,7 +11,7 @@ import pytest
 
 from okapi_install.adapters.okapi.connections import Connections
 from okapi_install.adapters.okapi.platform import OkapiPlatform
-from okapi_install.domain.errors import NotFound
+from okapi_install.domain.errors import NotFound, UserError
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.service.ports import (
     ChangeNotRecorded,
@@ -22,6 +22,7 @@ from okapi_install.service.ports import (
     Tenant,
 )
 from okapi_install.service.registry import RegistryService
+from okapi_install.service.tenants import TenantService
 from tests.contract.builders import claimed, submit
 from tests.fakes.memory_store import MemoryStore
 from tests.fixtures.okapi_stand_in import OkapiStandIn
@@ -131,6 +132,15 @@ def test_a_module_that_is_gone_leaves_the_registry_and_one_that_comes_back_is_re
     beside.okapi.state.add_modules([{"id": B, "name": "another"}])
     beside.platform.refresh_registry()
     assert beside.store.descriptors([B])[B].name == "another"
+    assert B in beside.modules()
+
+
+def test_a_list_that_is_the_same_is_taken_over_again_when_another_process_has_changed_the_store(
+    beside: Beside,
+) -> None:
+    beside.platform.refresh_registry()
+    beside.store.mirror_modules((), [B])
+    beside.platform.refresh_registry()
     assert B in beside.modules()
 
 
@@ -373,3 +383,19 @@ def test_a_restarted_okapi_has_what_was_recorded(beside: Beside) -> None:
     beside.okapi.start()
     beside.record(gone=A)
     assert beside.enabled() == [B]
+
+
+def test_a_tenant_that_is_new_in_okapi_is_found_when_it_is_asked_for(beside: Beside) -> None:
+    tenants = TenantService(beside.store, beside.registry, beside.platform, before_removal=lambda _: None)
+    beside.platform.refresh_tenants()
+    beside.okapi.state.put_tenant({"id": "new", "name": "New"}, ["okapi-7.0.0"])
+    beside.okapi.state.put_tenant({"id": "newer"}, ["okapi-7.0.0"])
+    assert tenants.get("new") == Tenant(id="new", name="New")
+    tenants.check_caller("newer")
+    beside.requested()
+    tenants.get("new")
+    assert beside.requested() == []
+    with pytest.raises(NotFound, match="^nobody$"):
+        tenants.get("nobody")
+    with pytest.raises(UserError):
+        tenants.check_caller("nobody")
