@@ -113,16 +113,26 @@ def _while_running(known: Step, step: Step, *, inherited: bool) -> JobEvent | No
     if job is not None and (known.tenant_job is None or known.tenant_job.id != job.id):
         place = f"{job.id} at {job.base_url}"
         return JobEvent(kind=EventKind.STEP_TENANT_JOB, change=step.change, attempt=attempt, message=place)
-    return JobEvent(kind=EventKind.STEP_RESUMED, change=step.change, attempt=attempt) if inherited else None
+    return _waiting(known, step) or (
+        JobEvent(kind=EventKind.STEP_RESUMED, change=step.change, attempt=attempt) if inherited else None
+    )
+
+
+def _waiting(known: Step, step: Step) -> JobEvent | None:
+    why = step.waiting_for
+    if why is None or why == known.waiting_for:
+        return None
+    return JobEvent(kind=EventKind.STEP_WAITS, change=step.change, attempt=step.attempts, message=why)
 
 
 def _while_recorded(known: Step, step: Step, *, inherited: bool) -> JobEvent | None:
     """The event of a step whose module is initialised."""
-    change, attempt, why = step.change, step.attempts, step.waiting_for
+    change, attempt = step.change, step.attempts
     if known.stage is not Stage.INITIALISED:
         return JobEvent(kind=EventKind.STEP_INITIALISED, at=step.ended, change=change, attempt=attempt)
-    if why is not None and why != known.waiting_for:
-        return JobEvent(kind=EventKind.STEP_WAITS, change=change, attempt=attempt, message=why)
+    waiting = _waiting(known, step)
+    if waiting is not None:
+        return waiting
     if inherited or known.status is not StepStatus.RUNNING:
         why = recording_messages.only_recorded()
         return JobEvent(kind=EventKind.STEP_RESUMED, change=change, attempt=attempt, message=why)

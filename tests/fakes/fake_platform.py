@@ -42,6 +42,7 @@ class FakePlatform:
         self.before: list[Trouble] = []
         self.after: list[Trouble] = []
         self.questions: list[Trouble] = []
+        self.discovery: list[Trouble] = []
         self.jobs: list[str | None] = []
         self.recording: str | None = None
 
@@ -62,6 +63,7 @@ class FakePlatform:
 
     def instances(self, module_id: str) -> list[Instance]:
         """Those in the store."""
+        self._next(self.discovery)
         return self._store.instances(module_id)
 
     def running_job(self, tenant_id: str) -> str | None:

@@ -14,7 +14,7 @@ from cachetools import LRUCache, TTLCache, cached
 
 from okapi_install.domain.modules.descriptors import ModuleDescriptor, ModuleSummary
 from okapi_install.domain.registry.registry import Registry
-from okapi_install.service.ports import Clock, Platform, RegistryStore
+from okapi_install.service.ports import Clock, Platform, PlatformUnavailable, RegistryStore
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.worker.store_retries import Patience
 
@@ -39,7 +39,8 @@ class Catalog:
         self._reading = threading.Lock()
         self._urls: TTLCache[str, list[str], float] = TTLCache(_MOST_MODULES, _FRESH, timer=clock.monotonic)
         self._urls_lock = threading.Condition()
-        self._recent_urls = cached(self._urls, key=str, condition=self._urls_lock)(self._read_urls)
+        self._recent_urls = cached(self._urls, key=str, condition=self._urls_lock)(self._urls_or_last)
+        self._last_urls: LRUCache[str, list[str]] = LRUCache(_MOST_MODULES)
 
     def registry(self, newest: int | None = None) -> Registry:
         """The index of all modules, as the store has it now; see RegistryService.current."""
@@ -71,7 +72,7 @@ class Catalog:
     def instance_url(self, module_id: str, *, fresh: bool = False) -> str | None:
         """The address of one of the module's instances, picked at random as Okapi does; None if there is none.
 
-        `fresh` reads them again, because a call to the last address has failed.
+        `fresh` reads them again, because a call to the last address has failed. Raises PlatformUnavailable.
         """
         urls = self._fresh_urls(module_id) if fresh else self._recent_urls(module_id)
         return random.choice(urls) if urls else None  # noqa: S311 (load balancing, not security)
@@ -82,5 +83,20 @@ class Catalog:
             self._urls[module_id] = urls
         return urls
 
+    def _urls_or_last(self, module_id: str) -> list[str]:
+        """The addresses; those that were read last while the platform is unavailable, if there are some."""
+        try:
+            return self._read_urls(module_id)
+        except PlatformUnavailable:
+            last = self._last_urls.get(module_id)
+            if last is None:
+                raise
+            return last
+
     def _read_urls(self, module_id: str) -> list[str]:
+        urls = self._urls_now(module_id)
+        self._last_urls[module_id] = urls
+        return urls
+
+    def _urls_now(self, module_id: str) -> list[str]:
         return [i.url for i in self._patience(lambda: self._platform.instances(module_id)) if i.url]

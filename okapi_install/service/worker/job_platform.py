@@ -22,7 +22,8 @@ from okapi_install.service.ports import Differences, PlatformUnavailable
 from okapi_install.service.worker.context import WorkerContext
 from okapi_install.service.worker.job_steps import JobSteps
 from okapi_install.service.worker.lease import Lease
-from okapi_install.service.worker.recording import Recorder, done_in_this_run, patiently
+from okapi_install.service.worker.recording import Recorder, done_in_this_run
+from okapi_install.service.worker.store_retries import patiently
 
 log = structlog.get_logger()
 T = TypeVar("T")

@@ -121,13 +121,13 @@ class JobSteps:
         """The running steps whose module is initialised."""
         return [s for s in self._steps if s.status is StepStatus.RUNNING and s.stage is Stage.INITIALISED]
 
-    def waits(self, pos: int, why: Problem) -> bool:
-        """Sets what the step waits for; whether that is new."""
+    def waits(self, pos: int, why: str | None) -> bool:
+        """Sets what the step waits for, None if it does not; whether that is new."""
         step = self._steps[pos]
-        if why in step.warnings:
-            return False
-        self._put(replace(step, warnings=(*_not_waiting(step.warnings), why)))
-        return True
+        waiting = () if why is None else (Problem.warning(why, ProblemCode.WAITS_FOR_PLATFORM),)
+        warnings = (*_not_waiting(step.warnings), *waiting)
+        self._put(replace(step, warnings=warnings))
+        return warnings != step.warnings
 
     def recorded_again(self, pos: int) -> Step:
         """Adds the warning that the platform had lost the change of a step."""

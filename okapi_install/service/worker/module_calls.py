@@ -24,11 +24,20 @@ from okapi_install.domain.modules.descriptors import ModuleDescriptor, RoutingEn
 from okapi_install.domain.modules.tenant_interface import ModuleCall
 from okapi_install.domain.passed_headers import can_be_sent
 from okapi_install.domain.problems import parse_object
-from okapi_install.service.ports import Answer, Clock, ConnectionRefused, ModuleUnreachable, NoAnswerInTime, TenantApi
+from okapi_install.service.ports import (
+    Answer,
+    Clock,
+    ConnectionRefused,
+    ModuleUnreachable,
+    NoAnswerInTime,
+    PlatformUnavailable,
+    TenantApi,
+)
 from okapi_install.service.trace_context import headers_under, parent_of
 from okapi_install.service.worker.call_policy import NO_DEADLINE, CallPolicy, Deadline, shorter
 from okapi_install.service.worker.catalog import Catalog
 from okapi_install.service.worker.lease import Lease
+from okapi_install.service.worker.store_retries import patiently
 
 log = structlog.get_logger()
 
@@ -45,7 +54,8 @@ class Caller:
     `auth` is the first enabled module with an auth filter, None if there is none. With `expand`, the
     permissions module supports expanded permission sets (`_tenantPermissions` 1.1 or later). Without `system_auth`
     no auth filter is called (Okapi: enable_system_auth). `lease` is checked before each call that changes something.
-    No call lasts longer than `deadline`, whatever its own limit is.
+    No call lasts longer than `deadline`, whatever its own limit is. `waits` is told why a call waits for the platform's
+    instances, and None when that is over. Without it, such a call fails.
     """
 
     tenant: str
@@ -56,6 +66,7 @@ class Caller:
     system_auth: bool = True
     lease: Lease | None = None
     deadline: Deadline = NO_DEADLINE
+    waits: Callable[[str | None], None] | None = None
 
     def base_headers(self, path: str) -> dict[str, str]:
         """The headers of a call of that path, without a token. The id of the request is extended, as in Okapi."""
@@ -108,7 +119,7 @@ class ModuleCalls:
         """
         retries, began = self._policy.connect_retries if call.retry else 0, self._clock.monotonic()
         for attempt in range(retries + 1):
-            url = base_url or self._instance(call.module.id, call.path, fresh=attempt > 0)
+            url = base_url or self._instance(caller, call.module.id, call.path, fresh=attempt > 0)
             on_instance(url)
             try:
                 full, headers = self._url(call, url) + query, self._headers(caller, call) | {"X-Okapi-Url-to": url}
@@ -135,10 +146,29 @@ class ModuleCalls:
         seconds = self._clock.monotonic() - began
         return f"{problem.message}; " + messages.tried_for(retries + 1, seconds)
 
-    def _instance(self, module_id: str, path: str, *, fresh: bool = False) -> str:
-        url = self._catalog.instance_url(module_id, fresh=fresh)
+    def _instance(self, caller: Caller, module_id: str, path: str, *, fresh: bool = False) -> str:
+        try:
+            url = self._catalog.instance_url(module_id, fresh=fresh)
+        except PlatformUnavailable as problem:
+            if caller.waits is None:
+                raise ModuleCallFailed(problem.message) from problem
+            url = self._instance_later(caller, caller.waits, module_id, fresh=fresh)
         if url is None:
             raise ModuleCallFailed(okapi_messages.no_instance(module_id, path))
+        return url
+
+    def _instance_later(
+        self, caller: Caller, waits: Callable[[str | None], None], module_id: str, *, fresh: bool
+    ) -> str | None:
+        """An address, as soon as the platform responds. Raises LostJob."""
+
+        def read() -> str | None:
+            if caller.lease is not None:
+                caller.lease.check()
+            return self._catalog.instance_url(module_id, fresh=fresh)
+
+        url = patiently(self._clock, read, lambda problem: waits(problem.message))
+        waits(None)
         return url
 
     def _url(self, call: ModuleCall, instance: str) -> str:
@@ -159,7 +189,7 @@ class ModuleCalls:
         self, caller: Caller, call: ModuleCall, guard: ModuleDescriptor, entry: RoutingEntry
     ) -> dict[str, str]:
         """The headers for a call with a token from the auth filter (Okapi: authForSystemInterface)."""
-        url = self._instance(guard.id, call.path)
+        url = self._instance(caller, guard.id, call.path)
         headers = caller.base_headers(call.path) | {"X-Okapi-Url-to": url, "X-Okapi-Filter": entry.phase or "auth"}
         if call.entry is not None:
             headers["X-Okapi-Module-Permissions"] = _compact(_module_permissions(call, expand=caller.expand))

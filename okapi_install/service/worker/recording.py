@@ -6,63 +6,28 @@ another, because an Okapi loses changes that are made at once. On the store's ow
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TypeVar
 
 import structlog
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from okapi_install.domain import recording_messages
 from okapi_install.domain.errors import LostJob, NotFound, RecordingFailed
-from okapi_install.domain.jobs import Action, Change, Problem, ProblemCode, Stage, Step, StepStatus
+from okapi_install.domain.jobs import Action, Change, Stage, Step, StepStatus
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.planning.frontier import Lookup
-from okapi_install.service.ports import Clock, DescriptorGone, Differences, PlatformUnavailable, Recording
+from okapi_install.service.ports import DescriptorGone, Differences, PlatformUnavailable, Recording
 from okapi_install.service.worker.context import WorkerContext
 from okapi_install.service.worker.job_steps import NOTHING_TO_DO, JobSteps
 from okapi_install.service.worker.lease import Lease
+from okapi_install.service.worker.store_retries import patiently
 
 log = structlog.get_logger()
-T = TypeVar("T")
 
-_PAUSES = wait_random_exponential(multiplier=0.1, min=0.05, max=5.0)
-"""Seconds, with jitter, between two calls of a platform that does not respond."""
 _MOST_REPAIRS = 5
 """How often a change is recorded again. More often, somebody else takes it back on purpose."""
-
-
-def patiently(
-    clock: Clock, work: Callable[[], T], waits: Callable[[PlatformUnavailable], None], until: float = math.inf
-) -> T:
-    """Retries while the platform is unavailable, and reports each failure to `waits`.
-
-    Raises PlatformUnavailable after `until`, by the worker's clock.
-    """
-    try:
-        return work()  # not through Retrying: each of its attempts costs 30 µs
-    except PlatformUnavailable as problem:
-        if clock.monotonic() >= until:
-            raise
-        waits(problem)
-
-    def report(state: RetryCallState) -> None:
-        problem = state.outcome.exception() if state.outcome else None
-        if isinstance(problem, PlatformUnavailable):
-            waits(problem)
-
-    retrying = Retrying(
-        retry=retry_if_exception_type(PlatformUnavailable),
-        stop=lambda _: clock.monotonic() >= until,
-        wait=_PAUSES,
-        sleep=clock.sleep,
-        before_sleep=report,
-        reraise=True,
-    )
-    return retrying(work)
 
 
 def recording_of(change: Change, *, came: bool = True) -> Recording | None:
@@ -107,6 +72,7 @@ class Recorder:
         self._turn = context.recordings.of(self._tenant)
         self._expected = set(enabled)
         self._own: dict[str, _Own] = {}
+        self._recorded: set[int] = set()
         self._repairs: Counter[int] = Counter()
         self._news = _no_news()
 
@@ -168,11 +134,12 @@ class Recorder:
 
     def _waits(self, pos: int, problem: PlatformUnavailable) -> None:
         words = recording_messages.step_waits_for_okapi(problem.message)
-        if self._steps.waits(pos, Problem.warning(words, ProblemCode.WAITS_FOR_PLATFORM)):
+        if self._steps.waits(pos, words):
             log.warning("the module is initialised and not recorded yet", cause=problem.message)
             self._lease.save_running(self._steps, pos)
 
     def _expect(self, pos: int, recording: Recording) -> None:
+        self._recorded.add(pos)
         if recording.gone is not None:
             self._expected.discard(recording.gone)
             self._own[recording.gone] = _Own(pos=pos, recording=recording)
@@ -213,17 +180,31 @@ class Recorder:
         self._settle(Differences(missing=tuple(sorted(missing)), unexpected=tuple(sorted(unexpected))))
 
     def _settle(self, found: Differences) -> None:
+        found = self._without_pending(found)
         lost = self._lost(found)
         for pos, recording in sorted(lost.items(), key=lambda item: item[0]):
             if not self._repaired(pos, recording):
                 del lost[pos]
-        kept = {module for one in lost.values() for module in (one.gone, one.came)}
+        kept = {module for one in lost.values() for module in _modules(one)}
         others = Differences(
             missing=tuple(m for m in found.missing if m not in kept),
             unexpected=tuple(m for m in found.unexpected if m not in kept),
         )
         if others:
             self._accept(others)
+
+    def _without_pending(self, found: Differences) -> Differences:
+        """The differences without changes that were perhaps made: the platform was told, and has not responded."""
+        pending = {
+            module
+            for step in self._steps
+            if step.stage is Stage.INITIALISED and step.pos not in self._recorded
+            for module in _modules(recording_of(step.change))
+        }
+        return Differences(
+            missing=tuple(m for m in found.missing if m not in pending),
+            unexpected=tuple(m for m in found.unexpected if m not in pending),
+        )
 
     def _lost(self, found: Differences) -> dict[int, Recording]:
         """The recordings of this job that the platform does not show, by step."""
@@ -233,8 +214,7 @@ class Recorder:
 
     def _repaired(self, pos: int, recording: Recording) -> bool:
         """Whether the change was recorded again. If not, it is given up."""
-        self._repairs[pos] += 1
-        if self._repairs[pos] > _MOST_REPAIRS:
+        if self._repairs[pos] == _MOST_REPAIRS:
             self._news.given_up[pos] = recording_messages.lost_repeatedly(_MOST_REPAIRS)
             return False
         log.warning("the platform has lost a change; it is recorded again", module=_named(recording))
@@ -243,6 +223,7 @@ class Recorder:
         except DescriptorGone:
             self._news.given_up[pos] = recording_messages.descriptor_gone(_named(recording))
             return False
+        self._repairs[pos] += 1
         self._news.repaired.add(pos)
         return True
 
@@ -253,6 +234,11 @@ class Recorder:
             self._own.pop(module, None)
         self._news.others.append(others)
         log.warning("others changed the tenant's modules", missing=others.missing, unexpected=others.unexpected)
+
+
+def _modules(recording: Recording | None) -> list[str]:
+    changed = () if recording is None else (recording.gone, recording.came)
+    return [module for module in changed if module is not None]
 
 
 def _named(recording: Recording) -> str:

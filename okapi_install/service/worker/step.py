@@ -13,7 +13,7 @@ from dataclasses import replace
 import structlog
 from opentelemetry.trace import StatusCode
 
-from okapi_install.domain import messages, okapi_messages
+from okapi_install.domain import messages, okapi_messages, recording_messages
 from okapi_install.domain.errors import ErrorType, ModuleCallFailed, UserError
 from okapi_install.domain.foreign_text import bounded
 from okapi_install.domain.invocation import DecidedRule
@@ -102,6 +102,7 @@ class StepRun:
             expand=interface is not None and interface.version != "1.0",
             system_auth=self._context.system_auth,
             lease=lease,
+            waits=self._waits if lease is not None else None,
         )
 
     def run(self) -> None:
@@ -155,6 +156,12 @@ class StepRun:
     def _deadline(self) -> Deadline:
         limit = self._context.policy.step_timeout
         return NO_DEADLINE if limit is None else Deadline(at=self._context.clock.monotonic() + limit)
+
+    def _waits(self, why: str | None) -> None:
+        """Commits why a call waits for the platform, or that it does not any more."""
+        words = None if why is None else recording_messages.job_waits_for_okapi(why)
+        if self._steps.waits(self._pos, words):
+            self._lease.save_running(self._steps, self._pos)
 
     def _tell(self, failure: ModuleCallFailed) -> None:
         found = merge(self._errors, errors_of_body(failure.body))

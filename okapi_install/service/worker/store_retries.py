@@ -1,4 +1,4 @@
-"""Retries store operations while the database is unavailable."""
+"""Retries operations while the database, or the Okapi beside the service, is unavailable."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from okapi_install.domain.errors import StoreNotWritable, StoreUnavailable
-from okapi_install.service.ports import Clock
+from okapi_install.service.ports import Clock, PlatformUnavailable
 from okapi_install.service.worker.call_policy import CallPolicy
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
+_PLATFORM_PAUSES = wait_random_exponential(multiplier=0.1, min=0.05, max=5.0)
 _PAUSES = wait_random_exponential(multiplier=0.1, min=0.05, max=2.0)
 """Seconds, with jitter: hundreds of jobs that wait for the database must not all retry at the same moment."""
 
@@ -79,3 +80,33 @@ class _Refusal:
     def ends_retries(self, state: RetryCallState) -> bool:
         """See too_long; for tenacity."""
         return self.too_long(state.outcome.exception() if state.outcome else None)
+
+
+def patiently(
+    clock: Clock, work: Callable[[], T], waits: Callable[[PlatformUnavailable], None], until: float = math.inf
+) -> T:
+    """Retries while the platform is unavailable, and reports each failure to `waits`.
+
+    Raises PlatformUnavailable after `until`, by the worker's clock.
+    """
+    try:
+        return work()  # not through Retrying: each of its attempts costs 30 µs
+    except PlatformUnavailable as problem:
+        if clock.monotonic() >= until:
+            raise
+        waits(problem)
+
+    def report(state: RetryCallState) -> None:
+        problem = state.outcome.exception() if state.outcome else None
+        if isinstance(problem, PlatformUnavailable):
+            waits(problem)
+
+    retrying = Retrying(
+        retry=retry_if_exception_type(PlatformUnavailable),
+        stop=lambda _: clock.monotonic() >= until,
+        wait=_PLATFORM_PAUSES,
+        sleep=clock.sleep,
+        before_sleep=report,
+        reraise=True,
+    )
+    return retrying(work)

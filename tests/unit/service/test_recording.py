@@ -322,3 +322,12 @@ def test_a_newer_version_that_others_have_enabled_after_ours_is_left_alone() -> 
     job = house.carried_out(*enable("a-1.0.0", "d-1.0.0"))
     assert (job.status, codes(job)) == (JobStatus.DONE, [OTHERS])
     assert house.okapi.shown["diku"] == {"a-1.1.0", "d-1.0.0"}
+
+
+def test_repairs_that_fail_do_not_count_as_losses() -> None:
+    house = beside()
+    lost = loses(house, "a-1.0.0")
+    house.okapi.after.extend([nothing, lost, *[lost] * 8])
+    job = house.carried_out(*enable("b-1.0.0"))
+    assert (job.status, [codes(step) for step in job.steps]) == (JobStatus.DONE, [[AGAIN], []])
+    assert house.okapi.shown["diku"] == {"a-1.0.0", "b-1.0.0"}

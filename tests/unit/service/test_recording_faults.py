@@ -14,6 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from okapi_install.domain.jobs import Job, JobStatus, Stage, StepStatus
+from okapi_install.service.jobs.gateway_warnings import all_warnings
 from okapi_install.service.ports import JobRef
 from tests.fakes.fake_modules import answer
 from tests.fakes.fake_platform import Trouble, nothing, unavailable
@@ -76,6 +77,7 @@ def _run(house: House) -> None:
 def _check(house: House, job: Job, *, again: int = 0) -> None:
     ended = house.store.job(job.id)
     assert ended.complete
+    assert all_warnings(ended) == ()
     done = {step.change.id for step in ended.steps if step.status is StepStatus.DONE}
     assert house.okapi.shown["diku"] == done
     assert set(house.store.enabled("diku")) == done
