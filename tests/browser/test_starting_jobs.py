@@ -29,6 +29,16 @@ SHELF = [
 """Modules without a tenant interface. What ui-shelf requires is provided by two products."""
 
 
+DROP = """
+(text) => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([text], "install.json"));
+  document.querySelector("[name=modules]").dispatchEvent(new DragEvent("drop", { dataTransfer, cancelable: true }));
+}
+"""
+"""Drops a file with that text on the field of the modules."""
+
+
 @pytest.fixture(scope="session")
 def librarian(operator: Operator) -> Operator:
     """The operator, with modules that no other test uses."""
@@ -64,6 +74,8 @@ def test_a_job_is_started_on_a_phone_and_data_is_deleted_only_after_the_name_was
     tab = open_tab(f"/start?tenant={tenant}", size=PHONE)
     page = tab.page
     release = json.dumps([{"id": "mod-shelf-1.0.0", "action": "enable"}, {"id": "mod-label-1.0.0", "action": "enable"}])
+    page.evaluate(DROP, "mod-lock-1.0.0")
+    expect(page.locator("[name=modules]")).to_have_value("mod-lock-1.0.0")
     page.set_input_files("[data-file]", {"name": "install.json", "mimeType": "", "buffer": release.encode()})
     expect(page.locator("[name=modules]")).to_have_value(release)
     fine(tab, "start-phone")

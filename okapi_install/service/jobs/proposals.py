@@ -18,7 +18,9 @@ from okapi_install.service.jobs.snapshots import JobSnapshot, SnapshotService
 from okapi_install.service.jobs.solutions import Advice, Constraints, SolutionService
 
 _MOST_SOLVED = 3
-"""For so many different refusals solutions are looked for, in one request. The solver takes a second for each."""
+"""For so many different plans that are refused or remove something solutions are looked for, in one request. The solver
+takes a second for each.
+"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,8 +93,8 @@ class ProposalService:
                 behind.add(tenant)
         found: list[Proposal] = []
         for tenants in alike.values():
-            solved = sum(bool(p.refusal) for p in found) < _MOST_SOLVED
-            found.append(self._proposal(wanted, tenants, behind, solve=solved))
+            solve = sum(map(_was_solved, found)) < _MOST_SOLVED
+            found.append(self._proposal(wanted, tenants, behind, solve=solve))
         return found
 
     def _proposal(self, wanted: Wanted, tenants: list[str], behind: set[str], *, solve: bool) -> Proposal:
@@ -125,6 +127,10 @@ class ProposalService:
             edges=plan.edges,
         )
         return self._snapshots.of(job)
+
+
+def _was_solved(proposal: Proposal) -> bool:
+    return proposal.refusal is not None or any(change.action is Action.DISABLE for change in proposal.changes)
 
 
 def _step(pos: int, change: Change) -> Step:

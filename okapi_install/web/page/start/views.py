@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import orjson
 
+from okapi_install.domain.errors import Unresolvable, UserError
 from okapi_install.domain.jobs import Action, Change, Problem
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.registry.index import Index
@@ -115,7 +116,8 @@ class ProposalView:
 
     tenants: tuple[str, ...]
     behind: tuple[str, ...]
-    refusal: str | None
+    refusal: tuple[str, ...]
+    """Why the request is refused, in Okapi's words; empty if it is not."""
     lines: tuple[str, ...]
     conflict: str | None
     solutions: tuple[SolutionView, ...]
@@ -139,7 +141,7 @@ class ProposalView:
         return cls(
             tenants=proposal.tenants,
             behind=proposal.behind,
-            refusal=None if refusal is None else refusal.message,
+            refusal=_reasons(refusal),
             lines=() if refusal is None or lines == (refusal.message,) else lines,
             conflict=advice.findings.conflict.sentence if advice.findings.conflict else None,
             solutions=tuple(
@@ -156,6 +158,12 @@ class ProposalView:
             startable=proposal.startable,
             alone=form.fields(tenants=proposal.tenants),
         )
+
+
+def _reasons(refusal: UserError | None) -> tuple[str, ...]:
+    if isinstance(refusal, Unresolvable) and refusal.reasons:
+        return tuple(reason.message for reason in refusal.reasons)
+    return () if refusal is None else (refusal.message,)
 
 
 def _solution(number: int, solution: Solution, proposal: Proposal, form: StartForm) -> SolutionView:
