@@ -212,6 +212,18 @@ def _job_row(job: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def retry_lines(plan: Mapping[str, Any]) -> list[str]:
+    """What a retry of chosen modules does, as text."""
+    plan = visible_document(plan)
+    lines = [f"runs     {module}" for module in plan.get("run") or []]
+    for one in _objects(plan.get("skipped")):
+        why = f", because it requires {one['because']}" if one["because"] != one["id"] else ""
+        lines.append(f"skipped  {one['id']}{why}")
+    lines += [f"missing  {one['requires']}, which {one['id']} requires" for one in _objects(plan.get("unmet"))]
+    left = len(plan.get("left") or [])
+    return [*lines, f"left     {number_of(left, 'module')}"] if left else lines
+
+
 def history_lines(events: Sequence[Mapping[str, Any]]) -> list[str]:
     """What happened to a job, one line for each event, with errors and warnings below it."""
     lines = []

@@ -258,17 +258,28 @@ class OkapiClient:
             raise NotOffered(text) from refusal
         return None
 
-    def retry(self, ref: JobRef) -> JobProgress:
-        """Runs the unfinished steps again, in the same job.
+    def retry(self, ref: JobRef, choice: Mapping[str, Any] | None = None) -> JobProgress:
+        """Runs the unfinished steps again, in the same job, or those of the choice (see the API's RetryChoice).
 
         Raises:
             NotOffered: the server is a plain Okapi.
         """
+        reply = self._retry(ref, choice, {})
+        return detailed_job(reply.document(), _served_at(reply))
+
+    def retry_plan(self, ref: JobRef, choice: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a retry with that choice would do: `run`, `skipped`, `left`, `unmet`. Raises as `retry`."""
+        document = self._retry(ref, choice, {"simulate": "true"}).document()
+        if not isinstance(document, dict):
+            raise BadAnswer("the server's response is not the plan of a retry")
+        return document
+
+    def _retry(self, ref: JobRef, choice: Mapping[str, Any] | None, query: Mapping[str, str]) -> Reply:
         if not self.ours:
             raise NotOffered("a plain Okapi cannot retry a job; install the rest in a new one")
+        path = f"/_/install/jobs/{quote(ref.id, safe='')}/retry"
         with self.naming("job", ref.id):
-            reply = self._send(Ask(method="POST", path=f"/_/install/jobs/{quote(ref.id, safe='')}/retry"))
-        return detailed_job(reply.document(), _served_at(reply))
+            return self._send(Ask(method="POST", path=path, query=dict(query), body=dict(choice) if choice else None))
 
 
 def summary(job: JobProgress) -> dict[str, Any]:

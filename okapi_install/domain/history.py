@@ -141,6 +141,8 @@ def _while_recorded(known: Step, step: Step, *, inherited: bool) -> JobEvent | N
 
 _CODES = {
     ProblemCode.NEEDS_FAILED_MODULE: EventKind.STEP_SKIPPED,
+    ProblemCode.NEEDS_SKIPPED_MODULE: EventKind.STEP_SKIPPED,
+    ProblemCode.SKIPPED_ON_REQUEST: EventKind.STEP_SKIPPED,
     ProblemCode.ABORTED: EventKind.STEP_STOPPED,
     ProblemCode.CUT_SHORT: EventKind.STEP_STOPPED,
 }

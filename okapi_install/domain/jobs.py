@@ -152,6 +152,8 @@ class ProblemCode(StrEnum):
     ABORTED = "aborted"
     CUT_SHORT = "cut_short"
     NEEDS_FAILED_MODULE = "needs_failed_module"
+    NEEDS_SKIPPED_MODULE = "needs_skipped_module"
+    SKIPPED_ON_REQUEST = "skipped_on_request"
     PERMISSIONS_NOT_REFRESHED = "permissions_not_refreshed"
     TENANT_JOB_FAILED = "tenant_job_failed"
     TENANT_JOB_LAST_SEEN = "tenant_job_last_seen"
@@ -255,6 +257,8 @@ class Step:
     """The address of the module instance that was called last."""
     tenant_job_id: str | None = None
     """The id of the tenant job of this attempt, also when it has ended."""
+    held: bool = False
+    """Whether it does not run in the current run of the job, because a client retries only other modules."""
     revision: int = 0
     """The revision of the job in which this step last changed; set by the store."""
 

@@ -206,6 +206,13 @@ def some_modules_failed(failed: int, skipped: int, total: int) -> str:
     return f"{failed} of {total} modules failed{because}; the others went on, as ignoreErrors asks for"
 
 
+def retried_in_part(skipped: int, left: int) -> str:
+    """The end of a job of which a client retried only some modules."""
+    parts = [f"{skipped} skipped"] if skipped else []
+    parts += [f"{left} not run"] if left else []
+    return f"All modules that were retried are done; {' and '.join(parts)}, as the client chose"
+
+
 def earlier_step_failed() -> str:
     """The end of a job whose step failed before this worker claimed it."""
     return "a step of an earlier run failed"

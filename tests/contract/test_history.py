@@ -169,3 +169,18 @@ def test_where_a_module_runs_is_kept_with_its_step(store: Store) -> None:
     store.save(claim, Progress(steps=(placed,)))
     step = store.job(job.id).steps[0]
     assert (step.instance_url, step.tenant_job_id, step.tenant_job) == ("http://10.0.0.7:8081", "j1", None)
+
+
+def test_what_does_not_run_in_a_retry_is_kept_with_the_steps_until_the_next(store: Store) -> None:
+    job = submit(store)
+    store.finish(claimed(store, job), FAILED, Progress())
+    held = replace(job.steps[1], held=True)
+    store.retry(job.id, [job.steps[0], held], {}, "t2")
+    assert [step.held for step in store.job(job.id).steps] == [False, True]
+    claim = claimed(store, job)
+    assert [step.held for step in claim.job.steps] == [False, True]
+    store.save(claim, Progress(steps=(done(claim.job.steps[0], claim.now), replace(held, message="x"))))
+    store.finish(claim, FAILED, Progress())
+    assert [step.held for step in store.job(job.id).steps] == [False, True]
+    store.retry(job.id, job.steps, {}, "t3")
+    assert [step.held for step in store.job(job.id).steps] == [False, False]

@@ -60,6 +60,7 @@ class FakeOkapi:
     imports: bool = True
     """Whether it has Okapi's operation for many descriptors at once."""
     jobs: dict[str, Document] = field(default_factory=dict)
+    retry_plan: Document = field(default_factory=dict)
     events: list[Document] = field(default_factory=list)
     """The history of every job."""
     seen: list[Seen] = field(default_factory=list)
@@ -282,6 +283,8 @@ class FakeOkapi:
         job = self.jobs.get(job_id)
         if job is None:
             return 404, job_id, {}
+        if seen.query.get("simulate") == "true":
+            return 200, self.retry_plan, {}
         job |= {"status": "queued", "complete": False, "message": None, "reason": None}
         for module in job["modules"]:
             if module["stage"] != "done":

@@ -98,6 +98,7 @@ class StepRecord(NamedTuple):
     tenant_job_phase: str | None
     instance_url: str | None
     last_tenant_job: str | None
+    held_back: bool
     revision: int
 
 
@@ -167,6 +168,7 @@ def step_from(step: StepRecord) -> Step:
         tenant_job=None if step.tenant_job_id is None else _tenant_job(step),
         instance_url=step.instance_url,
         tenant_job_id=step.last_tenant_job,
+        held=step.held_back,
         revision=step.revision,
     )
 
@@ -243,11 +245,13 @@ def step_rows(steps: Sequence[Step]) -> list[dict[str, object]]:
 
 
 def _identity(step: Step) -> dict[str, object]:
-    return {"pos": step.pos, "module_id": step.change.id, "action": step.change.action.value}
+    return {"pos": step.pos, "module_id": step.change.id, "action": step.change.action.value, "held_back": step.held}
 
 
 CHANGING = tuple(
-    name for name in StepRecord._fields if name not in ("job_seq", "pos", "module_id", "action", "revision")
+    name
+    for name in StepRecord._fields
+    if name not in ("job_seq", "pos", "module_id", "action", "held_back", "revision")
 )
 """The columns of a step that are parameters of a change: those of `step_changes`."""
 

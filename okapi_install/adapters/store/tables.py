@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -202,6 +203,7 @@ class StepRow(Row):
     warnings: Mapped[str | None] = mapped_column(Text)
     instance_url: Mapped[str | None] = mapped_column(Text)
     last_tenant_job: Mapped[str | None] = mapped_column(Text)
+    held_back: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class JobEventRow(Row):

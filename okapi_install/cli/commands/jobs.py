@@ -10,7 +10,7 @@ from okapi_install.cli.completion import complete_tenant, jobs_in
 from okapi_install.cli.connection import CONNECTION, FOLLOWING, ClientCommand, Session, with_options
 from okapi_install.cli.exits import Exit
 from okapi_install.cli.watching import follow_on_screen, print_job, watch
-from okapi_install.cli.wording import history_lines, jobs_lines, number_of, outcome
+from okapi_install.cli.wording import history_lines, jobs_lines, number_of, outcome, retry_lines
 from okapi_install.client.errors import NotFound, NotOffered
 from okapi_install.client.okapi import JobRef
 from okapi_install.domain.presentation.states import FILTER_NAMES
@@ -49,6 +49,7 @@ RETRY_EXAMPLES = """\b
 Examples:
   okapi-install retry 1d0c8f52-9d5c-4f7e-a7f4-0a35d3bd7a39
   okapi-install retry 1d0c8f52-9d5c-4f7e-a7f4-0a35d3bd7a39 --no-follow
+  okapi-install retry 1d0c8f52-9d5c-4f7e-a7f4-0a35d3bd7a39 --skip mod-login-7.12.1
 """
 
 
@@ -148,8 +149,23 @@ def abort(job_id: str, yes: bool, tenant: str | None, **given: Any) -> Exit:
 @click.command(cls=ClientCommand, epilog=RETRY_EXAMPLES)
 @click.argument("job_id", metavar="JOB", shell_complete=jobs_in("error"))
 @click.option("--no-follow", is_flag=True, help="Start the job again, print its id, and exit.")
+@click.option("--module", "modules", multiple=True, metavar="MODULE", help="Run only this one; repeat it for more.")
+@click.option("--failed", is_flag=True, help="Run only what failed or was skipped.")
+@click.option("--skip", multiple=True, metavar="MODULE", help="Do not run this one, nor what requires it.")
+@click.option("--anyway", is_flag=True, help="Run modules although one that they require is missing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @with_options(TENANT, CONNECTION, FOLLOWING)
-def retry(job_id: str, no_follow: bool, tenant: str | None, **given: Any) -> Exit:
+def retry(
+    job_id: str,
+    no_follow: bool,
+    modules: tuple[str, ...],
+    failed: bool,
+    skip: tuple[str, ...],
+    anyway: bool,
+    yes: bool,
+    tenant: str | None,
+    **given: Any,
+) -> Exit:
     """Run the unfinished steps of a job again, and follow it.
 
     JOB is the id that `jobs` lists.
@@ -158,8 +174,12 @@ def retry(job_id: str, no_follow: bool, tenant: str | None, **given: Any) -> Exi
     """
     session = Session.of(given)
     ref = JobRef(id=job_id, tenant=tenant)
+    given_choice = {"modules": list(modules), "failed": failed, "skip": list(skip), "anyway": anyway}
+    choice = {name: value for name, value in given_choice.items() if value}
     try:
-        again = session.client.retry(ref)
+        if choice and not _confirmed(session, ref, choice, yes=yes):
+            return Exit.ABORTED
+        again = session.client.retry(ref, choice)
     except NotOffered:
         _print_how_to_install_the_rest(session, ref)
         raise
@@ -170,6 +190,13 @@ def retry(job_id: str, no_follow: bool, tenant: str | None, **given: Any) -> Exi
     else:
         session.terminal.result(again.id)
     return Exit.DONE
+
+
+def _confirmed(session: Session, ref: JobRef, choice: dict[str, Any], *, yes: bool) -> bool:
+    """Prints what the choice does, and asks whether to proceed."""
+    for line in retry_lines(session.client.retry_plan(ref, choice)):
+        session.terminal.talk(line)
+    return yes or not session.terminal.has_person or click.confirm("Proceed?", err=True)
 
 
 def _print_how_to_install_the_rest(session: Session, ref: JobRef) -> None:

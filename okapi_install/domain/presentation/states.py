@@ -27,7 +27,7 @@ class State(StrEnum):
     STOPPED = "stopped"
     """It ended because the job was aborted or revoked. Nothing has failed."""
     SKIPPED = "skipped"
-    """A module was not called, because one that it requires has failed."""
+    """A module was not called, because one that it requires has failed, or because a client wanted that."""
     NOT_RUN = "not_run"
     """The job ended before the module was started."""
 
@@ -59,6 +59,10 @@ _OF_JOB = {status: state for state, status in STORED_AS.items() if state is not 
 _OF_STEP = {StepStatus.RUNNING: State.RUNNING, StepStatus.DONE: State.DONE, StepStatus.ERROR: State.FAILED}
 _CUT_SHORT = frozenset({ProblemCode.ABORTED, ProblemCode.CUT_SHORT})
 """Codes of the last error of a step that was running when its job was aborted or revoked."""
+_SKIPPED = frozenset(
+    {ProblemCode.NEEDS_FAILED_MODULE, ProblemCode.NEEDS_SKIPPED_MODULE, ProblemCode.SKIPPED_ON_REQUEST}
+)
+"""Codes of the last error of a step that was not run."""
 _BY_NAME: Mapping[str, frozenset[State]] = MappingProxyType(
     {state.value: frozenset((state,)) for state in OF_JOBS}
     | {
@@ -89,10 +93,10 @@ def state_of(status: JobStatus, reason: EndReason | None) -> State:
 def step_state(step: Step, job: Job) -> State:
     """The state of one of the job's modules."""
     if step.status is None:
-        return State.NOT_RUN if job.complete else State.NOT_STARTED
+        return State.NOT_RUN if job.complete or step.held else State.NOT_STARTED
     if step.status is not StepStatus.ERROR or not step.errors:
         return _OF_STEP[step.status]
-    if step.started is None and step.errors[-1].code == ProblemCode.NEEDS_FAILED_MODULE:
+    if step.started is None and step.errors[-1].code in _SKIPPED:
         return State.SKIPPED
     if _was_stopped(job.status, job.reason) and step.errors[-1].code in _CUT_SHORT:
         return State.STOPPED

@@ -105,9 +105,9 @@ def estimate(job: Job, usual: Mapping[int, Durations], now: float) -> Estimate |
 def _steps_left(job: Job) -> list[Step]:
     """The steps that run or will run. After a failure nothing new starts, unless errors are ignored."""
     running = [step for step in job.steps if step.status is StepStatus.RUNNING]
-    if not job.options.ignore_errors and any(step.status is StepStatus.ERROR for step in job.steps):
+    if not job.options.ignore_errors and any(step.status is StepStatus.ERROR and not step.held for step in job.steps):
         return running
-    return running + [step for step in job.steps if step.status is None]
+    return running + [step for step in job.steps if step.status is None and not step.held]
 
 
 def _pace(steps: Iterable[Step], usual: Mapping[int, Durations], now: float) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -29,6 +29,7 @@ from okapi_install.domain.jobs import (
 )
 from okapi_install.domain.passed_headers import kept_with_job
 from okapi_install.domain.planning.explain import explain
+from okapi_install.domain.planning.retries import RetryChoice, RetryPlan, choice_words, held_back, retry_plan
 from okapi_install.domain.presentation.states import State
 from okapi_install.service.jobs.callbacks import CallbackRule
 from okapi_install.service.jobs.gateway_warnings import NEEDS_GATEWAY, job_warnings
@@ -54,6 +55,8 @@ from okapi_install.service.ports import (
 )
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.trace_context import headers_under, parent_of
+
+_EVERYTHING = RetryChoice()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -356,8 +359,13 @@ class InstallService:
         """Reports a job that was added as a part of a larger change."""
         self._observer.job_submitted(job)
 
+    def planned_retry(self, job_id: str, choice: RetryChoice) -> tuple[Job, RetryPlan]:
+        """A job, and what a retry would do. Raises NotFound; UserError if it cannot run again."""
+        job, _ = self.steps_of_retry(job_id)
+        return job, retry_plan(job, choice)
+
     def steps_of_retry(self, job_id: str) -> tuple[Job, tuple[Step, ...]]:
-        """A job, and its steps if it ran again. Raises NotFound; UserError if it cannot run again."""
+        """A job, and its steps if everything ran again. Raises NotFound; UserError if it cannot run again."""
         job = self._store.job(job_id)
         steps = tuple(_to_do_again(step) for step in job.steps)
         if job.status is not JobStatus.ERROR:
@@ -367,13 +375,27 @@ class InstallService:
         self._platform.refresh_registry()  # a descriptor may have been posted again
         return job, steps
 
-    def retry(self, job_id: str, headers: Mapping[str, str], by: str | None = None) -> Job:
-        """Runs again, in the same job, the steps that are not done. Raises NotFound; UserError if there are none."""
+    def retry(
+        self, job_id: str, headers: Mapping[str, str], by: str | None = None, choice: RetryChoice = _EVERYTHING
+    ) -> Job:
+        """Runs again, in the same job, the steps that are not done, or those that were chosen.
+
+        Raises:
+            NotFound: there is no such job.
+            UserError: there is nothing to run, or a chosen module requires one that would not run.
+        """
         job, steps = self.steps_of_retry(job_id)
+        plan = retry_plan(job, choice) if steps else None
+        if plan is not None:
+            run = frozenset(plan.run)
+            steps = tuple(_again(old, new, plan, run, by) for old, new in zip(job.steps, steps, strict=True))
+        said = None if plan is None else choice_words(job, choice, plan)
         task_id, parent = str(uuid.uuid4()), parent_of(headers)
         with self._tracer.start_as_current_span("retry", parent, attributes={"okapi_install.job": job_id}) as span:
             kept = kept_with_job({**headers, **headers_under(span, parent)})
-            again = self._store.retry(job_id, steps, kept, task_id, JobEvent(kind=EventKind.RETRIED, by=by))
+            again = self._store.retry(
+                job_id, steps, kept, task_id, JobEvent(kind=EventKind.RETRIED, by=by, message=said)
+            )
         self._queue.publish(JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=task_id))
         self._observer.job_retried(again)
         return again
@@ -390,11 +412,16 @@ def _check_options(order: Order) -> None:
     InvokeRule.parse(order.options.invoke)
 
 
+def _again(old: Step, new: Step, plan: RetryPlan, run: Collection[int], by: str | None) -> Step:
+    """The value of a step for a retry."""
+    return new if old.pos in run or old.status is StepStatus.DONE else held_back(old, plan, by)
+
+
 def _to_do_again(step: Step) -> Step:
     if step.status is StepStatus.DONE:
         return step
     warnings = tuple(w for w in step.warnings if w == NEEDS_GATEWAY)
-    again = replace(step, status=None, message=None, errors=(), warnings=warnings)
+    again = replace(step, status=None, message=None, errors=(), warnings=warnings, held=False)
     if step.stage is Stage.INITIALISED:
         return again  # with its times: the module is not called
     nowhere = replace(again, tenant_job=None, instance_url=None, tenant_job_id=None)

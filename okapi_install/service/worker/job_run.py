@@ -65,7 +65,7 @@ class JobRun:
         self._starting: list[int] = []
         self._schedule = Schedule(
             [step.change for step in steps] if failure is None else [],
-            steps.done(),
+            steps.settled(),
             self._registry.get,
             self._enabled,
             dep_check=lease.job.options.dep_check,
@@ -216,7 +216,7 @@ class JobRun:
         options = self._lease.job.options
         if not options.dep_check or options.ignore_errors:
             return
-        changes = [step.change for step in self._steps if step.status in (None, StepStatus.RUNNING)]
+        changes = [step.change for step in self._steps if step.status in (None, StepStatus.RUNNING) and not step.held]
         unmet = newly_unmet(
             [self._steps[pos].change for pos in left], self._enabled, changes, missing, self._registry.get
         )
@@ -275,8 +275,8 @@ class JobRun:
 
     def _ending(self) -> Ending:
         failure, failed = self._failure, self._steps.failed()
-        if failure is None and not failed:
-            return Ending(status=JobStatus.DONE)
+        if failure is None and all(step.held for step in failed):
+            return self._well_ended()
         failure = failure or Failure(message=messages.earlier_step_failed(), error_type=ErrorType.INTERNAL)
         if failed and failure.reason is EndReason.FAILED and self._lease.job.options.ignore_errors:
             skipped = sum(step_state(step, self._lease.job) is State.SKIPPED for step in failed)
@@ -286,10 +286,19 @@ class JobRun:
             status=JobStatus.ERROR, message=failure.message, error_type=failure.error_type, reason=failure.reason
         )
 
+    def _well_ended(self) -> Ending:
+        """The end of a job in which nothing failed. If a client left modules out, the job is not done."""
+        held = [step for step in self._steps if step.held]
+        if not held:
+            return Ending(status=JobStatus.DONE)
+        skipped = sum(step_state(step, self._lease.job) is State.SKIPPED for step in held)
+        text = messages.retried_in_part(skipped, len(held) - skipped)
+        return Ending(status=JobStatus.ERROR, message=text, error_type=ErrorType.USER, reason=EndReason.FAILED)
+
     def _is_upgraded_guard(self, step: Step) -> bool:
         """Whether the step upgraded the permissions module. As in Okapi, all modules are announced to it at the end."""
         change, summary = step.change, self._registry.get(step.change.id)
-        return (
+        return not step.held and (
             change.action is Action.ENABLE and change.from_id is not None and summary is not None and summary.exclusive
         )
 

@@ -246,9 +246,9 @@ class JobSteps:
         """The steps that ended as errors."""
         return [step for step in self._steps if step.status is StepStatus.ERROR]
 
-    def done(self) -> set[int]:
-        """Positions of the steps that are done."""
-        return {step.pos for step in self._steps if step.status is StepStatus.DONE}
+    def settled(self) -> set[int]:
+        """Positions of the steps that do not run: they are done, or held back."""
+        return {step.pos for step in self._steps if step.status is StepStatus.DONE or step.held}
 
     def purge_spent(self, pos: int) -> bool:
         """Whether another enable has started. Okapi purges only for the first enable of a job."""

@@ -12,7 +12,12 @@ from okapi_install.web.http.requests import flag
 _QUESTIONS = frozenset({"/_/install/explain"})
 """Rules whose POST changes nothing."""
 _SIMULATED = frozenset(
-    {"/_/proxy/tenants/<tenant>/install", "/_/proxy/tenants/<tenant>/upgrade", "/_/install/rollouts"}
+    {
+        "/_/proxy/tenants/<tenant>/install",
+        "/_/proxy/tenants/<tenant>/upgrade",
+        "/_/install/jobs/<job_id>/retry",
+        "/_/install/rollouts",
+    }
 )
 """Rules whose POST changes nothing with `simulate=true`."""
 _SECRETS = "/_/env"

@@ -12,6 +12,7 @@ from okapi_install.domain.presentation.states import FILTER_NAMES, State, states
 from okapi_install.service.jobs.installs import InstallService
 from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.ports import HistoryFilter, JobFilter
+from okapi_install.web.api.retries import retry_choice, retry_plan_view
 from okapi_install.web.http.conditional import with_etag
 from okapi_install.web.http.module_headers import module_headers
 from okapi_install.web.http.paging import with_links
@@ -91,8 +92,11 @@ class JobHandlers:
         return json_answer(self._view(self._installs.job(job_id)), 202)
 
     def retry(self, job_id: str) -> Response:
-        """POST …/retry: runs the steps that are not done again."""
-        job = self._installs.retry(job_id, module_headers(), request_context().requested_by)
+        """POST …/retry: runs the steps that are not done again, or some of them. With `simulate`, the plan of that."""
+        choice = retry_choice()
+        if flag("simulate", False):
+            return json_answer(retry_plan_view(*self._installs.planned_retry(job_id, choice)))
+        job = self._installs.retry(job_id, module_headers(), request_context().requested_by, choice)
         return json_answer(self._view(job), 202)
 
 

@@ -26,6 +26,7 @@ from okapi_install.web.page.history import History
 from okapi_install.web.page.listing import SLOW, Listing, Part
 from okapi_install.web.page.live import Live
 from okapi_install.web.page.rendering import Rendering, page_number, while_signed_in
+from okapi_install.web.page.retrying import RetryView, choice_of
 from okapi_install.web.page.timeline import timeline_svg
 from okapi_install.web.page.views import JobPageView, dependencies
 from okapi_install.web.words import segment
@@ -135,11 +136,13 @@ class Page:
 
     def confirm_retry(self, job_id: str) -> Response:
         """GET /jobs/{id}/retry"""
-        return self._html("retry.html", job=self._view(job_id))
+        job = self._installs.job(job_id)
+        view = JobPageView.of(self._snapshots.of(job))
+        return self._html("retry.html", job=view, view=RetryView.of(job, choice_of(request.args)))
 
     def retry(self, job_id: str) -> BareResponse:
         """POST /jobs/{id}/retry"""
-        job = self._installs.retry(job_id, module_headers(), holder_name())
+        job = self._installs.retry(job_id, module_headers(), holder_name(), choice_of(request.form))
         return _back_to(job)
 
     def tenant(self, tenant: str) -> Response:
