@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
 
 from okapi_install.domain.errors import OkapiInstallError
 from okapi_install.service.metrics import CountKey, Meters
-from okapi_install.service.ports import Census, Store
+from okapi_install.service.ports import Census, Store, Trouble
 
 log = structlog.get_logger()
+
+FAILED_WITHIN, MOST_TROUBLES = 3600.0, 20
+"""A failed job is among the troubles for that many seconds. There are at most so many troubles of each kind."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,6 +25,7 @@ class Reading:
     census: Census
     rollouts: Mapping[str, int]
     """How many rollouts are in which state."""
+    troubles: Sequence[Trouble] = ()
 
 
 class Metering:
@@ -48,5 +52,6 @@ class Metering:
     def read(self) -> Reading:
         """All counters, including those of this process. Raises StoreUnavailable."""
         self.flush()
-        rollouts = self._store.rollout_census()
-        return Reading(counts=self._store.counts(), census=self._store.census(), rollouts=rollouts)
+        rollouts, troubles = self._store.rollout_census(), self._store.troubles(FAILED_WITHIN, MOST_TROUBLES)
+        counts, census = self._store.counts(), self._store.census()
+        return Reading(counts=counts, census=census, rollouts=rollouts, troubles=troubles)

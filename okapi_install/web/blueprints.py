@@ -59,7 +59,8 @@ def blueprints(services: Services, sign_in: PageLogin) -> Sequence[Blueprint]:
     )
     if not services.settings.metrics:
         return found
-    return (*found, metrics.blueprint(services.metering, alive_within=services.settings.lease_seconds))
+    alive, url = services.settings.lease_seconds, services.settings.public_url
+    return (*found, metrics.blueprint(services.metering, alive_within=alive, public_url=url))
 
 
 def front(services: Services) -> Front | None:

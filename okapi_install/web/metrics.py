@@ -6,7 +6,8 @@ Every API process returns the same values, so one of them is enough as a target.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import quote
 
 from flask import Blueprint, Response, request
 from prometheus_client.core import CollectorRegistry, CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -17,18 +18,21 @@ from prometheus_client.registry import Collector
 from okapi_install import __version__
 from okapi_install.service.metrics import BUCKET, LIMIT, METERS, SUM, Labels, Meter
 from okapi_install.service.metrics_store import Metering, Reading
-from okapi_install.service.ports import Census
+from okapi_install.service.ports import Census, Trouble
 
 
-def blueprint(metering: Metering, *, alive_within: float) -> Blueprint:
-    """`/metrics`. A worker counts as alive if its heartbeat is at most `alive_within` seconds old."""
+def blueprint(metering: Metering, *, alive_within: float, public_url: str) -> Blueprint:
+    """`/metrics`. A worker counts as alive if its heartbeat is at most `alive_within` seconds old.
+
+    Alerts and dashboards make links to the page with `public_url`.
+    """
     routes = Blueprint("metrics", __name__)
 
     @routes.get("/metrics")
     def metrics() -> Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(ReadingCollector(metering.read(), alive_within))
+        registry.register(ReadingCollector(metering.read(), alive_within, public_url))
         answer = Response(encode(registry), content_type=content_type)
         answer.headers["Cache-Control"] = "no-store"
         return answer
@@ -39,27 +43,43 @@ def blueprint(metering: Metering, *, alive_within: float) -> Blueprint:
 class ReadingCollector(Collector):
     """One reading as metrics."""
 
-    def __init__(self, reading: Reading, alive_within: float) -> None:
+    def __init__(self, reading: Reading, alive_within: float, public_url: str) -> None:
         self._reading = reading
         self._alive_within = alive_within
+        self._public_url = public_url
 
     def collect(self) -> Iterator[Metric]:
         """See prometheus_client."""
         counts: dict[str, dict[Labels, float]] = defaultdict(dict)
         for (name, labels), value in sorted(self._reading.counts.items()):
             counts[name][labels] = value
-        yield _info()
+        yield _info(self._public_url)
         yield from _gauges(self._reading.census)
         yield _rollouts(self._reading.rollouts)
         yield from _workers(self._reading.census, self._alive_within)
+        yield _troubles(self._reading.troubles, self._public_url)
         for meter in METERS:
             yield _histogram(meter, counts) if meter.buckets else _counter(meter, counts[meter.name + "_total"])
 
 
-def _info() -> Metric:
-    info = GaugeMetricFamily("okapi_install_build_info", "Version of the API process, always 1.", labels=["version"])
-    info.add_metric([__version__], 1)
+def _info(public_url: str) -> Metric:
+    text = "Version of the API process and address of the page, always 1."
+    info = GaugeMetricFamily("okapi_install_build_info", text, labels=["version", "url"])
+    info.add_metric([__version__, public_url], 1)
     return info
+
+
+def _troubles(troubles: Iterable[Trouble], public_url: str) -> Metric:
+    """Few series at a time: the newest failed jobs, the running jobs with a slow step, and the oldest queued job."""
+    found = GaugeMetricFamily(
+        "okapi_install_trouble_since_seconds",
+        "When a job failed (for an hour), a slow step started, or the oldest queued job came, in seconds since 1970.",
+        labels=["kind", "tenant", "job_id", "module", "url"],
+    )
+    for trouble in troubles:
+        url = f"{public_url}/jobs/{quote(trouble.job_id, safe='')}"
+        found.add_metric([trouble.kind, trouble.tenant, trouble.job_id, trouble.module or "", url], trouble.since)
+    return found
 
 
 def _gauges(census: Census) -> Iterator[Metric]:

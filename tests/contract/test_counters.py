@@ -5,9 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from okapi_install.adapters.store import SqlStore
-from okapi_install.domain.jobs import StepStatus
+from okapi_install.domain.jobs import EndReason, JobStatus, StepStatus
 from okapi_install.service.metrics import CountKey
-from okapi_install.service.ports import Progress, Store
+from okapi_install.service.ports import Ending, Progress, Store, TroubleKind
 from tests.contract.builders import begun, claimed, done, ended, submit
 from tests.contract.conftest import PassTime
 
@@ -61,6 +61,30 @@ def test_a_step_that_takes_longer_than_its_product_ever_did_is_slow(store: Store
     else:
         pass_time(100)
     assert (store.census().running_steps, store.census().slow_steps) == (2, 1)
+    (trouble,) = store.troubles(3600.0, 20)
+    assert (trouble.kind, trouble.tenant, trouble.job_id) == (TroubleKind.SLOW, "b", job.id)
+    assert trouble.module == "mod-a-2.0.0"
     store.save(claim, Progress(steps=(done(job.steps[0], claim.now),)))
     assert store.job(job.id).steps[0].status is StepStatus.DONE
     assert (store.census().running_steps, store.census().slow_steps) == (1, 0)
+
+
+def test_jobs_that_failed_lately_and_the_one_that_waits_longest_are_troubles(store: Store, pass_time: PassTime) -> None:
+    assert store.troubles(3600.0, 20) == []
+    failed = [submit(store, "a", "mod-a-1.0.0") for _ in range(2)]
+    for job in failed:
+        ending = Ending(status=JobStatus.ERROR, message="no", reason=EndReason.FAILED)
+        store.finish(claimed(store, job), ending, Progress())
+        pass_time(0.01)
+    aborted = submit(store, "a", "mod-a-1.0.0")
+    store.abort(aborted.id, keep=True)
+    waits, _ = [submit(store, "b", "mod-a-1.0.0") for _ in range(2)]
+    found = [(t.kind, t.tenant, t.job_id) for t in store.troubles(3600.0, 20)]
+    assert found == [
+        (TroubleKind.FAILED, "a", failed[1].id),
+        (TroubleKind.FAILED, "a", failed[0].id),
+        (TroubleKind.WAITING, "b", waits.id),
+    ]
+    assert [t.kind for t in store.troubles(3600.0, 1)] == [TroubleKind.FAILED, TroubleKind.WAITING]
+    pass_time(4000.0)
+    assert [t.kind for t in store.troubles(3600.0, 20)] == [TroubleKind.WAITING]

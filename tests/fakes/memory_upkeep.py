@@ -14,7 +14,17 @@ from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.presentation.states import State, job_state
 from okapi_install.domain.workers import worker_name
 from okapi_install.service.metrics import CountKey
-from okapi_install.service.ports import Beat, Census, Claim, InLine, JobRef, WorkerAbout, WorkerInfo
+from okapi_install.service.ports import (
+    Beat,
+    Census,
+    Claim,
+    InLine,
+    JobRef,
+    Trouble,
+    TroubleKind,
+    WorkerAbout,
+    WorkerInfo,
+)
 from tests.fakes.memory_record import Record
 from tests.fakes.memory_registry import MemoryRegistry
 
@@ -144,6 +154,26 @@ class MemoryUpkeep(MemoryRegistry):
                     found.setdefault(one.job.tenant, []).append(InLine(id=one.job.id, status=one.job.status))
             return {tenant: tuple(jobs) for tenant, jobs in found.items()}
 
+    def troubles(self, failed_within: float, most: int) -> list[Trouble]:
+        with self._lock:
+            now, jobs = self.now(), [one.job for one in self._in_order()]
+            failed = [
+                j for j in jobs if j.reason and not j.reason.stopped and j.ended and j.ended > now - failed_within
+            ]
+            failed.sort(key=lambda j: -(j.ended or 0))
+            running = [(j, s) for j in jobs for s in j.steps if j.status is JobStatus.RUNNING and self._is_slow(s, now)]
+            slow = sorted(running, key=lambda pair: -(pair[1].started or 0))
+            queued = sorted((j for j in jobs if j.status is JobStatus.QUEUED), key=lambda j: j.created)
+            kind = TroubleKind
+            return [
+                *(Trouble(kind=kind.FAILED, tenant=j.tenant, job_id=j.id, since=j.ended or 0) for j in failed[:most]),
+                *(
+                    Trouble(kind=kind.SLOW, tenant=j.tenant, job_id=j.id, since=s.started or 0, module=s.change.id)
+                    for j, s in slow[:most]
+                ),
+                *(Trouble(kind=kind.WAITING, tenant=j.tenant, job_id=j.id, since=j.created) for j in queued[:1]),
+            ]
+
     def add_counts(self, deltas: Mapping[CountKey, float]) -> None:
         with self._lock:
             for key, value in deltas.items():
@@ -162,7 +192,8 @@ class MemoryUpkeep(MemoryRegistry):
 
     def _is_slow(self, step: Step, now: float) -> bool:
         seen = self._durations.get((ModuleId.parse(step.change.id).product, step.change.action.value))
-        return seen is not None and now - (step.started or now) > max(seen) * 1.1 + 1
+        running = step.status is StepStatus.RUNNING
+        return running and seen is not None and now - (step.started or now) > max(seen) * 1.1 + 1
 
     def _in_order(self) -> list[Record]:
         return sorted(self._records.values(), key=lambda one: one.seq)

@@ -12,11 +12,11 @@ from sqlalchemy import ColumnElement, Connection, FromClause, and_, bindparam, c
 from okapi_install.adapters.store.expressions import db_now, has_status, upserting
 from okapi_install.adapters.store.rows import AnyRow
 from okapi_install.adapters.store.tables import COUNTERS, DURATIONS, JOBS, STEPS, WORKERS
-from okapi_install.domain.jobs import JobStatus, StepStatus
+from okapi_install.domain.jobs import EndReason, JobStatus, StepStatus
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.workers import worker_name
 from okapi_install.service.metrics import CountKey
-from okapi_install.service.ports import Census, Durations, WorkerInfo
+from okapi_install.service.ports import Census, Durations, Trouble, TroubleKind, WorkerInfo
 
 Key: TypeAlias = tuple[str, str]
 """A product and an action."""
@@ -41,12 +41,30 @@ _OLDEST = select(db_now() - func.min(JOBS.c.created)).where(has_status(JobStatus
 _RUNNING_STEPS = (
     select(
         JOBS.c.id,
+        JOBS.c.tenant_id,
         STEPS.c.module_id,
         STEPS.c.action,
+        STEPS.c.started,
         (func.coalesce(STEPS.c.ended, db_now()) - STEPS.c.started).label("age"),
     )
     .join(JOBS, JOBS.c.seq == STEPS.c.job_seq)
     .where(has_status(JobStatus.RUNNING), STEPS.c.status == StepStatus.RUNNING.value)
+)
+_FAILED = (
+    select(JOBS.c.id, JOBS.c.tenant_id, JOBS.c.ended)
+    .where(
+        has_status(JobStatus.ERROR),
+        JOBS.c.reason.in_([reason.value for reason in EndReason if not reason.stopped]),
+        JOBS.c.ended > db_now() - bindparam("within"),
+    )
+    .order_by(JOBS.c.ended.desc())
+    .limit(bindparam("most"))
+)
+_WAITING = (
+    select(JOBS.c.id, JOBS.c.tenant_id, JOBS.c.created)
+    .where(has_status(JobStatus.QUEUED))
+    .order_by(JOBS.c.created, JOBS.c.seq)
+    .limit(1)
 )
 _w = WORKERS.c
 _WORKERS = select(_w.name, (db_now() - _w.beat_at).label("age"), _w.jobs, _w.concurrency, _w.version).order_by(_w.name)
@@ -186,6 +204,24 @@ def workers(connection: Connection) -> tuple[WorkerInfo, ...]:
 def slow_jobs(connection: Connection) -> frozenset[str]:
     """The jobs with a step that takes longer than its product ever took."""
     return frozenset(step.id for step in _slow(connection, connection.execute(_RUNNING_STEPS).all()))
+
+
+def troubles(connection: Connection, failed_within: float, most: int) -> list[Trouble]:
+    """Jobs that somebody should look at."""
+    failed = connection.execute(_FAILED, {"within": failed_within, "most": most})
+    slow = _slow(connection, connection.execute(_RUNNING_STEPS).all())
+    slow.sort(key=lambda step: -float(step.started))
+    return [
+        *(Trouble(kind=TroubleKind.FAILED, tenant=j.tenant_id, job_id=j.id, since=j.ended) for j in failed),
+        *(
+            Trouble(kind=TroubleKind.SLOW, tenant=s.tenant_id, job_id=s.id, since=s.started, module=s.module_id)
+            for s in slow[:most]
+        ),
+        *(
+            Trouble(kind=TroubleKind.WAITING, tenant=j.tenant_id, job_id=j.id, since=j.created)
+            for j in connection.execute(_WAITING)
+        ),
+    ]
 
 
 def _slow(connection: Connection, running: Sequence[AnyRow]) -> list[AnyRow]:

@@ -136,6 +136,7 @@ class SqlStore(OnDatabase):
     slow_jobs = glance(metrics.slow_jobs)
     _beat = write(upkeep.beat)
     _census = snapshot(metrics.census)
+    troubles = snapshot(metrics.troubles)
     _durations = glance(metrics.durations)
     _record_timings = write(metrics.record_timings)
     _look = glance(_look)

@@ -66,6 +66,8 @@ from okapi_install.service.ports.values import (
     Tenant,
     TenantOverview,
     TenantState,
+    Trouble,
+    TroubleKind,
     WorkerAbout,
     WorkerInfo,
 )
@@ -158,6 +160,8 @@ __all__ = [
     "TenantApi",
     "TenantOverview",
     "TenantState",
+    "Trouble",
+    "TroubleKind",
     "WorkerAbout",
     "WorkerInfo",
 ]

@@ -37,6 +37,7 @@ from okapi_install.service.ports.values import (
     Tenant,
     TenantOverview,
     TenantState,
+    Trouble,
     WorkerAbout,
     WorkerInfo,
 )
@@ -284,6 +285,13 @@ class JobStore(Protocol):
 
     def census(self) -> Census:
         """The gauges for the metrics."""
+
+    def troubles(self, failed_within: float, most: int) -> list[Trouble]:
+        """Jobs that somebody should look at, at most so many of each kind, newest first.
+
+        These are jobs that failed within that many seconds (but not those that were aborted or revoked), jobs with a
+        slow step, and the job that waits longest.
+        """
 
     def add_counts(self, deltas: Mapping[CountKey, float]) -> None:
         """Adds to counters, which start at 0. They outlive jobs and processes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from okapi_install.domain import messages
 from okapi_install.domain.errors import ErrorType
@@ -285,6 +286,27 @@ class TenantOverview:
     active: str | None
     waiting: int
     last: LastJob | None
+
+
+class TroubleKind(StrEnum):
+    """Why somebody should look at a job."""
+
+    FAILED = "failed"
+    SLOW = "slow"
+    """One of its steps takes longer than its module ever took."""
+    WAITING = "waiting"
+    """Of all queued jobs it has waited longest."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trouble:
+    """A job that somebody should look at. `since` is in seconds since 1970; `module` is the slow one."""
+
+    kind: TroubleKind
+    tenant: str
+    job_id: str
+    since: float
+    module: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
