@@ -209,7 +209,7 @@ class Services:
     def start(self) -> None:
         """Starts to add the counts of this process to those of all, and to copy what the Okapi beside it has."""
         if isinstance(self.platform, OkapiPlatform):
-            threading.Thread(target=self.platform.read_all, name="okapi-reader", daemon=True).start()
+            threading.Thread(target=self.platform.keep_reading, name="okapi-reader", daemon=True).start()
         if self.settings.metrics:
             every(self.settings.beat_seconds, self.metering.flush, "metering")
             atexit.register(self.metering.flush)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
+
+import structlog
 
 from okapi_install.domain import okapi_messages
 from okapi_install.domain.errors import NotFound, UserError
@@ -15,8 +17,10 @@ from okapi_install.domain.modules.descriptors import Interface, ModuleDescriptor
 from okapi_install.domain.modules.internal_module import OKAPI_PRODUCT
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.registry.query import ModuleQuery
-from okapi_install.service.ports import Platform, RegistryStore, Tenant, TenantOverview
+from okapi_install.service.ports import Platform, PlatformUnavailable, RegistryStore, Tenant, TenantOverview
 from okapi_install.service.registry import RegistryService
+
+log = structlog.get_logger()
 
 SUPERTENANT = "supertenant"
 
@@ -53,8 +57,9 @@ class TenantService:
             raise NotFound(okapi_messages.no_such_path())
 
     def all(self) -> list[Tenant]:
-        """All tenants, by id."""
-        self._platform.refresh_tenants()
+        """All tenants, by id. While the platform is unavailable, those that the store knows."""
+        with self._as_known():
+            self._platform.refresh_tenants()
         return self._store.tenants()
 
     def overviews(self, tenant_ids: Collection[str]) -> dict[str, TenantOverview]:
@@ -111,15 +116,28 @@ class TenantService:
         self._store.remove_tenant(tenant_id)
 
     def enabled(self, tenant_id: str) -> list[str]:
-        """Sorted ids of the tenant's enabled modules. Raises NotFound."""
-        self._platform.refresh_tenant(tenant_id)
+        """Sorted ids of the tenant's enabled modules. While the platform is unavailable, those that the store knows.
+
+        Raises NotFound.
+        """
+        with self._as_known():
+            self._platform.refresh_tenant(tenant_id)
         return self._store.enabled(tenant_id)
+
+    @contextmanager
+    def _as_known(self) -> Iterator[None]:
+        """Goes on when the platform is unavailable: pages about jobs are needed most then. Plans are not made of it."""
+        try:
+            yield
+        except PlatformUnavailable as problem:
+            log.warning("shows what is known of tenants", cause=problem.message)
 
     def _enabled_of(self, tenant_id: str) -> list[str]:
         """What the store knows of a tenant, or the platform if the store does not know it. Raises NotFound."""
         with suppress(NotFound):
             return self._store.enabled(tenant_id)
-        return self.enabled(tenant_id)
+        self._platform.refresh_tenant(tenant_id)
+        return self._store.enabled(tenant_id)
 
     def check_enabled(self, tenant_id: str, module_id: str) -> None:
         """Raises NotFound, naming the tenant or the module, unless it has that module enabled."""

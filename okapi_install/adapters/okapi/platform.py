@@ -40,7 +40,8 @@ TENANTS = path_of("_", "proxy", "tenants")
 _RECORD_ONLY = "invoke=false&depCheck=false"
 """Changes what a tenant has enabled: no module is called, and nothing is refused for what it requires."""
 _MOST_TENANTS = 2000
-_PAUSE = 5.0
+_BETWEEN_READS, _BETWEEN_ATTEMPTS = 300.0, 5.0
+"""Seconds between two copies of all, and after one that failed."""
 
 
 class OkapiPlatform:
@@ -55,17 +56,24 @@ class OkapiPlatform:
         """What tenants had enabled when it was last read and nothing was changed since."""
         self._lock = threading.Lock()
 
-    def read_all(self) -> None:
-        """Copies tenants and modules, as soon as Okapi and the store respond. For a process that starts."""
+    def keep_reading(self) -> None:
+        """Copies all that Okapi has, again and again: what pages show of tenants for which nobody makes plans."""
         while True:
             try:
-                self.refresh_tenants()
-                self.refresh_registry()
+                self.read_all()
+                pause = _BETWEEN_READS
             except OkapiInstallError as why:
                 log.warning("what Okapi has cannot be read yet", cause=why.message)
-                time.sleep(_PAUSE)
-                continue
-            return
+                pause = _BETWEEN_ATTEMPTS
+            time.sleep(pause)
+
+    def read_all(self) -> None:
+        """Copies the tenants, the modules, and what each tenant has enabled. Raises as the port says."""
+        self.refresh_tenants()
+        self.refresh_registry()
+        for tenant in self._store.tenants():
+            with suppress(NotFound):
+                self.refresh_tenant(tenant.id)
 
     def progress(self) -> str | None:
         """How far the registry of Okapi is read, if that takes long."""

@@ -399,3 +399,25 @@ def test_a_tenant_that_is_new_in_okapi_is_found_when_it_is_asked_for(beside: Bes
         tenants.get("nobody")
     with pytest.raises(UserError):
         tenants.check_caller("nobody")
+
+
+def test_all_that_okapi_has_is_read_at_the_start(beside: Beside) -> None:
+    beside.okapi.state.put_tenant({"id": "other"}, [B])
+    beside.platform.read_all()
+    assert beside.modules() == {"okapi-7.0.0", A, B, NEW}
+    assert (beside.store.enabled("diku"), beside.store.enabled("other")) == ([A], [B])
+
+
+def test_pages_show_what_is_known_while_okapi_is_unavailable_and_no_plan_is_made(beside: Beside) -> None:
+    tenants = TenantService(beside.store, beside.registry, beside.platform, before_removal=lambda _: None)
+    beside.platform.read_all()
+    beside.okapi.stop()
+    assert [tenant.id for tenant in tenants.all()] == ["diku", "supertenant"]
+    assert tenants.enabled("diku") == [A]
+    tenants.check_caller("supertenant")
+    for call in (beside.platform.refresh_registry, lambda: beside.platform.refresh_tenant("diku")):
+        with pytest.raises(PlatformUnavailable):
+            call()
+    with pytest.raises(PlatformUnavailable):
+        tenants.get("nobody")
+    beside.okapi.start()
