@@ -28,6 +28,9 @@ def waiting_text(waiting: Waiting) -> str:
     """Why a job waits, as a phrase."""
     if waiting.cause is WaitCause.NO_WORKER:
         return "no worker is running, so no job continues"
+    if waiting.cause is WaitCause.OKAPI:
+        why = waiting.why or ""
+        return why[:1].lower() + why[1:]
     if waiting.cause is WaitCause.WORKERS_FULL:
         return f"all workers are full: they run {counted(waiting.full, 'job')}"
     if waiting.cause is WaitCause.STARTING:

@@ -1,4 +1,4 @@
-"""Why a job waits: no worker is alive, all are full, or another job of its tenant is ahead. And the workers."""
+"""Why a job waits: no worker is alive, all are full, another job is ahead, or the Okapi beside. And the workers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from threading import Lock
 from cachetools import TTLCache
 
 from okapi_install.domain.errors import NotFound
-from okapi_install.domain.jobs import Job, JobStatus
+from okapi_install.domain.jobs import Job, JobStatus, StepStatus
 from okapi_install.service.jobs.estimates import estimate
 from okapi_install.service.jobs.timings import TimingsService
 from okapi_install.service.ports import Clock, InLine, JobStore, WorkerInfo
@@ -29,6 +29,8 @@ class WaitCause(StrEnum):
     """Jobs of one tenant run one after the other, and others are ahead."""
     WORKERS_FULL = "workers_full"
     """All workers run as many jobs as they can."""
+    OKAPI = "okapi"
+    """The Okapi beside does not respond, or runs a job of its own for the tenant."""
     STARTING = "starting"
     """A worker is about to take it."""
 
@@ -45,6 +47,8 @@ class Waiting:
     """The estimated seconds until it starts; None if nobody knows."""
     full: int = 0
     """How many jobs the workers run, if they are full."""
+    why: str | None = None
+    """A sentence about what the job waits for in the Okapi beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +96,9 @@ class WaitingService:
         queued = [job for job in jobs if job.status is JobStatus.QUEUED]
         lines = self._store.lines({job.tenant for job in queued}) if queued else {}
         found = {job.id: self._waiting(job, lines.get(job.tenant, ())) for job in queued}
+        running = [job for job in jobs if job.status in (JobStatus.RUNNING, JobStatus.ABORTING)]
+        found |= {job.id: Waiting(cause=WaitCause.OKAPI, why=why) for job in running if (why := _of_okapi(job))}
         if any(not job.complete for job in jobs) and self.no_worker():
-            running = [job for job in jobs if job.status in (JobStatus.RUNNING, JobStatus.ABORTING)]
             found |= {job.id: Waiting(cause=WaitCause.NO_WORKER) for job in running}
         return found
 
@@ -129,3 +134,9 @@ class WaitingService:
                 return None
             total += told.seconds
         return total
+
+
+def _of_okapi(job: Job) -> str | None:
+    """What a job waits for in the Okapi beside, if none of its modules runs meanwhile."""
+    reasons = [step.waiting_for for step in job.steps if step.status is StepStatus.RUNNING]
+    return job.waiting_for or (reasons[0] if reasons and all(reasons) else None)

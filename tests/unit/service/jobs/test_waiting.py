@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from okapi_install.domain.jobs import JobStatus
+from okapi_install.domain.jobs import JobStatus, Problem, ProblemCode, Stage
 from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.jobs.timings import TimingsService
 from okapi_install.service.jobs.waiting import WaitCause, Waiting, WaitingService
-from okapi_install.service.ports import Durations, WorkerAbout
+from okapi_install.service.ports import Durations, Progress, WorkerAbout
 from okapi_install.web.job_views import summary_view
 from okapi_install.web.standing import waiting_text
-from tests.contract.builders import claimed, submit
+from tests.contract.builders import begun, claimed, submit
 from tests.fakes.fake_clock import FakeClock
 from tests.fakes.memory_store import MemoryStore
 
@@ -124,3 +124,19 @@ def test_the_api_says_why_a_job_waits(store: MemoryStore, waiting: WaitingServic
         "seconds": None,
         "text": "no worker is running, so no job continues",
     }
+
+
+def test_a_job_waits_for_okapi_unless_one_of_its_modules_runs(store: MemoryStore, waiting: WaitingService) -> None:
+    why = "Initialised; waits for Okapi: connection refused"
+    store.beat("w1", ALIVE)
+    claim = claimed(store, submit(store, "diku"))
+    problem = Problem.warning(why, ProblemCode.WAITS_FOR_PLATFORM)
+    first, second = (begun(step, claim.now) for step in claim.job.steps)
+    store.save(claim, Progress(steps=(replace(first, stage=Stage.INITIALISED, warnings=(problem,)), second)))
+    assert found(waiting, store, claim.job.id) is None
+    store.save(claim, Progress(steps=(claim.job.steps[1],)))
+    reason = found(waiting, store, claim.job.id)
+    assert reason == Waiting(cause=WaitCause.OKAPI, why=why)
+    assert waiting_text(reason) == "initialised; waits for Okapi: connection refused"
+    store.warn(claim, (replace(problem, message="Waits for Okapi: no route"),))
+    assert found(waiting, store, claim.job.id) == Waiting(cause=WaitCause.OKAPI, why="Waits for Okapi: no route")
