@@ -75,7 +75,7 @@ class Adoption:
         for instance in report.instances:
             self._target.announce(instance)
         for tenant in report.tenants:
-            self._target.create_tenant(str(tenant["id"]), tenant.get("name"), tenant.get("description"))
+            self._client.send("POST", "/_/proxy/tenants", dict(tenant))
         for tenant_id, modules in report.enabled.items():
             changes = [{"id": module, "action": "enable"} for module in modules]
             path = f"/_/proxy/tenants/{quote(tenant_id, safe='')}/install?{_RECORD_ONLY}"

@@ -203,7 +203,7 @@ class BesideChecks:
         try:
             health = HttpTransport(self._service)(Ask(method="GET", path="/_/install/health", timeout=10.0)).document()
         except ClientError as problem:
-            text = f"The service at {self._service} is not well: {problem.message}"
+            text = f"The service at {self._service} is not well: {' '.join(problem.message.split())}"
             yield Finding(level=Level.ERROR, text=text, mend="start it, and look into its log")
             return
         if "okapi" not in health:

@@ -179,12 +179,13 @@ def test_an_okapi_that_does_not_respond_has_an_exit_code_of_its_own() -> None:
 
 def test_all_is_copied_once(stand_in: OkapiStandIn, service: Service) -> None:
     fill(stand_in)
+    stand_in.state.put_tenant({"id": "nameless"})
     first = run_command("adopt", stand_in.url, url=service.url)
     assert first.returncode == Exit.DONE
     assert first.stdout.splitlines() == [
         "3 descriptors added, 0 there already",
         "2 instances added, 0 there already",
-        "1 tenant added, 1 there already",
+        "2 tenants added, 1 there already",
         "3 enabled modules added, 0 there already",
     ]
     for kept in ("modules", "tenants", "instances", "enabled"):
@@ -194,7 +195,7 @@ def test_all_is_copied_once(stand_in: OkapiStandIn, service: Service) -> None:
     ]
     sent = len([request for request in service.requests if request.method != "GET"])
     again = run_command("adopt", stand_in.url, "--json", url=service.url)
-    assert json.loads(again.stdout)["same"] == {"descriptor": 3, "instance": 2, "tenant": 2, "enabled module": 3}
+    assert json.loads(again.stdout)["same"] == {"descriptor": 3, "instance": 2, "tenant": 3, "enabled module": 3}
     assert len([request for request in service.requests if request.method != "GET"]) == sent
     assert all(request.method == "GET" for request in stand_in.requests)
 
