@@ -29,6 +29,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Workers": {
         "workers": ("workers", "List the workers of the server, and what they run."),
     },
+    "Many tenants": {
+        "rollout": ("rollout", "Install or upgrade modules for many tenants, in waves."),
+    },
     "Try it": {
         "demo": ("demo", "Install a small simulated FOLIO platform, and watch."),
     },

@@ -19,6 +19,8 @@ from tests.fakes.okapi_server import fake_okapi
 
 COMMANDS = {name: text for section in SECTIONS.values() for name, (_, text) in section.items()}
 CLIENT_COMMANDS = ["install", "upgrade", "tenants", "enabled", "jobs", "job", "abort", "retry"]
+ROLLOUT_COMMANDS = [f"rollout {verb}" for verb in ("start", "status", "list", "pause", "resume", "retry", "abort")]
+"""Their samples need a server with rollouts; tests/unit/cli/test_rollout.py has one."""
 SUBCOMMANDS = ["modules import", "modules announce", "tenants create"]
 OKAPI_COMMANDS = ["beside", "adopt"]
 """Their samples name an Okapi; tests/unit/cli/test_beside.py has one."""
@@ -49,7 +51,7 @@ def test_the_list_says_what_the_command_says(name: str) -> None:
     assert first.split(":")[0].split(",")[0].rstrip(".") in COMMANDS[name]
 
 
-@pytest.mark.parametrize("name", [*CLIENT_COMMANDS, *SUBCOMMANDS, *OKAPI_COMMANDS])
+@pytest.mark.parametrize("name", [*CLIENT_COMMANDS, *SUBCOMMANDS, *OKAPI_COMMANDS, *ROLLOUT_COMMANDS])
 def test_help_has_examples_and_the_exit_codes(name: str) -> None:
     text = run_command(*name.split(), "--help").stdout
     assert "Example" in text
