@@ -94,3 +94,10 @@ def test_near_the_limit_jobs_are_counted_exactly(postgresql_store: SqlStore) -> 
         store.add_job(new_job("diku"), most_waiting=60)
     with pytest.raises(NotFound):
         store.add_job(new_job("nobody"), most_waiting=100)
+
+
+def test_what_is_mirrored_already_is_only_read(postgresql_store: SqlStore) -> None:
+    store, tenant = postgresql_store, Tenant(id="diku", name="Diku")
+    store.mirror_tenant(tenant, ["mod-a-1.0.0"], unless_active=True)
+    assert _sent(store, lambda: store.mirror_tenant(tenant, ["mod-a-1.0.0"], unless_active=True)) == 2
+    assert _sent(store, lambda: store.mirror_tenants([tenant])) == 1

@@ -88,7 +88,7 @@ class SqlStore(OnDatabase):
     mirrored_okapi = glance(binding.mirrored_okapi)
     mirror_okapi = write(binding.mirror_okapi)
     mirror_modules = write(mirrored_modules.mirror_modules)
-    mirror_tenants = write(mirrored_tenants.mirror_tenants)
+    _mirror_tenants = write(mirrored_tenants.mirror_tenants)
     _same_tenant = snapshot(mirrored_tenants.same_tenant)
     _mirror_tenant = write(mirrored_tenants.mirror_tenant)
 
@@ -176,6 +176,11 @@ class SqlStore(OnDatabase):
             self._add_tenant(tenant, enabled)
         except IntegrityError:
             raise UserError(okapi_messages.tenant_exists(tenant.id)) from None
+
+    def mirror_tenants(self, tenants: Sequence[Tenant], gone: Collection[str] = ()) -> None:
+        """Adds or replaces tenants, and removes others. Usually they are so already: that is only read."""
+        if gone or not set(tenants).issubset(self.tenants()):
+            self._mirror_tenants(tenants, gone)
 
     def mirror_tenant(self, tenant: Tenant, enabled: Collection[str], *, unless_active: bool) -> None:
         """Adds or replaces a tenant and what it has enabled. Usually it is so already: that is only read."""

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, bindparam, delete, select
 
 from okapi_install.adapters.store.expressions import ignoring, replacing, unfinished
 from okapi_install.adapters.store.tables import ENABLED, JOBS, TENANTS
-from okapi_install.adapters.store.tenants import all_tenants, enabled_of
+from okapi_install.adapters.store.tenants import all_tenants, enabled_of, one_tenant
+from okapi_install.domain.errors import NotFound
 from okapi_install.domain.jobs import ACTIVE, JobStatus
 from okapi_install.service.ports import Tenant
 
@@ -28,7 +29,11 @@ _REMOVE = delete(TENANTS).where(TENANTS.c.id == bindparam("of_tenant"))
 
 def same_tenant(connection: Connection, tenant: Tenant, enabled: Collection[str]) -> bool:
     """Whether the store has the tenant so already."""
-    return tenant in all_tenants(connection) and enabled_of(connection, tenant.id) == sorted(enabled)
+    try:
+        known = one_tenant(connection, tenant.id)
+    except NotFound:
+        return False
+    return known == tenant and enabled_of(connection, tenant.id) == sorted(enabled)
 
 
 def mirror_tenant(connection: Connection, tenant: Tenant, enabled: Collection[str], *, unless_active: bool) -> None:

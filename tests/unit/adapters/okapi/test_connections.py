@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -35,6 +38,39 @@ def test_a_connection_that_the_server_has_closed_is_replaced(stand_in: OkapiStan
     stand_in.stop()
     stand_in.start()
     assert pool.call("GET", stand_in.url + VERSION, {}, None, LIMITS).status == 200
+
+
+class _Chunked(BaseHTTPRequestHandler):
+    """Responds as Okapi does: in chunks, and compressed where that is accepted."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        packed = gzip.compress(b"[" + b'"x",' * 50_000 + b"1]")
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Content-Encoding", self.headers["Accept-Encoding"])
+        self.end_headers()
+        for start in range(0, len(packed), 50):
+            part = packed[start : start + 50]
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(part), part))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002 (the name is the library's)
+
+
+def test_a_compressed_response_in_chunks_is_read_to_its_end_and_its_connection_used_again(pool: Connections) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Chunked) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/"
+        for _ in range(3):
+            assert len(pool.call("GET", url, {}, None, LIMITS).body) == 4 * 50_000 + 3
+        assert sum(map(len, pool._idle.values())) == 1
+        pool.close()
+        server.shutdown()
+        thread.join()
 
 
 def test_a_request_whose_response_is_lost_fails(stand_in: OkapiStandIn) -> None:
