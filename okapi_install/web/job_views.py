@@ -9,7 +9,6 @@ from okapi_install.domain.foreign_text import one_line
 from okapi_install.domain.history import JobEvent, words
 from okapi_install.domain.jobs import Change, InstallOptions, Job, JobStatus, Problem, Step
 from okapi_install.domain.presentation.naming import job_name
-from okapi_install.domain.presentation.states import OF_MODULES, ModuleCounts
 from okapi_install.domain.problems import to_json
 from okapi_install.domain.timestamps import iso
 from okapi_install.domain.workers import worker_name
@@ -156,7 +155,7 @@ def summary_view(summary: JobSummary) -> Document:
         "retries": job.retries,
         "revision": job.revision,
         "modules": summary.counts.by_status,
-        "counts": _counts_view(summary.counts),
+        "counts": summary.counts.document,
         "links": {
             "self": path,
             "events": f"{path}/events",
@@ -166,11 +165,6 @@ def summary_view(summary: JobSummary) -> Document:
             "okapi": f"/_/proxy/tenants/{job.tenant}/install/{job.id}",
         },
     }
-
-
-def _counts_view(counts: ModuleCounts) -> Document:
-    by_state = {state.value: counts.count(state) for state in OF_MODULES if counts.count(state)}
-    return {"total": counts.total, "byState": by_state, "warnings": counts.warnings}
 
 
 def _waiting_view(waiting: Waiting | None) -> Document | None:

@@ -134,6 +134,12 @@ class ModuleCounts:
         return sum(self.by_state.get(state, 0) for state in states)
 
     @property
+    def document(self) -> dict[str, object]:
+        """For a document: `total`, the states in which there are modules, and `warnings`."""
+        by_state = {state.value: self.count(state) for state in OF_MODULES if self.count(state)}
+        return {"total": self.total, "byState": by_state, "warnings": self.warnings}
+
+    @property
     def by_status(self) -> dict[str, int]:
         """For a document: `total`, and how many have each status of OKAPI-874."""
         return {

@@ -20,7 +20,9 @@ from okapi_install.domain import messages
 from okapi_install.domain.errors import OkapiInstallError, StoreUnavailable, UserError
 from okapi_install.domain.foreign_status import is_gone, succeeded
 from okapi_install.domain.jobs import Job
-from okapi_install.domain.presentation.states import ModuleCounts
+from okapi_install.domain.presentation.naming import job_name
+from okapi_install.domain.presentation.outcomes import outcome_of
+from okapi_install.domain.presentation.states import job_state
 from okapi_install.domain.timestamps import iso
 from okapi_install.service.metrics import CallbackOutcome
 from okapi_install.service.observer import JobObserver
@@ -31,6 +33,8 @@ log = structlog.get_logger()
 SIGNATURE = "X-Okapi-Install-Signature"
 DELIVERY = "X-Okapi-Install-Delivery"
 MOST_AT_ONCE = 20
+MOST_FAILURES = 10
+"""How many of the modules that failed a callback lists."""
 FIRST_PAUSE = 10.0
 LONGEST_PAUSE = 3600.0
 MOST_ATTEMPTS = 32
@@ -98,20 +102,26 @@ def pause_after(attempts: int) -> float | None:
 
 
 def callback_document(job: Job, public_url: str) -> dict[str, object]:
-    """The body of a callback. docs/callbacks.md describes it."""
+    """The body of a callback, enough to write a chat message from. docs/callbacks.md describes it."""
+    outcome = outcome_of(job)
     return {
         "id": job.id,
+        "name": job_name(job),
         "tenant": job.tenant,
         "kind": job.kind.value,
         "status": job.status.value,
+        "state": job_state(job).value,
         "reason": job.reason,
+        "summary": outcome.sentence,
+        "failures": [{"module": failed.module, "message": failed.why} for failed in outcome.failures[:MOST_FAILURES]],
         "message": job.message,
         "created": iso(job.created),
         "startDate": iso(job.started),
         "endDate": iso(job.ended),
         "retries": job.retries,
         "requestedBy": job.requested_by,
-        "modules": ModuleCounts.of_job(job).by_status,
+        "modules": outcome.counts.by_status,
+        "counts": outcome.counts.document,
         "link": f"{public_url}/jobs/{job.id}",
         "self": f"{public_url}/_/install/jobs/{job.id}",
     }
