@@ -122,9 +122,12 @@ _OVERVIEWS = (
 
 
 def tenant_overviews(connection: Connection, tenant_ids: Collection[str]) -> dict[str, TenantOverview]:
-    """What those of the tenants that exist have and do."""
-    rows = connection.execute(_OVERVIEWS, {"tenants": list(tenant_ids)}) if tenant_ids else ()
-    return {row.id: _overview(row) for row in rows}
+    """What those of the tenants that exist have and do. The list is filled up to a power of two, as in `revisions`."""
+    wanted = list(tenant_ids)
+    if not wanted:
+        return {}
+    wanted += wanted[-1:] * ((1 << (len(wanted) - 1).bit_length()) - len(wanted))
+    return {row.id: _overview(row) for row in connection.execute(_OVERVIEWS, {"tenants": wanted})}
 
 
 def _overview(row: AnyRow) -> TenantOverview:

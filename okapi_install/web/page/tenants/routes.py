@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from enum import StrEnum
+from typing import TypeVar
 
 from flask import Blueprint, Response, request
 
@@ -15,7 +17,9 @@ from okapi_install.web.http.sse import event_stream
 from okapi_install.web.page.recent import look_events
 from okapi_install.web.page.rendering import Rendering, page_number, while_signed_in
 from okapi_install.web.page.tenants.matrix import PER_PAGE, MatrixPart, Only, matrix
-from okapi_install.web.page.tenants.overview import TenantList, TenantPart, matching
+from okapi_install.web.page.tenants.overview import TenantList, TenantPart, Which, matching
+
+T = TypeVar("T", bound=StrEnum)
 
 
 def blueprint(tenants: TenantService, registry: RegistryService, login: PageLogin, rendering: Rendering) -> Blueprint:
@@ -68,12 +72,20 @@ class TenantHandlers:
 
 
 def _tenant_part() -> TenantPart:
-    return TenantPart(request.args.get("q", "").strip(), page_number())
+    return TenantPart(_text("q"), _one_of(Which, "which"), page_number())
 
 
 def _matrix_part() -> MatrixPart:
-    only = request.args.get("only", "")
-    if only not in tuple(Only):
-        raise UserError(f"Unknown value {only} of only. Known are {', '.join(filter(None, Only))}")
-    query, product = request.args.get("q", "").strip(), request.args.get("product", "").strip()
-    return MatrixPart(query, product, Only(only), page_number())
+    return MatrixPart(_text("q"), _text("product"), _one_of(Only, "only"), page_number())
+
+
+def _text(name: str) -> str:
+    return request.args.get(name, "").strip()
+
+
+def _one_of(values: type[T], name: str) -> T:
+    """A parameter with one of a few values. Raises UserError."""
+    sent = request.args.get(name, "")
+    if sent not in tuple(values):
+        raise UserError(f"Unknown value {sent} of {name}. Known are {', '.join(filter(None, values))}")
+    return values(sent)

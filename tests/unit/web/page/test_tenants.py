@@ -71,7 +71,21 @@ def test_thousands_of_tenants_have_pages_that_keep_the_search(site: Site) -> Non
     html = site.text("/tenants?q=t0&page=2")
     assert re.findall(r'data-key="([^"]+)"', html)[0] == f"t{PER_PAGE:05}"
     assert "Page 2 of 3" in html
-    assert 'href="/tenants?q=t0&amp;page=3"' in html
+    assert 'href="/tenants?q=t0&amp;which=&amp;page=3"' in html
+
+
+def test_tenants_whose_last_job_failed_or_that_are_busy_are_chosen_from_all_pages(site: Site) -> None:
+    for number in range(2 * PER_PAGE):
+        site.store.add_tenant(Tenant(id=f"t{number:05}"))
+    site.job("mod-a-1.0.0", tenant="waiting")
+    site.store.abort(site.job("mod-a-1.0.0", tenant="stopped").id, keep=True)
+    site.failed_job()
+    keys = {
+        which: re.findall(r'data-key="([^"]+)"', site.text(f"/tenants?which={which}")) for which in ("failed", "busy")
+    }
+    assert keys == {"failed": ["diku"], "busy": ["waiting"]}
+    assert "1 tenant matches" in site.text("/tenants?which=failed")
+    assert "Unknown value lost of which" in site.text("/tenants?which=lost", 400)
 
 
 def test_the_stream_of_the_list_sends_it_when_a_tenant_changes(site: Site) -> None:
