@@ -47,13 +47,15 @@ class Catalog:
         return self._patience(lambda: self._registry.current(newest))
 
     def descriptors(self, registry: Registry, ids: Iterable[str]) -> dict[str, ModuleDescriptor]:
-        """The descriptors of those of the ids that the registry has."""
-        summaries = {i: s for i in set(ids) if (s := registry.get(i)) is not None}
+        """The descriptors of those of the ids that the registry has, or had: an Okapi may have removed them."""
+        wanted = set(ids)
+        summaries = {i: s for i in wanted if (s := registry.get(i)) is not None}
         found = self._valid(summaries)
         if len(found) < len(summaries):
             with self._reading:
                 found |= self._read({i: s for i, s in summaries.items() if i not in found})
-        return found
+        unlisted = sorted(wanted.difference(summaries))
+        return found | self._patience(lambda: self._store.descriptors(unlisted)) if unlisted else found
 
     def _valid(self, summaries: Mapping[str, ModuleSummary]) -> dict[str, ModuleDescriptor]:
         with self._lock:

@@ -125,3 +125,11 @@ def test_who_knows_the_newest_change_need_not_ask_for_it() -> None:
     assert "new-1.0.0" not in catalog.registry(newest - 1)
     assert "new-1.0.0" in catalog.registry(newest)
     assert first is catalog.registry(newest)
+
+
+def test_a_module_that_an_okapi_has_no_more_can_still_be_read_for_a_job_that_was_planned_with_it() -> None:
+    store, _, catalog = known()
+    store.mirror_modules((), ["b-1.0.0"])
+    assert catalog.registry().get("b-1.0.0") is None
+    found = catalog.descriptors(catalog.registry(), ["a-1.0.0", "b-1.0.0", "never-there-1.0.0"])
+    assert sorted(found) == ["a-1.0.0", "b-1.0.0"]
