@@ -27,6 +27,7 @@ from okapi_install.web.okapi import modules as okapi_modules
 from okapi_install.web.page import routes as page_routes
 from okapi_install.web.page import workers as page_workers
 from okapi_install.web.page.rendering import Rendering
+from okapi_install.web.page.rollouts import routes as rollout_pages
 from okapi_install.web.page.start import routes as start_routes
 from okapi_install.web.page.tenants import routes as tenant_routes
 
@@ -55,6 +56,7 @@ def blueprints(services: Services, sign_in: PageLogin) -> Sequence[Blueprint]:
         page_routes.blueprint(services.installs, services.snapshots, services.tenants, sign_in, rendering),
         tenant_routes.blueprint(services.tenants, services.registry, sign_in, rendering),
         page_workers.blueprint(services.waiting, rendering, services.snapshots.now),
+        rollout_pages.blueprint(services.rollouts, sign_in, rendering),
         start_routes.blueprint(services.proposals, services.installs, services.tenants, services.registry, rendering),
     )
     if not services.settings.metrics:

@@ -43,7 +43,7 @@ def page_templates() -> Environment:
     )
     found.globals["asset"] = {
         name: f"/static/{name}?{_digest(name)}"
-        for name in ("page.css", "page.js", "matrix.css", "start.css", "start.js", "favicon.svg")
+        for name in ("page.css", "page.js", "matrix.css", "rollouts.css", "start.css", "start.js", "favicon.svg")
     }
     return found
 

@@ -64,6 +64,11 @@ class Operator:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def rollout(self, module: str, tenants: list[str]) -> str:
+        """The path of the page of a new rollout."""
+        body = {"name": "night", "modules": [{"id": module}], "tenants": tenants, "waves": [1], "maxFailures": 1}
+        return f"/rollouts/{self.send('POST', '/_/install/rollouts', body)['id']}"
+
     def job(self, job_id: str) -> Any:
         """All about a job."""
         return self.send("GET", f"/_/install/jobs/{job_id}")

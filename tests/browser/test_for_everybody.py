@@ -29,13 +29,27 @@ def places(operator: Operator) -> dict[str, str]:
         "job-running": f"/jobs/{running}",
         "abort": f"/jobs/{running}/abort",
         "retry": f"/jobs/{failed}/retry",
+        "rollout": operator.rollout("mod-notes", [tenant, busy]),
+        "rollouts": "/rollouts",
         "tenants": "/tenants",
         "tenant": f"/tenants/{tenant}",
         "login": "/login",
     }
 
 
-NAMES = ("list", "job-failed", "job-done", "job-running", "abort", "retry", "tenants", "tenant", "login")
+NAMES = (
+    "list",
+    "job-failed",
+    "job-done",
+    "job-running",
+    "abort",
+    "retry",
+    "rollout",
+    "rollouts",
+    "tenants",
+    "tenant",
+    "login",
+)
 
 
 def serious(tab: Watched) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -46,8 +47,8 @@ def _without_ids(text: str) -> str:
 
 
 def group_key(module: str | None, line: str) -> str:
-    """The name of a group: its module and its line."""
-    return f"{module or '-'} {line}"
+    """A short name for a group, the same wherever its module and line are the same."""
+    return hashlib.sha256(f"{module or ''} {line}".encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def key_of(one: RolloutTenant) -> str:
@@ -62,7 +63,7 @@ def grouped(tenants: Iterable[RolloutTenant]) -> list[FailureGroup]:
         if one.status is TenantStatus.ERROR:
             groups.setdefault(key_of(one), []).append(one)
     found = [_group(key, members) for key, members in groups.items()]
-    return sorted(found, key=lambda group: (-len(group.tenants), group.key))
+    return sorted(found, key=lambda group: (-len(group.tenants), group.module or "", group.line))
 
 
 def _group(key: str, members: list[RolloutTenant]) -> FailureGroup:
