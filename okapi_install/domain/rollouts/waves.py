@@ -14,6 +14,7 @@ WaveSize = int | str | tuple[str, ...]
 """A number of tenants, a percentage of all ("10%"), "rest", or the tenants themselves."""
 
 REST = "rest"
+_ALL = 100.0
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,4})?)\s*%", re.ASCII)
 
 
@@ -57,13 +58,13 @@ def _number(size: int | str, total: int) -> int | None:
     percent = _percent(size)
     if not percent:
         raise UserError(words.invalid_wave(size))
-    return math.ceil(total * percent / 100)
+    return math.ceil(total * percent / _ALL)
 
 
 def _percent(text: str) -> float | None:
     found = _PERCENT.fullmatch(text.strip())
     percent = float(found[1]) if found else None
-    return percent if percent is not None and percent <= 100 else None
+    return percent if percent is not None and percent <= _ALL else None
 
 
 def _check_named(named: Sequence[str], tenants: Sequence[str]) -> None:

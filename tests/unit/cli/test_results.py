@@ -25,7 +25,7 @@ def job_of(modules: list[dict[str, Any]], **more: Any) -> list[str]:
 
 
 def failed(name: str, **more: Any) -> dict[str, Any]:
-    return {"id": name, "status": "error", "stage": "invoke", **more}
+    return {"id": name, "status": "error", "state": "failed", "stage": "invoke", **more}
 
 
 def test_a_failed_job_ends_with_what_failed_how_to_retry_and_the_page(server: FakeOkapi) -> None:
@@ -53,21 +53,21 @@ def test_a_trace_that_is_in_both_the_message_and_the_errors_is_printed_once() ->
 
 
 def test_modules_that_only_need_a_failed_one_are_not_listed_as_failed() -> None:
-    skipped = failed("mod-b-1.0.0", errors=[{"message": "Skipped", "code": "needs_failed_module"}])
+    skipped = failed("mod-b-1.0.0", state="skipped", errors=[{"message": "Skipped", "code": "needs_failed_module"}])
     lines = job_of([failed("mod-a-1.0.0", message="no"), skipped])
     assert lines[-1] == "  mod-a-1.0.0: no"
 
 
 def test_many_failures_and_many_modules_that_were_not_run_fit_a_screen() -> None:
     modules = [failed(f"mod-f{n}-1.0.0", message="no") for n in range(12)]
-    lines = job_of(modules + [{"id": f"mod-p{n}-1.0.0", "stage": "pending"} for n in range(120)])
+    lines = job_of(modules + [{"id": f"mod-p{n}-1.0.0", "stage": "pending", "state": "not_run"} for n in range(120)])
     assert lines[-1] == "  and 2 more failed"
     assert "not run  120 modules" in lines
 
 
 def test_an_aborted_job_has_no_failures() -> None:
-    lines = job_of([failed("mod-a-1.0.0", message="aborted")], reason="aborted")
-    assert "install of diku aborted" in lines[-1]
+    lines = job_of([failed("mod-a-1.0.0", state="stopped", message="aborted")], state="stopped", reason="aborted")
+    assert "install of diku stopped: 0 of 1 module done, 1 stopped" in lines[-1]
 
 
 @pytest.mark.parametrize("found", [True, False])
