@@ -6,11 +6,10 @@ import os
 
 from celery import Celery
 
-from okapi_install.adapters.celery.broker_connection import PromptAMQP
+from okapi_install.adapters.celery.private_parts import GatheringEvents, PromptAMQP
 from okapi_install.adapters.celery.settings import celery_settings
 from okapi_install.bootstrap import required_broker
 from okapi_install.config import Settings
-from worker.events import GatheringEvents
 
 settings = Settings.load(os.environ)
 app = Celery("okapi-install", amqp=PromptAMQP, events=GatheringEvents, include=["worker.tasks", "worker.signals"])

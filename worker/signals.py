@@ -6,17 +6,15 @@ import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import structlog
 from celery import signals
-from celery.apps import worker as celery_worker
-from kombu.utils import functional
 
 from okapi_install import __version__
+from okapi_install.adapters.celery.private_parts import let_others_run_while_reconnecting, silence_shutdown
 from okapi_install.adapters.celery.task_states import EventMonitor
 from okapi_install.adapters.garbage import collect_rarely
 from okapi_install.adapters.watchdog import Watchdog
@@ -46,11 +44,7 @@ def on_celeryd_init(instance: Any, options: Mapping[str, Any], **_: Any) -> None
     capture_warnings()
     if settings.log_format == "json":
         instance.quiet = True  # no banner
-        vars(celery_worker)["safe_say"] = _say_nothing
-
-
-def _say_nothing(*_: object) -> None:
-    """Replaces what Celery prints when it stops, past the log. Seen with Celery 5.7.0."""
+        silence_shutdown()
 
 
 @signals.setup_logging.connect
@@ -64,7 +58,7 @@ def on_setup_logging(**_: Any) -> None:
 @signals.worker_init.connect
 def on_worker_init(sender: Any, **_: Any) -> None:
     """Builds the worker, and starts its heartbeat before the first task comes."""
-    _let_others_run_while_reconnecting()
+    let_others_run_while_reconnecting()
     os.nice(settings.worker_nice)
     built = _built(str(sender.hostname), WorkerAbout(concurrency=sender.concurrency, version=__version__))
     install_parts(built)
@@ -84,13 +78,6 @@ def _built(name: str, about: WorkerAbout) -> WorkerParts:
     except Exception:
         log.exception("the worker cannot start")
         raise SystemExit(1) from None
-
-
-def _let_others_run_while_reconnecting() -> None:
-    """Makes kombu's pauses between attempts to connect yield to other greenlets. Celery imports that module before
-    gevent patches `time`; its pauses would stop all jobs of this process, and its heartbeat.
-    """
-    vars(functional)["sleep"] = time.sleep
 
 
 @signals.worker_ready.connect

@@ -10,7 +10,7 @@ import pytest
 from celery import Celery
 from flower.utils.broker import Broker
 
-from okapi_install.adapters.celery.broker_connection import PromptAMQP
+from okapi_install.adapters.celery.private_parts import PromptAMQP
 from okapi_install.adapters.celery.settings import QUEUE, celery_settings
 from okapi_install.adapters.notifier import RedisNotifier
 from okapi_install.config import Settings

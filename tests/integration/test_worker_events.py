@@ -16,8 +16,8 @@ monkey.patch_all()
 import gevent
 from celery import Celery
 from okapi_install.domain import messages
-from okapi_install.adapters.celery.broker_connection import PromptAMQP
-from worker.events import GatheringDispatcher, GatheringEvents
+from okapi_install.adapters.celery.private_parts import PromptAMQP
+from okapi_install.adapters.celery.private_parts import GatheringDispatcher, GatheringEvents
 
 app = Celery(broker=sys.argv[1], amqp=PromptAMQP, events=GatheringEvents, set_as_current=False)
 heard, messages = [], []

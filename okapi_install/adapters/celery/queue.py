@@ -15,7 +15,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
-from okapi_install.adapters.celery.broker_connection import PromptAMQP
+from okapi_install.adapters.celery.private_parts import PromptAMQP
 from okapi_install.adapters.celery.settings import celery_settings
 from okapi_install.service.metrics import BROKER_ERRORS, BrokerPart, Meters
 from okapi_install.service.ports import JobRef

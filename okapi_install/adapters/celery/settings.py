@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from kombu.entity import Queue
 from kombu.utils.url import parse_url
 
-from okapi_install.adapters.celery.no_results import NO_RESULTS
-
 TASKS = ("install", "upgrade", "module")
 QUEUE = "okapi-install"
+_NO_RESULTS = "okapi_install.adapters.celery.private_parts:NoResults"
 
 
 def celery_settings(broker_url: str) -> Mapping[str, object]:
@@ -18,7 +17,7 @@ def celery_settings(broker_url: str) -> Mapping[str, object]:
     return {
         "broker_url": broker_url,
         "broker_use_ssl": _tls(broker_url),
-        "result_backend": NO_RESULTS,
+        "result_backend": _NO_RESULTS,
         "task_ignore_result": True,
         "task_acks_late": False,
         "worker_prefetch_multiplier": 1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from okapi_install.adapters.celery.broker_connection import LONGEST_PAUSE
+from okapi_install.adapters.celery.private_parts import LONGEST_PAUSE
 from tests.fixtures.processes import ServerProcess
 from tests.fixtures.site import LONE, Site
 

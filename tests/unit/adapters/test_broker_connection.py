@@ -11,7 +11,7 @@ from celery.app.amqp import AMQP
 from kombu.exceptions import OperationalError
 from kombu.utils import functional
 
-from okapi_install.adapters.celery.broker_connection import PromptAMQP, PromptConnection, SparingChannel
+from okapi_install.adapters.celery.private_parts import PromptAMQP, PromptConnection, SparingChannel
 from okapi_install.adapters.celery.settings import celery_settings
 from tests.fixtures.parts import take_port
 from tests.fixtures.redis import RedisServer
