@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
 
-from tests.fixtures.cluster import Embedded
+from okapi_install.adapters.store import open_store
+from tests.fixtures.cluster import BIN, Embedded, environ
 from tests.fixtures.okapi_stand_in import Authtoken, OkapiStandIn
 from tests.fixtures.site import until
 
@@ -61,3 +63,10 @@ def check_refusals(served: Embedded) -> None:
     assert served.process.start().wait() == 1
     assert "Set OKAPI_INSTALL_OKAPI to that address" in served.process.output
     assert "Traceback" not in served.process.output
+    moved = {"OKAPI_INSTALL_DATA": str(served.data), "OKAPI_INSTALL_OKAPI": "http://moved:9130"}
+    command = [str(BIN / "okapi-install"), "migrate", "--okapi-moved"]
+    done = subprocess.run(command, env=environ(moved), capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "The database is up to date.\n"), done.stderr
+    store = open_store(f"sqlite:///{served.data}/okapi-install.db")
+    assert store.mirrored_okapi() == "http://moved:9130"
+    store.dispose()

@@ -51,7 +51,7 @@ class OkapiClient:
         self.shown_url = redacted_url(url)
         self._tokens = tokens
         self._connections = connections
-        self._timeout = timeout
+        self.timeout = timeout
         self._meters = meters or Meters()
 
     def call(
@@ -66,7 +66,7 @@ class OkapiClient:
             PlatformForbids: it refuses our token, also a new one.
         """
         body = None if document is None else orjson.dumps(document)
-        token, limits = self._tokens.current(), limits_of(timeout or self._timeout)
+        token, limits = self._tokens.current(), limits_of(timeout or self.timeout)
         found = self._send(method, path, query, body, token, limits)
         if self._refuses(found, token):
             new = self._tokens.renewed(token)

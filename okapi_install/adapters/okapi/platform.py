@@ -40,6 +40,8 @@ TENANTS = path_of("_", "proxy", "tenants")
 _RECORD_ONLY = "invoke=false&depCheck=false"
 """Changes what a tenant has enabled: no module is called, and nothing is refused for what it requires."""
 _MOST_TENANTS = 2000
+_PAGE_SECONDS = 5.0
+"""How long the list of tenants may take: pages wait for it, and show what is known otherwise."""
 _BETWEEN_READS, _BETWEEN_ATTEMPTS = 300.0, 5.0
 """Seconds between two copies of all, and after one that failed."""
 
@@ -208,7 +210,8 @@ class OkapiPlatform:
         return tenant
 
     def _read_tenants(self) -> None:
-        found = self._objects(self.client.call("GET", TENANTS), TENANTS)
+        timeout = min(self.client.timeout, _PAGE_SECONDS)
+        found = self._objects(self.client.call("GET", TENANTS, timeout=timeout), TENANTS)
         tenants = [tenant for tenant in map(_tenant_of, found) if tenant is not None]
         ids = {tenant.id for tenant in tenants}
         if SUPERTENANT not in ids:
