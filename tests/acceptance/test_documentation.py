@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import click
 import pytest
+import requests
 import yaml
 
 from okapi_install import __version__
@@ -27,7 +29,7 @@ from tests.acceptance.documents import Fence, anchors, fences, links, named_path
 from tests.acceptance.shell import Shell
 from tests.acceptance.transcripts import ANY, shows
 from tests.fakes.command import PATIENCE, start_command
-from tests.fixtures.cluster import environ
+from tests.fixtures.cluster import Embedded, environ
 from tests.fixtures.parts import ROOT
 
 pytestmark = pytest.mark.timeout(180)
@@ -39,6 +41,16 @@ NOT_RUN: Mapping[tuple[str, str], str] = {
     ("README.md", "export OKAPI_URL=http://localhost:9130"): OWN_PORTS,
     ("README.md", "cp .env.example .env && editor .env"): CONTAINERS,
     ("CONTRIBUTING.md", "*"): "they run the tests themselves",
+    ("docs/beside-an-okapi.md", "export OKAPI_INSTALL_OKAPI=http://okapi:9130"): OWN_PORTS,
+    (
+        "docs/beside-an-okapi.md",
+        "okapi-install beside http://okapi:9130 --service http://okapi-install:9131 --register --take-over",
+    ): OWN_PORTS,
+    (
+        "docs/beside-an-okapi.md",
+        'curl -sS -H "X-Okapi-Token: $OKAPI_TOKEN" http://okapi:9130/_/install/jobs',
+    ): OWN_PORTS,
+    ("docs/beside-an-okapi.md", "okapi-install adopt http://okapi:9130 --dry-run"): OWN_PORTS,
     ("docs/cli.md", "*"): "options, not a story; the tests in tests/unit/cli run them",
     ("docs/operations.md", "cp .env.example .env && editor .env"): CONTAINERS,
     ("docs/operations.md", "python3 -m venv /opt/okapi-install && /opt/okapi-install/bin/pip install ."): MACHINE,
@@ -60,7 +72,7 @@ OUR_COMMAND = re.compile(r"\bokapi-install ([a-z][^|>)&]*)")
 
 PROGRAMS = frozenset({"sh", "python"})
 
-WITH_A_TEST_OF_ITS_OWN = frozenset({"README.md", "docs/solutions.md", "docs/tutorial.md"})
+WITH_A_TEST_OF_ITS_OWN = frozenset({"README.md", "docs/beside-an-okapi.md", "docs/solutions.md", "docs/tutorial.md"})
 """Pages that begin at another point than the others, which begin where `okapi-install demo` invites its reader, or
 that register modules which the others must not meet.
 """
@@ -137,6 +149,14 @@ def carry_out(page: str, folder: Path, variables: Mapping[str, str]) -> None:
                 assert shows(output.language, output.text, came), f"{output.where} shows something else than\n{came}"
 
 
+def wait_until_well(url: str) -> None:
+    """Waits for the first heartbeat of the workers. The health check says 503 before."""
+    deadline = time.monotonic() + PATIENCE
+    while requests.get(f"{url}/_/install/health", timeout=PATIENCE).status_code != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 @pytest.mark.parametrize(
     ("language", "shown", "came", "same"),
     [
@@ -176,6 +196,21 @@ def test_the_samples_about_solutions_do_what_it_says_on_the_demos_platform(tmp_p
         stage.add_next_generation()
         stage.client.send("POST", f"/_/proxy/tenants/{TENANT}/install", stage.request(1).modules)
         carry_out("docs/solutions.md", tmp_path, variables_of(stage))
+
+
+def test_the_samples_beside_an_okapi_do_what_it_says_beside_the_demos_server(tmp_path: Path) -> None:
+    with open_stage("127.0.0.1:0") as stage:
+        stage.prepare()
+        stage.client.send("POST", f"/_/proxy/tenants/{TENANT}/install", stage.request(6).modules)
+        service = Embedded(tmp_path / "service", {"OKAPI_INSTALL_OKAPI": stage.service.url})
+        try:
+            service.start()
+            wait_until_well(service.url)
+            folder = tmp_path / "reader"
+            folder.mkdir()
+            carry_out("docs/beside-an-okapi.md", folder, {"OKAPI": stage.service.url, "OKAPI_URL": service.url})
+        finally:
+            service.process.end()
 
 
 @pytest.mark.parametrize("page", [p for p in pages() if samples(p) and p not in WITH_A_TEST_OF_ITS_OWN])
