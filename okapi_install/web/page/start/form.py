@@ -171,7 +171,9 @@ def _check_tenants(tenants: tuple[str, ...]) -> None:
     if not tenants:
         raise UserError("Choose at least one tenant")
     if len(tenants) > MOST_TENANTS:
-        raise UserError(f"The form takes at most {MOST_TENANTS} tenants at once; these are {len(tenants)}")
+        raise UserError(
+            f"The form takes at most {MOST_TENANTS} tenants at once; these are {len(tenants)}. Start a rollout instead"
+        )
     for tenant in tenants:
         check_length(tenant)
 
