@@ -71,8 +71,38 @@ class _Exits(click.Command):
         ctx.exit(int(code or Exit.DONE))
 
 
+_MOST_IN_ONE_LIST = 15
+_SECTIONS = {
+    "How modules are changed": (
+        *("action", "parallel", "parameters", "tenant_parameters", "ignore_errors", "purge", "reinstall", "dep_check"),
+        *("pre_release", "npm_snapshot", "invoke", "deploy"),
+    ),
+    "If the request is refused": ("explain", "number", "keep", "prefer"),
+    "Before and while it runs": ("simulate", "yes", "confirm_purge", "sync", "no_follow", "patience"),
+    "Server and output": ("url", "token", "as_json", "quiet", "help"),
+}
+"""Sections of the help of a command with many options, by the names of their parameters."""
+
+
 class ClientCommand(_Exits):
-    """A command that talks to a server."""
+    """A command that talks to a server. If it has many options, its help lists them in sections."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """See click."""
+        params = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        if len(params) <= _MOST_IN_ONE_LIST:
+            super().format_options(ctx, formatter)
+            return
+        records = {param.name: found for param in params if (found := param.get_help_record(ctx)) is not None}
+        named = [name for names in _SECTIONS.values() for name in names]
+        first = [record for name, record in records.items() if name not in named]
+        for title, rows in (
+            ("Options", first),
+            *((title, [records[n] for n in names if n in records]) for title, names in _SECTIONS.items()),
+        ):
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
 
 class ClientGroup(_Exits, click.Group):

@@ -62,7 +62,7 @@ def test_many_failures_and_many_modules_that_were_not_run_fit_a_screen() -> None
     modules = [failed(f"mod-f{n}-1.0.0", message="no") for n in range(12)]
     lines = job_of(modules + [{"id": f"mod-p{n}-1.0.0", "stage": "pending", "state": "not_run"} for n in range(120)])
     assert lines[-1] == "  and 2 more failed"
-    assert "not run  120 modules" in lines
+    assert [line.split() for line in lines if line.startswith("not run")] == [["not", "run", "120", "modules"]]
 
 
 def test_an_aborted_job_has_no_failures() -> None:
