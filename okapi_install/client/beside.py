@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from okapi_install.client.errors import ClientError, Refused
+from okapi_install.client.errors import ClientError, NotAllowed, Refused
 from okapi_install.client.okapi import OkapiClient
 from okapi_install.client.registration import PRODUCTS, SUPERTENANT, TAKE_OVER
 from okapi_install.client.registry import Instance, RegistryClient
@@ -99,6 +99,20 @@ class BesideChecks:
         found += [] if _has(tenants[SUPERTENANT], TAKE_OVER) else self._jobs(tenants)
         return [*found, *self._of_service()]
 
+    def obstacle(self, service: str) -> Finding | None:
+        """Why Okapi cannot hand requests to the service: it needs its API key, which Okapi takes for a wrong token."""
+        if self._auth_filter_module() is not None:
+            return None
+        try:
+            HttpTransport(service)(Ask(method="GET", path="/_/install/jobs", query={"limit": "1"}, timeout=10.0))
+        except NotAllowed:
+            return Finding(
+                level=Level.ERROR,
+                text=f"Nothing is registered: the service at {service} needs an API key, which Okapi does not hand on",
+                mend="use nginx, secure Okapi, or start the service without a key where only Okapi reaches it",
+            )
+        return None
+
     def _permissions(self) -> Iterator[Finding]:
         """What the token may not read. Raises Unreachable."""
         for path in _READS:
@@ -124,8 +138,7 @@ class BesideChecks:
         return Finding(level=Level.OK, text=f"It responds, as {own}")
 
     def _auth_filter(self, instances: Sequence[Instance]) -> Iterator[Finding]:
-        full = self._client.send("GET", f"/_/proxy/tenants/{SUPERTENANT}/modules?full=true").document()
-        module = next((str(one["id"]) for one in full if _is_auth_filter(one)), None)
+        module = self._auth_filter_module()
         if module is None:
             yield Finding(
                 level=Level.WARNING,
@@ -138,6 +151,10 @@ class BesideChecks:
             yield Finding(level=Level.ERROR, text=f"The auth filter {module} has no instance", mend="announce it")
         for url in urls:
             yield self._asked_for_a_token(module, url)
+
+    def _auth_filter_module(self) -> str | None:
+        full = self._client.send("GET", f"/_/proxy/tenants/{SUPERTENANT}/modules?full=true").document()
+        return next((str(one["id"]) for one in full if _is_auth_filter(one)), None)
 
     def _asked_for_a_token(self, module: str, url: str) -> Finding:
         """Whether the auth filter gives a token, as the service requests it."""

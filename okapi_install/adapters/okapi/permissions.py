@@ -23,6 +23,8 @@ from okapi_install.service.ports import (
 
 _FRESH = 5.0
 """Seconds for which the address of the filter is not looked up again."""
+_PAUSE = 1.0
+"""Seconds until the next look, if it could not be found."""
 _LIMITS = Limits(connect=5.0, silence=30.0, seconds=30.0, most_bytes=64 * 1024)
 
 
@@ -36,6 +38,7 @@ class FilterPermissions:
         self._looking_up = threading.Lock()
         self._address: str | None = None
         self._is_known = False
+        self._problem: PlatformUnavailable | None = None
         self._fresh_until = 0.0
 
     def decides(self) -> bool:
@@ -83,25 +86,26 @@ class FilterPermissions:
         Raises:
             PlatformUnavailable: it is not known. PlatformForbids if Okapi does not tell it.
         """
-        if self._is_known and (time.monotonic() < self._fresh_until or not self._looking_up.acquire(blocking=False)):
-            return self._address
-        if not self._is_known:
-            self._looking_up.acquire()
-        try:
-            self._look_up()
-        finally:
-            self._looking_up.release()
+        if time.monotonic() >= self._fresh_until:
+            anything = self._is_known or self._problem is not None
+            if self._looking_up.acquire(blocking=not anything):
+                try:
+                    self._look_up()
+                finally:
+                    self._looking_up.release()
+        problem = self._problem
+        if problem is not None:
+            raise type(problem)(problem.message)
         return self._address
 
     def _look_up(self) -> None:
-        """While Okapi does not respond, what is known holds."""
-        if self._is_known and time.monotonic() < self._fresh_until:
+        """While Okapi does not respond, what is known holds. Callers that waited for another one find its result."""
+        if time.monotonic() < self._fresh_until:
             return
         try:
-            self._address, self._is_known = self._find(), True
-        except PlatformForbids:
-            raise
-        except PlatformUnavailable:
-            if not self._is_known:
-                raise
-        self._fresh_until = time.monotonic() + _FRESH
+            self._address, self._is_known, self._problem = self._find(), True, None
+        except PlatformForbids as problem:
+            self._problem = problem
+        except PlatformUnavailable as problem:
+            self._problem = None if self._is_known else problem
+        self._fresh_until = time.monotonic() + (_FRESH if self._problem is None else _PAUSE)

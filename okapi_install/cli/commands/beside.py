@@ -65,9 +65,14 @@ def beside(
         return _print_done(terminal, registration.undo())
     if (register or take_over) and service is None:
         raise click.UsageError("--register and --take-over need --service: where Okapi reaches this service")
-    findings = BesideChecks(okapi, client, service=service).findings()
+    checks = BesideChecks(okapi, client, service=service)
+    findings = checks.findings()
     lines = nginx_lines(okapi.rstrip("/"), (service or _SERVICE).rstrip("/"))
-    done = registration.register(service, take_over=take_over) if service and (register or take_over) else None
+    done = None
+    if service is not None and (register or take_over):
+        obstacle = checks.obstacle(service)
+        findings += [obstacle] if obstacle else []
+        done = [] if obstacle else registration.register(service, take_over=take_over)
     if terminal.as_json:
         terminal.document(_as_json(findings, lines, done))
     else:

@@ -28,8 +28,11 @@ class Service(OkapiStandIn):
     """A service with tables of its own; `okapi` is what its health says of an Okapi beside it."""
 
     okapi: str | None = None
+    needs_key = False
 
     def reply(self, request: Request) -> Reply | None:
+        if request.path == "/_/install/jobs":
+            return Reply(401, "An API key is needed") if self.needs_key else Reply(200, {"jobs": []})
         if request.path == "/_/install/health":
             return Reply(200, {"status": "ok", "store": "ok"} | ({"okapi": self.okapi} if self.okapi else {}))
         return super().reply(request)
@@ -155,6 +158,20 @@ def test_paths_are_registered_and_taken_back(stand_in: OkapiStandIn, service: Se
     undone = run_command("beside", stand_in.url, "--undo", "--json")
     assert len(json.loads(undone.stdout)["done"]) == 6
     assert stand_in.state.enabled["supertenant"] == ["okapi-7.0.0"]
+
+
+def test_nothing_is_registered_that_okapi_could_not_call(
+    stand_in: OkapiStandIn, service: Service, authtoken: Authtoken
+) -> None:
+    service.needs_key = True
+    done, found = beside(stand_in, "--service", service.url, "--take-over")
+    assert (done.returncode, levels(found, "needs an API key"), found["done"]) == (Exit.FAILED, ["error"], [])
+    assert stand_in.changes() == []
+    stand_in.secure(authtoken.url)
+    changing = ("okapi.proxy.modules.post", "okapi.discovery.post", "okapi.proxy.tenants.modules.post")
+    token = authtoken.token(*READ, *changing)
+    done, found = beside(stand_in, "--service", service.url, "--take-over", "--token", token)
+    assert (done.returncode, len(found["done"])) == (Exit.DONE, 6)
 
 
 def test_jobs_that_are_ours_through_okapi_are_no_jobs_of_okapi(stand_in: OkapiStandIn, service: Service) -> None:

@@ -44,6 +44,7 @@ def make() -> Iterator[Make]:
 @pytest.fixture
 def _never_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(permissions_module, "_FRESH", 0.0)
+    monkeypatch.setattr(permissions_module, "_PAUSE", 0.0)
 
 
 def question(token: str | None, tenant: str = "supertenant") -> PermissionRequest:
@@ -131,6 +132,25 @@ def test_what_was_never_known_opens_nothing(make: Make) -> None:
         permissions.decides()
     with pytest.raises(PlatformUnavailable):
         permissions.refusal(question("t"))
+
+
+def test_many_requests_at_once_do_not_all_look_for_what_cannot_be_found(make: Make) -> None:
+    finder = Finder(PlatformUnavailable("no response"))
+    permissions = make(finder)
+    for _ in range(5):
+        with pytest.raises(PlatformUnavailable, match="no response"):
+            permissions.decides()
+    assert finder.calls == 1
+
+
+@pytest.mark.usefixtures("_never_fresh")
+def test_what_can_be_found_later_is_found(make: Make, authtoken: Authtoken) -> None:
+    finder = Finder(PlatformForbids("set okapi_auth_url"))
+    permissions = make(finder)
+    with pytest.raises(PlatformForbids):
+        permissions.refusal(question("t"))
+    finder.found = authtoken.url
+    assert permissions.refusal(question(authtoken.token(POST))) is None
 
 
 def test_an_okapi_that_requires_a_token_of_us_has_a_filter_that_is_not_known(make: Make) -> None:

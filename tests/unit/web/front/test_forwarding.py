@@ -229,6 +229,16 @@ def test_without_the_key_nothing_is_handed_on(path: str) -> None:
     assert front.okapi.requests == []
 
 
+def test_a_key_that_only_reads_changes_nothing_in_okapi_either() -> None:
+    front = Front(api_keys="night-shift:read:a-key-that-reads", okapi_proxy_modules=True)
+    reads = {"X-Okapi-Token": "a-key-that-reads"}
+    assert [front.request(path, headers=reads).status_code for path in (MODULES, "/users")] == [200, 200]
+    for path, method in ((MODULES, "POST"), ("/_/proxy/tenants/diku/modules/a-1.0.0", "DELETE"), ("/users", "PUT")):
+        assert front.request(path, method, headers=reads).status_code == 403
+    assert front.request("/_/env", headers=reads).status_code == 403
+    assert front.okapi.targets == [f"GET {MODULES}", "GET /users"]
+
+
 def test_the_session_of_the_page_is_not_handed_on(front: Front) -> None:
     front.request(headers={"Cookie": f"a=1; {COOKIE}=secret; folioAccessToken=x"})
     assert front.okapi.headers()["Cookie"] == "a=1; folioAccessToken=x"
