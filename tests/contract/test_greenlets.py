@@ -10,6 +10,7 @@ from okapi_install.adapters.store import SqlStore
 _PROGRAM = """
 from gevent import monkey
 monkey.patch_all()
+import logging
 import sys
 import gevent
 from sqlalchemy import text
@@ -17,6 +18,8 @@ from okapi_install.adapters.store import open_store
 from okapi_install.adapters.store.engine import make_engine
 from okapi_install.service.ports import Tenant
 
+# psycopg may say that it cannot roll back what a kill cut short. The connection is closed then, as the tests require.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 store, ticks = open_store(sys.argv[1], pool_size=3), []
 
 def tick():
