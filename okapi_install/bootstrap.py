@@ -57,6 +57,7 @@ from okapi_install.service.rollouts.callbacks import RolloutCallbacks
 from okapi_install.service.rollouts.observer import RolloutObserver
 from okapi_install.service.rollouts.rollouts import RolloutService
 from okapi_install.service.tenants import TenantService
+from okapi_install.service.turns import Turns
 from okapi_install.service.worker.call_policy import CallPolicy
 from okapi_install.service.worker.catalog import Catalog
 from okapi_install.service.worker.context import WorkerContext
@@ -329,9 +330,8 @@ def build_worker(settings: Settings, name: str, about: WorkerAbout, monitor: Tas
     meters, broker, clock = Meters(), required_broker(settings), SystemClock()
     store = build_store(settings, meters)
     registry, platform, okapi = build_platform(settings, store, meters)
-    policy, tasks = call_policy(settings), GreenletTasks()
+    policy, tasks, tracer = call_policy(settings), GreenletTasks(), build_tracer(settings, "okapi-install-worker")
     catalog = Catalog(store, registry, platform, clock, Patience(clock, policy))
-    tracer = build_tracer(settings, "okapi-install-worker")
     notifier, queue = RedisNotifier(broker, meters), CeleryQueue(broker, meters)
     installs = build_installs(settings, store, registry, platform, queue, notifier, meters, tracer)
     rollouts = RolloutObserver(notifier, meters)
@@ -349,15 +349,16 @@ def build_worker(settings: Settings, name: str, about: WorkerAbout, monitor: Tas
         clock=clock,
         policy=policy,
         okapi_url=settings.gateway_url,
+        turns=build_turns(settings, store),
         system_auth=settings.system_auth,
         about=about,
         tracer=tracer or NoOpTracer(),
     )
-    worker = Worker(context, tasks, queue, identity=worker_identity(name, str(uuid.uuid4())), rhythm=_rhythm(settings))
+    identity = worker_identity(name, str(uuid.uuid4()))
     return WorkerParts(
         settings=settings,
         store=store,
-        worker=worker,
+        worker=Worker(context, tasks, queue, identity=identity, rhythm=_rhythm(settings)),
         tasks=tasks,
         callbacks=build_callbacks(settings, store, tasks, observer),
         advancer=advancer,
@@ -365,6 +366,12 @@ def build_worker(settings: Settings, name: str, about: WorkerAbout, monitor: Tas
         metering=Metering(store, meters),
         okapi=okapi,
     )
+
+
+def build_turns(settings: Settings, store: Store) -> Turns:
+    """The queues of modules that only so many may call at once."""
+    clock = SystemClock()
+    return Turns(store, clock, Patience(clock, call_policy(settings)), settings.max_per_module)
 
 
 def _rhythm(settings: Settings) -> Rhythm:

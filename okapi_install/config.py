@@ -117,6 +117,7 @@ class Settings(BaseSettings):
     sweep_seconds: Seconds = 2.0
     republish_seconds: Seconds = 10.0
     max_takeovers: Annotated[int, PlainValidator(rules.count(1))] = 5
+    max_per_module: Annotated[int | None, PlainValidator(rules.count_or_off(1))] = None
     stall_seconds: Seconds | None = None
     """None: as long as a lease."""
     stop_seconds: Seconds = 8.0

@@ -72,6 +72,21 @@ def seconds(raw: object) -> float:
     return value
 
 
+def count_or_off(least: int) -> Rule:
+    """A whole number that is at least `least`, or `off` for no limit: None."""
+    counted = count(least)
+
+    def rule(raw: object) -> object:
+        if raw is None or (isinstance(raw, str) and raw.strip().lower() == "off"):
+            return None
+        try:
+            return counted(raw)
+        except ValueError as wrong:
+            raise ValueError(f"{wrong}, or off") from None
+
+    return rule
+
+
 def seconds_or_off(raw: object) -> float | None:
     """A time in seconds, or `off` for no limit: None."""
     if isinstance(raw, str) and raw.strip().lower() == "off":

@@ -165,9 +165,14 @@ class ProblemCode(StrEnum):
     NEEDS_GATEWAY = "needs_gateway"
     LEFT_OUT = "left_out"
     WAITS_FOR_PLATFORM = "waits_for_platform"
+    WAITS_FOR_TURN = "waits_for_turn"
     NOT_RECORDED = "not_recorded"
     RECORDED_AGAIN = "recorded_again"
     CHANGED_BY_OTHERS = "changed_by_others"
+
+
+WAITING_CODES = frozenset({ProblemCode.WAITS_FOR_PLATFORM, ProblemCode.WAITS_FOR_TURN})
+"""Of warnings that last as long as something waits."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -334,4 +339,4 @@ class Job:
 
 
 def _waiting_for(warnings: Iterable[Problem]) -> str | None:
-    return next((w.message for w in warnings if w.code == ProblemCode.WAITS_FOR_PLATFORM), None)
+    return next((w.message for w in warnings if w.code in WAITING_CODES), None)

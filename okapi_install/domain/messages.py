@@ -337,6 +337,12 @@ def tenant_job_probably_lost(seconds: float) -> str:
     )
 
 
+def waits_for_turn(module_id: str, most: int) -> str:
+    """Other jobs call the module, as many as may."""
+    calls = "1 call of it is" if most == 1 else f"{most} calls of it are"
+    return f"Waits for its turn at {module_id}: {calls} allowed at once"
+
+
 def lost_tenant_job_ended(seconds: float) -> str:
     """The setting lost_job_timeout ends a step."""
     return (

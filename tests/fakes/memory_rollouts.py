@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from okapi_install.domain import messages
 from okapi_install.domain.errors import KeyReused, NotFound, UserError
-from okapi_install.domain.jobs import Job, JobStatus, Step
+from okapi_install.domain.jobs import Job, JobStatus, Step, StepStatus
 from okapi_install.domain.rollouts import outcomes, requests, words
 from okapi_install.domain.rollouts.decisions import decide
 from okapi_install.domain.rollouts.estimate import Pace
@@ -20,8 +20,10 @@ from okapi_install.domain.rollouts.rollout import (
     Tally,
     TenantStatus,
 )
+from okapi_install.domain.rollouts.turns import Turn, TurnLimits, has_turn
 from okapi_install.service.ports import (
     Advanced,
+    Claim,
     EndTenant,
     JobRef,
     NewJob,
@@ -74,12 +76,22 @@ class Kept:
         return self.rollout
 
 
+@dataclass(kw_only=True)
+class MemoryTurn:
+    """A step in the queue of a product."""
+
+    turn: Turn
+    product: str
+    epoch: int
+
+
 class MemoryRollouts(MemoryMirror):
     """A RolloutStore of one process."""
 
     def __init__(self) -> None:
         super().__init__()
         self._rollouts: dict[str, Kept] = {}
+        self._turns: dict[tuple[str, int], MemoryTurn] = {}
 
     def add_job(self, job: NewJob, *, most_waiting: int) -> Job:
         raise NotImplementedError
@@ -264,6 +276,44 @@ class MemoryRollouts(MemoryMirror):
             if now != one:
                 kept.put(now)
         return kept
+
+    def take_turn(self, claim: Claim, pos: int, product: str, limits: TurnLimits) -> bool:
+        with self._lock:
+            self._owned(claim, JobStatus.RUNNING)
+            place = (claim.job.id, pos)
+            if place not in self._turns:
+                self._turns[place] = MemoryTurn(
+                    turn=Turn(
+                        key=next(self._seqs),
+                        granted=False,
+                        alive=True,
+                        rollout=limits.rollout,
+                        of_rollout=limits.of_rollout,
+                    ),
+                    product=product,
+                    epoch=claim.epoch,
+                )
+            mine = self._turns[place]
+            mine.product, mine.epoch = product, claim.epoch
+            queue = [self._now_is(key, one) for key, one in self._turns.items() if one.product == product]
+            running = sorted((turn for turn in queue if turn is not None), key=lambda turn: turn.key)
+            granted = has_turn(running, mine.turn.key, limits.of_all)
+            if granted:
+                mine.turn = replace(mine.turn, granted=True)
+            return granted
+
+    def _now_is(self, place: tuple[str, int], one: MemoryTurn) -> Turn | None:
+        """The turn as it counts now; None if its step does not run any more."""
+        record = self._records.get(place[0])
+        if record is None or record.job.complete or record.job.steps[place[1]].status is not StepStatus.RUNNING:
+            return None
+        job = record.job
+        alive = job.status is JobStatus.RUNNING and job.epoch == one.epoch and (job.lease_until or 0.0) >= self.now()
+        return replace(one.turn, alive=alive)
+
+    def end_turn(self, job_id: str, pos: int) -> None:
+        with self._lock:
+            self._turns.pop((job_id, pos), None)
 
     def awaited(self, job_id: str) -> bool:
         """Whether a rollout has not seen the end of the job yet."""

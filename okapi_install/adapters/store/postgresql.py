@@ -53,6 +53,7 @@ from okapi_install.adapters.store.metrics import Timing, succeeded_since
 from okapi_install.adapters.store.mirror.binding import mirror_okapi
 from okapi_install.adapters.store.mirror.modules import mirror_modules
 from okapi_install.adapters.store.queries import HERE, OF_TENANT, found
+from okapi_install.adapters.store.rollouts.turns import take_turn_in_order
 from okapi_install.adapters.store.rows import (
     CHANGING,
     JOB_COLUMNS,
@@ -318,6 +319,7 @@ class PostgresStore(SqlStore):
 
     add_modules = write(add_modules_in_order)
     remove_module = write(remove_module_in_order)
+    take_turn = write(take_turn_in_order)
     mirror_modules = write(mirror_modules_in_order)
     mirror_okapi = write(mirror_okapi_in_order)
     job = glance(job_in_one)

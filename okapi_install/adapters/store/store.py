@@ -21,6 +21,7 @@ from okapi_install.adapters.store.mirror import tenants as mirrored_tenants
 from okapi_install.adapters.store.rollouts import changes as rollout_changes
 from okapi_install.adapters.store.rollouts import queries as rollout_queries
 from okapi_install.adapters.store.rollouts import starts as rollout_starts
+from okapi_install.adapters.store.rollouts import turns as module_turns
 from okapi_install.adapters.store.tables import TENANTS
 from okapi_install.adapters.store.transactions import Database, OnDatabase, glance, snapshot, write
 from okapi_install.domain import okapi_messages
@@ -154,6 +155,8 @@ class SqlStore(OnDatabase):
     abort_rollout = write(rollout_changes.abort)
     due_rollout_callbacks = write(rollout_changes.due_callbacks)
     rollout_callback_done = write(rollout_changes.callback_done)
+    take_turn = write(module_turns.take_turn)
+    end_turn = write(module_turns.end_turn)
     _add_rollout = write(rollout_changes.add)
     _start_in_rollout = write(rollout_starts.start)
 

@@ -344,6 +344,25 @@ class PageSessionRow(Row):
     created: Mapped[float] = mapped_column(Double)
 
 
+class ModuleTurnRow(Row):
+    """A step that calls a module which only so many may call at once, or waits for that. `seq` is its place."""
+
+    __tablename__ = "module_turns"
+    __table_args__ = (
+        UniqueConstraint("job_seq", "pos"),
+        Index("ix_module_turns_queue", "product", "seq"),
+        {"sqlite_autoincrement": True},
+    )
+    seq: Mapped[int] = mapped_column(_BIG, primary_key=True, autoincrement=True)
+    job_seq: Mapped[int] = mapped_column(_BIG, ForeignKey("jobs.seq", ondelete="CASCADE"))
+    pos: Mapped[int]
+    product: Mapped[str] = mapped_column(Text)
+    epoch: Mapped[int]
+    granted: Mapped[bool]
+    rollout_id: Mapped[str | None] = mapped_column(Text)
+    of_rollout: Mapped[int | None]
+
+
 class CounterRow(Row):
     """A counter of the metrics; `labels` is a JSON array of pairs."""
 
@@ -363,3 +382,4 @@ JOB_EVENTS = cast(Table, JobEventRow.__table__)
 DURATIONS, LEFTOVERS = cast(Table, DurationRow.__table__), cast(Table, LeftoverRow.__table__)
 WORKERS, COUNTERS = cast(Table, WorkerRow.__table__), cast(Table, CounterRow.__table__)
 ROLLOUTS, ROLLOUT_TENANTS = cast(Table, RolloutRow.__table__), cast(Table, RolloutTenantRow.__table__)
+MODULE_TURNS = cast(Table, ModuleTurnRow.__table__)

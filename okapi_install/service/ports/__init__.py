@@ -40,6 +40,7 @@ from okapi_install.service.ports.stores import (
     RegistryStore,
     Store,
 )
+from okapi_install.service.ports.turns import TurnStore
 from okapi_install.service.ports.values import (
     ABORTED,
     NO_PROGRESS,
@@ -162,6 +163,7 @@ __all__ = [
     "TenantState",
     "Trouble",
     "TroubleKind",
+    "TurnStore",
     "WorkerAbout",
     "WorkerInfo",
 ]

@@ -15,6 +15,7 @@ from okapi_install.domain.presentation.states import State
 from okapi_install.service.metrics import CountKey
 from okapi_install.service.ports.access import AccessStore
 from okapi_install.service.ports.rollouts import RolloutStore
+from okapi_install.service.ports.turns import TurnStore
 from okapi_install.service.ports.values import (
     NO_PROGRESS,
     Aborted,
@@ -300,7 +301,7 @@ class JobStore(Protocol):
         """All counters."""
 
 
-class Store(RegistryStore, MirrorStore, JobStore, RolloutStore, AccessStore, Protocol):
+class Store(RegistryStore, MirrorStore, JobStore, RolloutStore, TurnStore, AccessStore, Protocol):
     """The whole store, with a health check."""
 
     def check(self) -> None:

@@ -10,6 +10,7 @@ from okapi_install.service.fair_limit import FairOrder
 from okapi_install.service.jobs.planning import Planner
 from okapi_install.service.observer import JobObserver
 from okapi_install.service.ports import Clock, Platform, Store, WorkerAbout
+from okapi_install.service.turns import Turns
 from okapi_install.service.worker.call_policy import CallPolicy
 from okapi_install.service.worker.catalog import Catalog
 from okapi_install.service.worker.module_calls import ModuleCalls
@@ -31,6 +32,7 @@ class WorkerContext:
     clock: Clock
     policy: CallPolicy
     okapi_url: str
+    turns: Turns
     system_auth: bool = True
     about: WorkerAbout = field(default_factory=WorkerAbout)
     """What the process reports with its heartbeats."""

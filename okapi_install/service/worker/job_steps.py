@@ -11,7 +11,7 @@ from dataclasses import replace
 from okapi_install.domain import messages, recording_messages
 from okapi_install.domain.errors import ModuleCallFailed
 from okapi_install.domain.history import JobEvent, step_event
-from okapi_install.domain.jobs import Action, Problem, ProblemCode, Stage, Step, StepStatus, TenantJob
+from okapi_install.domain.jobs import WAITING_CODES, Action, Problem, ProblemCode, Stage, Step, StepStatus, TenantJob
 from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.planning.frontier import Lookup
 from okapi_install.domain.problems import merge
@@ -128,6 +128,17 @@ class JobSteps:
         warnings = (*_not_waiting(step.warnings), *waiting)
         self._put(replace(step, warnings=warnings))
         return warnings != step.warnings
+
+    def waits_for_turn(self, pos: int, why: str) -> None:
+        """Sets that the step waits until fewer others call its module."""
+        step = self._steps[pos]
+        waiting = Problem.warning(why, ProblemCode.WAITS_FOR_TURN)
+        self._put(replace(step, warnings=(*_not_waiting(step.warnings), waiting)))
+
+    def turn_has_come(self, pos: int) -> None:
+        """Starts the time of a step that has waited for its turn: how long it waited says nothing of its module."""
+        step = self._steps[pos]
+        self._put(replace(step, warnings=_not_waiting(step.warnings), started=self._now()))
 
     def recorded_again(self, pos: int) -> Step:
         """Adds the warning that the platform had lost the change of a step."""
@@ -257,7 +268,7 @@ class JobSteps:
 
 def _not_waiting(warnings: tuple[Problem, ...]) -> tuple[Problem, ...]:
     """The warnings without that for what the step waits."""
-    return tuple(w for w in warnings if w.code != ProblemCode.WAITS_FOR_PLATFORM)
+    return tuple(w for w in warnings if w.code not in WAITING_CODES)
 
 
 def _lasting(warnings: tuple[Problem, ...]) -> tuple[Problem, ...]:

@@ -22,6 +22,7 @@ from okapi_install.domain.modules.call_urls import is_segment
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
 from okapi_install.domain.modules.permissions import permission_list
 from okapi_install.domain.modules.tenant_interface import ModuleCall, TenantCalls, tenant_calls
+from okapi_install.domain.modules.versions import ModuleId
 from okapi_install.domain.problems import errors_of_body, merge, messages_of, parse_object, problems
 from okapi_install.domain.registry.registry import Registry
 from okapi_install.service.jobs.timings import timing_key
@@ -124,7 +125,7 @@ class StepRun:
             failure = None
             try:
                 if self._steps[self._pos].stage is not Stage.INITIALISED:
-                    self._initialise()
+                    self._initialise_in_turn()
                 self._record()
             except ModuleCallFailed as problem:
                 failure = problem
@@ -152,6 +153,22 @@ class StepRun:
         enabled = self._context.catalog.descriptors(self._registry, self._enabled)
         for _, descriptor in sorted(enabled.items()):
             self._announce(module, None, descriptor)
+
+    def _initialise_in_turn(self) -> None:
+        """Initialises when few enough others call the module. Raises ModuleCallFailed, LostJob."""
+        product = ModuleId.parse(self._change.id).product
+        with self._context.turns.turn(self._lease.claim, self._pos, product, self._waits_for_turn):
+            self._caller = replace(self._caller, deadline=self._deadline())
+            self._initialise()
+
+    def _waits_for_turn(self, waits: bool) -> None:
+        if waits:
+            limits = self._context.turns.limits(self._options)
+            most = min(limit for limit in (limits.of_rollout, limits.of_all) if limit is not None)
+            self._steps.waits_for_turn(self._pos, messages.waits_for_turn(self._change.id, most))
+        else:
+            self._steps.turn_has_come(self._pos)
+        self._lease.save_running(self._steps, self._pos)
 
     def _deadline(self) -> Deadline:
         limit = self._context.policy.step_timeout

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from okapi_install.domain import messages
-from okapi_install.domain.jobs import Problem, ProblemCode, Stage, Step, StepStatus
+from okapi_install.domain.jobs import WAITING_CODES, Problem, ProblemCode, Stage, Step, StepStatus
 from okapi_install.service.ports import Durations
 
-WHILE_IT_RUNS = frozenset(
-    (ProblemCode.LONGER_THAN_EVER, ProblemCode.TENANT_JOB_PROBABLY_LOST, ProblemCode.WAITS_FOR_PLATFORM)
-)
+WHILE_IT_RUNS = WAITING_CODES | {ProblemCode.LONGER_THAN_EVER, ProblemCode.TENANT_JOB_PROBABLY_LOST}
 """Codes of warnings that are removed when a step succeeds."""
 _UNKNOWN = 10
 """A module without earlier runs may take so many times the minimum."""

@@ -22,6 +22,7 @@ from tests.fixtures.site import Site, until
 TENANTS = int(os.environ.get("ROLLOUT_TENANTS", "20"))
 MODULES = [f"mod-rollout{number}-1.0.0" for number in range(int(os.environ.get("ROLLOUT_MODULES", "3")))]
 AT_ONCE = max(4, TENANTS // 12)
+OF_ONE_MODULE = max(2, AT_ONCE // 2)
 FAILING = max(2, TENANTS // 20)
 PATIENCE = 60.0 + TENANTS * 2.0
 SLOW = 0.25
@@ -105,6 +106,7 @@ def test_all_tenants_of_a_rollout_are_done_once_although_some_fail_and_workers_a
         "tenants": tenants,
         "waves": [1, "10%", "rest"],
         "maxConcurrent": AT_ONCE,
+        "maxPerModule": OF_ONE_MODULE,
         "maxFailures": FAILING - 1,
     }
     with _watched(site) as watch:
@@ -126,7 +128,8 @@ def test_all_tenants_of_a_rollout_are_done_once_although_some_fail_and_workers_a
         site.back_end.behave(MODULES[-1], call="init", delay=0.0)
         site.ask("POST", f"{path}/retry", api=1, json={"group": group["key"]})
         assert _until_status(site, path, "done")["tenants"]["done"] == TENANTS
-    assert watch.tenants <= AT_ONCE
+    assert 1 < watch.tenants <= AT_ONCE
+    assert 1 < watch.of_one_module <= OF_ONE_MODULE
     for tenant in tenants:
         assert site.ask("GET", f"/_/install/jobs?tenant={tenant}").json()["total"] == 1
         assert set(MODULES) <= site.enabled(tenant)

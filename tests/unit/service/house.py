@@ -18,6 +18,7 @@ from okapi_install.service.ports import Instance, Platform, Tenant
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.rollouts.advance import RolloutAdvancer
 from okapi_install.service.rollouts.observer import RolloutObserver
+from okapi_install.service.turns import Turns
 from okapi_install.service.worker.call_policy import CallPolicy
 from okapi_install.service.worker.catalog import Catalog
 from okapi_install.service.worker.context import WorkerContext
@@ -86,6 +87,7 @@ class House:
         clock: FakeClock | None = None,
         beside: bool = False,
         refuse: bool = False,
+        most_per_module: int | None = None,
     ) -> None:
         self.gateway, self.meters = gateway, Meters()
         self.clock, self.modules, self.tasks = clock or FakeClock(), FakeModules(), InlineTasks()
@@ -94,7 +96,8 @@ class House:
         registry, policy = RegistryService(self.store), policy or CallPolicy()
         self.okapi = FakePlatform(self.store)
         self.platform: Platform = self.okapi if beside else OwnPlatform(self.store)
-        catalog = Catalog(self.store, registry, self.platform, self.clock, Patience(self.clock, policy))
+        patience = Patience(self.clock, policy)
+        catalog = Catalog(self.store, registry, self.platform, self.clock, patience)
         calls = ModuleCalls(self.modules, catalog, self.clock, policy, tracer)
         observer = JobObserver(self.notifier, self.meters, lambda job: self.advancer.job_ended(job))
         self.context = WorkerContext(
@@ -108,21 +111,25 @@ class House:
             clock=self.clock,
             policy=policy,
             okapi_url="http://okapi",
+            turns=Turns(self.store, self.clock, patience, most_per_module),
             tracer=tracer or NoOpTracer(),
         )
-        self._limits = Limits(most_waiting=MOST_WAITING, refuse_beside_other_job=refuse)
-        self.installs = self._clients(registry, callbacks, tracer)
-        self.rollout_observer = RolloutObserver(self.notifier, self.meters)
-        stands_on = self.store, self.installs, self.queue, self.rollout_observer
-        self.advancer = RolloutAdvancer(*stands_on, most_waiting=MOST_WAITING)
+        self.installs = self._clients(registry, callbacks, tracer, refuse)
+        self.advancer = self._advancer()
         self.runner = self.worker("w1")
 
+    def _advancer(self) -> RolloutAdvancer:
+        self.rollout_observer = RolloutObserver(self.notifier, self.meters)
+        stands_on = self.store, self.installs, self.queue, self.rollout_observer
+        return RolloutAdvancer(*stands_on, most_waiting=MOST_WAITING)
+
     def _clients(
-        self, registry: RegistryService, callbacks: CallbackRule | None, tracer: Tracer | None
+        self, registry: RegistryService, callbacks: CallbackRule | None, tracer: Tracer | None, refuse: bool
     ) -> InstallService:
         stores = self.store, registry, self.queue, self.notifier
         parts, place = (callbacks, self.meters, self.gateway, tracer), self.platform
-        return InstallService(*stores, self.clock, self._limits, *parts, platform=place)
+        limits = Limits(most_waiting=MOST_WAITING, refuse_beside_other_job=refuse)
+        return InstallService(*stores, self.clock, limits, *parts, platform=place)
 
     def _furnish(self, documents: Sequence[dict[str, object]]) -> None:
         self.store.add_tenant(Tenant(id="diku"))
