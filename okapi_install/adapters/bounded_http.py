@@ -1,9 +1,4 @@
-"""Limits on the size and duration of HTTP responses, for urllib3.
-
-http.client reads status lines, 1xx responses and trailers without end, and a socket that always has data never lets
-gevent run another greenlet. http.client reads all of a response through a file that it makes of the socket, so the
-limits are in that file. This module does not know who is called, or why.
-"""
+"""Limits on the size and duration of HTTP responses, for urllib3. It does not know who is called, or why."""
 
 from __future__ import annotations
 
@@ -13,7 +8,7 @@ import ssl
 import time
 import zlib
 from collections.abc import Mapping
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPResponse
 from typing import Any, cast
 
 import gevent
@@ -22,6 +17,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError
 
+from okapi_install.adapters.bounded_reading import BoundedReader
 from okapi_install.domain.foreign_status import is_interim
 
 MOST_HEAD = 256 * 1024
@@ -37,55 +33,40 @@ _MOST_MEMBERS = 16
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-class ResponseTooLarge(HTTPException):
-    """The response exceeds its limit in bytes."""
-
-
 class ResponseTooSlow(TimeoutError):
     """The response has started, but did not end in time."""
 
 
-class _BoundedFile(io.RawIOBase):
-    """Reads a socket within limits. `allowed` is the number of bytes that may still be read.
+class _FairReader(BoundedReader):
+    """Reads with a limit on the time from the first byte to the last, and lets other greenlets run meanwhile.
 
-    The socket's timeout at creation is the time that is left for the whole response; None is no limit.
+    The socket's timeout at creation is the time that is left for the whole response; None is no limit. A socket that
+    always has data would never let gevent run another greenlet.
     """
 
     def __init__(self, sock: socket.socket, allowed: int) -> None:
-        self._sock = sock
         self._raw = sock.makefile("rb", buffering=0)
         timeout = sock.gettimeout()
-        self._deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = None if timeout is None else time.monotonic() + timeout
+        super().__init__(sock, self._raw.readinto, allowed=allowed, deadline=deadline)
         self._started = False
         self._turn = _BYTES_A_TURN
-        self.allowed = allowed
-
-    def readable(self) -> bool:
-        """Always true."""
-        return True
 
     def readinto(self, buffer: Any) -> int:
         """Reads bytes within the limits. Raises ResponseTooLarge, ResponseTooSlow, TimeoutError."""
-        if self.allowed <= 0:
-            raise ResponseTooLarge("a response without end")
         try:
-            self._limit_time()
-            count = self._raw.readinto(buffer) or 0
+            count = super().readinto(buffer)
         except TimeoutError as late:
             raise (ResponseTooSlow if self._started else TimeoutError) from late
-        self.allowed -= count
         self._give_way(count)
         if not self._started:
             self._start()
         return count
 
-    def _limit_time(self) -> None:
-        if self._deadline is None:
-            return
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self._sock.settimeout(left)
+    def close(self) -> None:
+        """Also closes the socket's file."""
+        self._raw.close()
+        super().close()
 
     def _give_way(self, count: int) -> None:
         self._turn -= count
@@ -96,18 +77,13 @@ class _BoundedFile(io.RawIOBase):
     def _start(self) -> None:
         self._started = True
         latest = time.monotonic() + RESPONSE_SECONDS
-        self._deadline = latest if self._deadline is None else min(self._deadline, latest)
-
-    def close(self) -> None:
-        """Also closes the socket's file."""
-        self._raw.close()
-        super().close()
+        self.deadline = latest if self.deadline is None else min(self.deadline, latest)
 
 
 class _BoundedSocket:
     """The part of a socket that HTTPResponse needs: a file."""
 
-    def __init__(self, file: _BoundedFile) -> None:
+    def __init__(self, file: BoundedReader) -> None:
         self._file = file
 
     def makefile(self, _mode: str) -> io.BufferedReader:
@@ -118,7 +94,7 @@ class BoundedResponse(HTTPResponse):
     """A response that is read within the limits."""
 
     def __init__(self, sock: socket.socket, *given: Any, **options: Any) -> None:
-        self._file = _BoundedFile(sock, MOST_HEAD)
+        self._file = _FairReader(sock, MOST_HEAD)
         super().__init__(cast("socket.socket", _BoundedSocket(self._file)), *given, **options)
 
     def begin(self) -> None:

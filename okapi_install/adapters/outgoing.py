@@ -24,6 +24,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 import certifi
 
+from okapi_install.adapters.bounded_reading import BoundedReader, ResponseTooLarge
 from okapi_install.domain.errors import OkapiInstallError
 from okapi_install.service.jobs.callbacks import is_web_url
 from okapi_install.service.outgoing_rules import OutgoingRules
@@ -120,7 +121,7 @@ def _unpacked(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 def cause_of(problem: BaseException) -> str:
     """The cause of an error in a few words."""
-    if isinstance(problem, _TooMuch):
+    if isinstance(problem, ResponseTooLarge):
         return "the response is too large"
     if isinstance(problem, TimeoutError):
         return "no response in time"
@@ -129,10 +130,6 @@ def cause_of(problem: BaseException) -> str:
     text = str(problem)
     known = ("Connection refused", "Connection reset by peer", "No route to host", "Network is unreachable")
     return next((words for words in known if words in text), type(problem).__name__)
-
-
-class _TooMuch(OSError):
-    """The response has more bytes than allowed."""
 
 
 class BoundedConnection(http.client.HTTPConnection):
@@ -203,32 +200,13 @@ class _BoundedSocket:
 
     def makefile(self, *_: object, **__: object) -> io.BufferedReader:
         """A buffered reader of the response."""
-        return io.BufferedReader(_BoundedReader(self._socket, self._limits, self._deadline), _BUFFER)
+        allowed, silence = self._limits.most_bytes, self._limits.silence
+        receive, deadline = self._socket.recv_into, self._deadline
+        reader = BoundedReader(self._socket, receive, allowed=allowed, deadline=deadline, silence=silence)
+        return io.BufferedReader(reader, _BUFFER)
 
     def close(self) -> None:
         """Does nothing: http.client closes the socket before the response is read. _Connection.end closes it."""
-
-
-class _BoundedReader(io.RawIOBase):
-    def __init__(self, connected: socket.socket, limits: Limits, deadline: float) -> None:
-        self._socket = connected
-        self._silence = limits.silence
-        self._left = limits.most_bytes
-        self._deadline = deadline
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        time_left = self._deadline - time.monotonic()
-        if time_left <= 0:
-            raise TimeoutError
-        self._socket.settimeout(min(self._silence, time_left))
-        count = self._socket.recv_into(buffer)
-        self._left -= count
-        if self._left < 0:
-            raise _TooMuch
-        return count
 
 
 @lru_cache(maxsize=1)

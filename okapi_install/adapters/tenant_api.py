@@ -20,10 +20,10 @@ from okapi_install.adapters.bounded_http import (
     MOST_BODY,
     RESPONSE_SECONDS,
     BoundedPoolManager,
-    ResponseTooLarge,
     ResponseTooSlow,
     decoded,
 )
+from okapi_install.adapters.bounded_reading import ResponseTooLarge
 from okapi_install.service.ports import Answer, ConnectionRefused, ModuleUnreachable, NoAnswerInTime
 
 _POOLS = 256

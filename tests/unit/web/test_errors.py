@@ -56,12 +56,11 @@ STATUSES = {
 """By code. An error that is not caught before gets it; that of a failed call of a module depends on the failure."""
 
 ELSEWHERE = {
-    "bounded_http.ResponseTooLarge": "raised in a socket's file; http.client and urllib3 know only their own errors",
+    "bounded_reading.ResponseTooLarge": "raised in a socket's file; http.client and urllib3 know only their own errors",
     "bounded_http.ResponseTooSlow": "raised in a socket's file; http.client and urllib3 know only their own errors",
     "joined._Interrupted": "raised and caught in one class",
     "task_states.JobFailed": "Celery stores it as the result of a task, for Flower to show",
     "task_states.JobWaits": "Celery stores it as the result of a task, for Flower to show",
-    "outgoing._TooMuch": "raised in a socket's file; http.client knows only its own errors and OSError",
 }
 """Errors that are in another tree, and why."""
 
