@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
+from okapi_install.adapters.okapi.auth_filter import AuthFilter
+from okapi_install.adapters.okapi.client import OkapiClient
+from okapi_install.adapters.okapi.connections import Connections
+from okapi_install.adapters.okapi.gateway import HttpGateway
+from okapi_install.adapters.okapi.permissions import FilterPermissions
+from okapi_install.adapters.okapi.token import FixedToken
 from okapi_install.service.ports import PlatformUnavailable
 from okapi_install.web.front.permissions import permission_for
 from tests.fakes.fake_gateway import FakeGateway, FakePermissions
+from tests.fixtures.okapi_stand_in import Authtoken, OkapiStandIn
 from tests.unit.service.house import enable
 from tests.unit.web.jobs_site import JobsSite
 
@@ -152,6 +160,30 @@ def test_nothing_is_open_while_it_is_not_known_who_decides() -> None:
     answer = site.install(token="anna")
     assert (answer.status_code, answer.text) == (503, "Okapi does not respond")
     assert site.house.store.jobs_of("diku") == []
+
+
+def test_with_a_real_auth_filter_and_connection_each_path_is_decided_where_it_belongs(
+    stand_in: OkapiStandIn, authtoken: Authtoken
+) -> None:
+    stand_in.secure(authtoken.url)
+    with closing(Connections(4)) as connections, closing(gateway_to(stand_in)) as gateway:
+        found = AuthFilter(authtoken.url, OkapiClient(stand_in.url, FixedToken(None), connections, timeout=30.0))
+        permissions = FilterPermissions(stand_in.url, found.address, connections)
+        client = JobsSite(gateway, permissions, okapi=stand_in.url, api_key=KEY).client
+        token = authtoken.token("okapi.proxy.tenants.list", "okapi.proxy.tenants.install.list")
+        headers = {"X-Okapi-Tenant": "supertenant", "X-Okapi-Token": token}
+        paths = ("/_/proxy/tenants", "/_/proxy/modules", "/_/install/jobs", "/_/install/jobs/none")
+        answers = [client.get(path, headers=headers, buffered=True) for path in paths]
+        assert [answer.status_code for answer in answers] == [200, 403, 200, 403]
+        assert [answer.text.rpartition(" ")[2] for answer in (answers[1], answers[3])] == [
+            "okapi.proxy.modules.list",
+            "okapi.proxy.tenants.install.get",
+        ]
+        assert [client.get(path, buffered=True).status_code for path in paths] == [400] * 4
+
+
+def gateway_to(okapi: OkapiStandIn) -> HttpGateway:
+    return HttpGateway(okapi.url, connect=30.0, idle=30.0, spare=1)
 
 
 def test_a_retry_needs_the_permission_to_install() -> None:
