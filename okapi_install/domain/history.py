@@ -191,6 +191,12 @@ def _resumed(event: JobEvent) -> str:
     return f"{_module(event)}: {event.message or 'waiting again for its tenant job'}"
 
 
+def _step_failed(event: JobEvent) -> str:
+    """In the module's own words, if it has sent some: Okapi's message has the body of its response."""
+    why = event.errors[0].message if event.errors else event.message or ""
+    return f"{_module(event)}: failed: {one_line(why)}"
+
+
 def _retried(event: JobEvent) -> str:
     return _by("Retry requested")(event) + (f": {event.message}" if event.message else "")
 
@@ -217,7 +223,7 @@ _WORDS: Mapping[EventKind, Callable[[JobEvent], str]] = MappingProxyType(
         EventKind.STEP_WAITS: _of_module("{module}: {why}"),
         EventKind.STEP_RECORDED_AGAIN: _of_module("{module}: recorded again, because Okapi had lost the change"),
         EventKind.STEP_DONE: _of_module("{module}: done"),
-        EventKind.STEP_FAILED: _of_module("{module}: failed: {why}"),
+        EventKind.STEP_FAILED: _step_failed,
         EventKind.STEP_SKIPPED: _of_module("{module}: {why}"),
         EventKind.STEP_STOPPED: _of_module("{module}: stopped: {why}"),
         EventKind.WAITS: lambda event: event.message or "Waits for Okapi",
