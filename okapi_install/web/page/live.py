@@ -43,6 +43,7 @@ class Live:
         self._history = History(installs, templates)
         self._head = templates.get_template("job_head.html")
         self._meter = templates.get_template("job_meter.html")
+        self._chips = templates.get_template("job_chips.html")
         self._pulse = templates.get_template("pulse.html")
         self._rows = templates.get_template("module_rows.html")
         self._sleep = sleep
@@ -80,7 +81,7 @@ class Live:
         # A job that ends, or is planned again, changes how modules look that have not changed themselves.
         rows = view.rows if job.complete or seen < 0 or len(changed) == len(view.rows) else changed
         return {
-            "whole": {"head": self.head(view)}
+            "whole": {"head": self.head(view), "chips": self._chips.render(job=view, show="")}
             | history.of(job)
             | ({"modules": self.rows(rows)} if rows is view.rows else {}),
             "changed": {} if rows is view.rows else {"modules": self.rows(rows)},

@@ -94,9 +94,12 @@ class Page:
         """GET /jobs/{id}"""
         job = self._installs.job(job_id)
         snapshot = self._snapshots.of(job)
+        view, show = JobPageView.of(snapshot), request.args.get("show", "")
         return self._html(
             "job.html",
-            job=JobPageView.of(snapshot),
+            job=view,
+            show=show,
+            show_key=next((chip.key for chip in view.chips if chip.name == show), ""),
             no_worker=not job.complete and self._snapshots.no_worker(),
             graph=graph_svg(snapshot.summary),
             timeline=timeline_svg(snapshot),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from okapi_install.domain.jobs import EndReason, Job, Problem
+from okapi_install.domain import messages
+from okapi_install.domain.foreign_text import one_line
+from okapi_install.domain.jobs import EndReason, Job, Problem, Step
 from okapi_install.domain.presentation.naming import action_word, job_name
-from okapi_install.domain.presentation.states import State
+from okapi_install.domain.presentation.states import OF_MODULES, ModuleCounts, State
 from okapi_install.service.jobs.gateway_warnings import all_warnings
 from okapi_install.service.jobs.snapshots import JobSnapshot, JobSummary, StepSnapshot
 from okapi_install.web.job_views import options_view
@@ -146,12 +149,67 @@ class ModuleRow:
     @property
     def has_problems(self) -> bool:
         """Whether it needs a second row for messages, errors and warnings."""
-        return bool(self.message or self.errors or self.warnings)
+        return bool(self.warnings) or (bool(self.message or self.errors) and not self.skipped)
+
+    @property
+    def skipped(self) -> bool:
+        """Whether it was not called. Its message, which says why, is beside its name."""
+        return self.state is STYLES[State.SKIPPED]
 
     @property
     def message_alone(self) -> bool:
         """Whether Okapi's message is not among the errors."""
         return bool(self.message) and all(error.message != self.message for error in self.errors)
+
+    @property
+    def rank(self) -> int:
+        """Its place in the table: what needs attention first, then in the order of the plan."""
+        return _RANKS[self.state.key] * 10_000 + self.pos
+
+    @property
+    def has_warnings(self) -> bool:
+        """Whether it has warnings."""
+        return bool(self.warnings)
+
+
+_REQUEST = re.compile(r"^(GET|POST|DELETE) request for \S+ \S+ failed with ")
+_RANKS = {STYLES[state].key: rank for rank, state in enumerate(OF_MODULES)}
+_MOST_FAILURES = 6
+"""So many failures fit the first screen with their causes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """A module that failed, and the first line of why, without what Okapi writes before the module's own words."""
+
+    pos: int
+    id: str
+    why: str
+
+    @classmethod
+    def of(cls, step: Step) -> Failure:
+        """The failure of a step."""
+        errors = (error.message for error in step.errors)
+        why = one_line(next(errors, None) or step.message or "")
+        return cls(pos=step.pos, id=step.change.id, why=_REQUEST.sub("", why, count=1) or why)
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter of the table of modules: how many modules it shows. `key` is empty for all."""
+
+    name: str
+    key: str
+    number: int
+    word: str
+    style: StateStyle | None = None
+
+
+def chips(job: Job, counts: ModuleCounts) -> tuple[Chip, ...]:
+    """The filters for the modules of a job, without those that would show nothing."""
+    states = [Chip(it.value, STYLES[it].key, counts.count(it), it.word, STYLES[it]) for it in OF_MODULES]
+    warned = Chip("warnings", "warnings", sum(bool(step.warnings) for step in job.steps), "with warnings")
+    return (Chip("", "", counts.total, "in all"), *(chip for chip in (*states, warned) if chip.number))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,16 +229,28 @@ class JobPageView:
     warnings: tuple[Problem, ...]
     """About the job as a whole."""
     rows: tuple[ModuleRow, ...]
-    failed: tuple[tuple[int, str], ...]
-    """Position and id of the modules that failed."""
+    failures: tuple[Failure, ...]
+    """The first modules that failed."""
+    unlisted: int
+    """How many more failed."""
+    chips: tuple[Chip, ...]
     aftermath: str | None
     """How many modules were skipped, stopped or not run because of these."""
     announcement: str
+
+    @property
+    def message_alone(self) -> str | None:
+        """The message of the job, unless it repeats why a module failed."""
+        said, line = self.line.message, self.line
+        if said is None or said == messages.some_modules_failed(line.failed, line.skipped, line.total):
+            return None
+        return None if any(it.why and it.why in one_line(said) for it in self.failures) else said
 
     @classmethod
     def of(cls, snapshot: JobSnapshot) -> JobPageView:
         """The snapshot of a job as a page."""
         summary, job = snapshot.summary, snapshot.job
+        failed = [it.step for it in snapshot.steps if it.state is State.FAILED]
         return cls(
             line=JobLine.of(summary),
             ended=job.ended,
@@ -193,8 +263,10 @@ class JobPageView:
             may_abort=summary.can_abort,
             may_retry=summary.can_retry,
             warnings=all_warnings(job),
-            rows=tuple(ModuleRow.of(it) for it in snapshot.steps),
-            failed=tuple((it.step.pos, it.step.change.id) for it in snapshot.steps if it.state is State.FAILED),
+            rows=tuple(sorted((ModuleRow.of(it) for it in snapshot.steps), key=lambda row: row.rank)),
+            failures=tuple(map(Failure.of, failed[:_MOST_FAILURES])),
+            unlisted=max(len(failed) - _MOST_FAILURES, 0),
+            chips=chips(job, summary.counts),
             aftermath=_aftermath(summary),
             announcement=_announcement(summary),
         )

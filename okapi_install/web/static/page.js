@@ -63,7 +63,17 @@ function patch(place, html, whole) {
       if (kept === next) next = kept.nextElementSibling;
       else place.insertBefore(kept, next);
     }
+    if (!whole) ranked(place, fresh);
   });
+}
+
+// A row that changed goes to its place: failed and running modules first.
+function ranked(place, rows) {
+  for (const row of rows.filter((each) => each.dataset.rank !== undefined)) {
+    const rank = Number(row.dataset.rank);
+    const next = [...place.children].find((other) => other !== row && Number(other.dataset.rank) > rank) ?? null;
+    if (row.nextElementSibling !== next) place.insertBefore(row, next);
+  }
 }
 
 const waiting = new Set();
@@ -75,6 +85,7 @@ async function redraw(picture) {
     if (answer.ok) {
       const svg = new DOMParser().parseFromString(await answer.text(), "image/svg+xml").documentElement;
       if (svg.tagName === "svg") picture.replaceChildren(document.adoptNode(svg));
+      zoom(picture);
     }
   } catch {
     // The server is unavailable. The stream shows that, and another change will follow.
@@ -92,6 +103,7 @@ function onParts(message) {
   const announcement = document.getElementById("announcement");
   if (news.announcement && announcement.textContent !== news.announcement) announcement.textContent = news.announcement;
   if (news.pictures) stale = true;
+  showOnly();
   pulse();
   tick();
 }
@@ -173,18 +185,107 @@ document.addEventListener("click", (click) => {
   const node = click.target.closest(".graph [data-pos], .timeline [data-pos]");
   if (node) document.getElementById(`m-${node.dataset.pos}`)?.scrollIntoView({ block: "center" });
   const copier = click.target.closest("[data-copy]");
-  if (copier) copy(copier);
+  if (copier) {
+    click.preventDefault();
+    copy(copier);
+  }
+  const chip = click.target.closest("[data-show-only]");
+  if (chip) {
+    click.preventDefault();
+    document.querySelector("table.modules").dataset.show = chip.dataset.showOnly;
+    history.replaceState(null, "", chip.search);
+    showOnly();
+  }
+  const zoomer = click.target.closest("[data-zoom]");
+  if (zoomer) zoomTo(zoomer.dataset.zoom);
 });
 
-async function copy(button) {
-  try {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.textContent = "Copied";
-  } catch {
-    getSelection().selectAllChildren(document.getElementById(button.dataset.copy));
-    button.textContent = "Selected: press Ctrl-C";
+// Which modules are shown stays when the counts change.
+function showOnly() {
+  const shown = document.querySelector("table.modules")?.dataset.show ?? "";
+  for (const chip of document.querySelectorAll("[data-show-only]")) {
+    if (chip.dataset.showOnly === shown) chip.setAttribute("aria-current", "true");
+    else chip.removeAttribute("aria-current");
   }
-  setTimeout(() => (button.textContent = "Copy"), 2000);
+}
+
+// Over plain HTTP to another machine a browser has no clipboard for scripts, but can still copy what is selected.
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text.textContent);
+    return true;
+  } catch {
+    const fold = text.closest("details");
+    if (fold) fold.open = true;
+    getSelection().selectAllChildren(text);
+    return document.execCommand("copy");
+  }
+}
+
+async function copy(button) {
+  const words = (button.dataset.words ??= button.textContent);
+  const done = await copied(document.getElementById(button.dataset.copy));
+  button.textContent = done ? "Copied" : "Selected: press Ctrl-C";
+  const announcement = document.getElementById("announcement");
+  if (announcement) announcement.textContent = done ? "Copied to the clipboard" : button.textContent;
+  setTimeout(() => (button.textContent = words), 2500);
+}
+
+// The graph fits its window until someone zooms in.
+let scale = 0;
+function zoom(picture) {
+  const svg = picture.id === "graph-view" && picture.firstElementChild;
+  if (!svg) return;
+  picture.classList.toggle("zoomed", scale > 0);
+  svg.style.width = scale ? `${svg.viewBox.baseVal.width * scale}px` : "";
+}
+
+function zoomTo(what) {
+  const view = document.getElementById("graph-view");
+  const svg = view?.firstElementChild;
+  if (!svg) return;
+  const now = scale || svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+  const middle = [(view.scrollLeft + view.clientWidth / 2) / now, (view.scrollTop + view.clientHeight / 2) / now];
+  if (what === "fit") scale = 0;
+  else if (what === "next") scale = Math.max(now, 1);
+  else scale = Math.min(Math.max(now * (what === "in" ? 1.4 : 1 / 1.4), 0.05), 4);
+  zoom(view);
+  if (what === "next") nextNode(view, svg);
+  else view.scrollTo(middle[0] * scale - view.clientWidth / 2, middle[1] * scale - view.clientHeight / 2);
+}
+
+// Each click goes to another node that failed or runs.
+let visited = 0;
+function nextNode(view, svg) {
+  const failed = [...svg.querySelectorAll(".node.is-error")];
+  const nodes = failed.length ? failed : [...svg.querySelectorAll(".node.is-running, .node.is-stopped")];
+  const node = nodes[visited++ % nodes.length];
+  if (!node) return;
+  view.scrollIntoView({ block: "nearest" });
+  for (const other of svg.querySelectorAll(".node.found")) other.classList.remove("found");
+  node.classList.add("found");
+  const [box, frame] = [node.getBoundingClientRect(), view.getBoundingClientRect()];
+  view.scrollBy(
+    box.x + box.width / 2 - frame.x - frame.width / 2,
+    box.y + box.height / 2 - frame.y - frame.height / 2,
+  );
+}
+
+// Times are written in UTC. Here they become "3 min ago", with the local time where one points at them.
+function ago(seconds) {
+  if (seconds < 60) return `${Math.max(Math.floor(seconds), 0)} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  return seconds < 86400 ? `${Math.floor(seconds / 3600)} h ago` : `${Math.floor(seconds / 86400)} d ago`;
+}
+
+document.getElementById("zone").textContent = "point at a time to see it in full";
+function times() {
+  for (const time of document.querySelectorAll("time[datetime]")) {
+    const then = Date.parse(time.dateTime);
+    const words = ago((serverNow() - then) / 1000);
+    if (time.textContent !== words) time.textContent = words;
+    time.title ||= new Date(then).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
+  }
 }
 
 // In the graph, what a module waits for and what waits for it stands out while the pointer is on it.
@@ -204,12 +305,14 @@ function unfold() {
 addEventListener("hashchange", unfold);
 unfold();
 
-if (navigator.clipboard) for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+for (const hidden of document.querySelectorAll("button[data-copy], .tools")) hidden.hidden = false;
 setInterval(() => {
   tick();
+  times();
   if (stale) pictures("").forEach(redrawSoon);
   else if (source) pictures("[data-ticks]").forEach(redraw);
   stale = false;
 }, 1000);
 tick();
+times();
 listen();

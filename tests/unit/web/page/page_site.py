@@ -14,13 +14,14 @@ from okapi_install.domain.jobs import Change, EndReason, Job, JobStatus, Problem
 from okapi_install.service.jobs.installs import InstallService, Limits
 from okapi_install.service.jobs.snapshots import SnapshotService
 from okapi_install.service.jobs.timings import TimingsService
+from okapi_install.service.jobs.waiting import WaitingService
 from okapi_install.service.own_platform import OwnPlatform
 from okapi_install.service.ports import Claim, Ending, Progress, Tenant
 from okapi_install.service.registry import RegistryService
 from okapi_install.service.tenants import TenantService
 from okapi_install.web.access.login import PageLogin
 from okapi_install.web.app import create_app
-from okapi_install.web.page import routes
+from okapi_install.web.page import routes, workers
 from okapi_install.web.page.rendering import Rendering
 from okapi_install.web.page.tenants import routes as tenant_routes
 from tests.contract.builders import claimed, new_job
@@ -54,7 +55,9 @@ class Site:
         rendering = Rendering(self.snapshots.now)
         pages = routes.blueprint(self.installs, self.snapshots, self.tenants, sign_in, rendering)
         lists = tenant_routes.blueprint(self.tenants, RegistryService(self.store), sign_in, rendering)
-        return create_app(Settings(api_key=self.key), [pages, lists], self.tenants, sign_in)
+        waiting = WaitingService(self.store, TimingsService(self.store, self.clock), self.clock, alive_within=15.0)
+        alive = workers.blueprint(waiting, rendering, self.snapshots.now)
+        return create_app(Settings(api_key=self.key), [pages, lists, alive], self.tenants, sign_in)
 
     def job(
         self, *modules: str, tenant: str = "diku", edges: Sequence[tuple[int, int]] = (), by: str | None = "ada"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import pytest
 
-from okapi_install.domain.jobs import JobKind, Problem, Stage, StepStatus
+from okapi_install.domain.jobs import JobKind, Problem, ProblemCode, Stage, StepStatus
 from okapi_install.service.jobs.snapshots import snapshot_of
 from okapi_install.service.ports import Durations
 from okapi_install.web.page.curl import curl_commands
@@ -40,12 +41,53 @@ def test_a_failed_job_shows_what_went_wrong_in_full(site: Site) -> None:
     assert "a module failed" in html
 
 
+def test_the_head_says_what_failed_why_and_what_to_do_next(site: Site) -> None:
+    trace = "POST request for mod-b-1.0.0 /_/tenant failed with 500: no such table\n\tat org.folio.TenantAPI"
+    html = site.text(f"/jobs/{site.failed_job(trace).id}")
+    head = html[html.index("What went wrong") : html.index("<dl class=")]
+    assert '<a href="#m-1">mod-b-1.0.0</a> <code class="why">500: no such table</code>' in head
+    assert "1 failed" in head
+    assert "1 not run" in head
+    assert "fix the cause, then retry the rest. 2 modules would run" in head
+    assert "at org.folio" not in head
+
+
+def test_rows_come_by_what_needs_attention_and_may_be_filtered(site: Site) -> None:
+    job = site.failed_job()
+    html = site.text(f"/jobs/{job.id}?show=failed")
+    assert re.findall(r'id="m-(\d)"', html) == ["1", "2", "0"]
+    assert 'data-show="error"' in html
+    assert '<a href="?show=failed#modules" data-show-only="error" aria-current="true"' in html
+    assert '<a href="?show=warnings#modules" data-show-only="warnings"' in html
+    assert 'data-show=""' in site.text(f"/jobs/{job.id}?show=nonsense")
+
+
+def test_an_error_is_folded_to_its_first_line(site: Site) -> None:
+    job = site.failed_job("it broke\n\tat line 1")
+    html = site.text(f"/jobs/{job.id}")
+    assert '<code class="said">it broke</code>' in html
+    assert 'aria-label="Error in full">it broke\n\tat line 1</pre>' in html
+
+
+def test_what_was_skipped_is_not_an_error(site: Site) -> None:
+    job = site.job("mod-a-1.0.0", "mod-b-1.0.0")
+    claim = site.begin(job)
+    words = "Skipped: requires mod-a-1.0.0, which failed"
+    site.step(claim, 0, status=StepStatus.ERROR, message="no", errors=(Problem(message="no"),), started=claim.now)
+    needs = (Problem.error(words, ProblemCode.NEEDS_FAILED_MODULE),)
+    site.step(claim, 1, status=StepStatus.ERROR, message=words, errors=needs)
+    html = site.text(f"/jobs/{job.id}")
+    assert "1 failed</strong>; 1 skipped because of these" in html
+    assert html.count(words) == 1
+    assert html.count("<strong>Error:</strong>") == 1
+
+
 def test_a_message_is_not_said_twice_but_is_said(site: Site) -> None:
     job = site.job("mod-a-1.0.0")
     claim = site.begin(job)
     site.step(claim, 0, status=StepStatus.ERROR, message="words of Okapi", errors=(Problem(message="words of mod-a"),))
     html = site.text(f"/jobs/{job.id}")
-    assert html.count("words of Okapi") == html.count("words of mod-a") == 1
+    assert (html.count("words of Okapi"), html.count("words of mod-a")) == (1, 2)
 
 
 def test_a_running_job_tells_time_and_may_be_aborted_but_not_retried(site: Site) -> None:

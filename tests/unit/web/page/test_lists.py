@@ -6,8 +6,10 @@ import re
 
 import pytest
 
-from okapi_install.domain.jobs import JobStatus
-from okapi_install.service.ports import Ending
+from okapi_install.domain.jobs import JobStatus, StepStatus
+from okapi_install.service.jobs.timings import TimingsService
+from okapi_install.service.jobs.waiting import WaitingService
+from okapi_install.service.ports import Ending, WorkerAbout
 from okapi_install.web.page.listing import PER_PAGE
 from tests.unit.web.page.page_site import Site
 
@@ -52,6 +54,65 @@ def test_the_list_can_be_narrowed_to_a_tenant_and_to_a_state(site: Site) -> None
     assert rows(site.text("/?tenant=one")) == [queued.id]
     assert rows(site.text("/?status=done")) == [other.id]
     assert rows(site.text("/?tenant=one&status=done")) == ["none"]
+
+
+def test_above_the_list_are_counts_by_state_and_each_is_a_filter(site: Site) -> None:
+    site.failed_job()
+    site.begin(site.job("mod-a-1.0.0", tenant="one"))
+    html = site.text("/?status=failed")
+    assert re.findall(
+        r'<a href="/\?tenant=&amp;status=(\w*)"[^>]*>.*?<span class="num">(\d+)</span> (\w+)</a>', html
+    ) == [
+        ("", "2", "jobs"),
+        ("running", "1", "running"),
+        ("failed", "1", "failed"),
+    ]
+    assert '<a href="/?tenant=&amp;status=failed" aria-current="true"' in html
+
+
+def test_slow_jobs_are_counted_and_found(site: Site) -> None:
+    site.store._durations["mod-a", "enable"] = [1.0]
+    slow, other = site.job("mod-a-1.0.0", tenant="one"), site.job("mod-b-1.0.0", tenant="two")
+    for job in (slow, other):
+        claim = site.begin(job)
+        site.step(claim, 0, status=StepStatus.RUNNING, started=claim.now - 60)
+    assert rows(site.text("/?status=slow")) == [slow.id]
+    assert '<span class="num">1</span> slow' in site.text("/")
+    assert rows(site.text("/?status=slow&tenant=two")) == ["none"]
+
+
+def test_the_page_of_workers_says_which_are_alive_and_what_they_run(site: Site) -> None:
+    assert "No worker has sent a heartbeat" in site.text("/workers")
+    site.store.beat("lost@host#1", 15.0)
+    site.store.pass_time(100.0)
+    site.store.beat("w1@host#2", 15.0, WorkerAbout(concurrency=500, version="0.9.0"))
+    site.clock.sleep(2.0)
+    html = site.text("/workers")
+    assert "1 worker running" in html
+    assert re.findall(r'<th scope="row">(.*?)</th>', html) == ["lost@host", "w1@host"]
+    assert "0 of 500" in html
+    assert "0.9.0" in html
+    assert "Lost" in html
+
+
+def test_a_page_without_a_running_worker_says_so(site: Site) -> None:
+    timings = TimingsService(site.store, site.clock)
+    site.snapshots.waiting = WaitingService(site.store, timings, site.clock, alive_within=15.0)
+    job = site.job("mod-a-1.0.0")
+    for path in ("/", f"/jobs/{job.id}"):
+        assert "No worker is running" in site.text(path)
+    site.store.beat("w1", 15.0)
+    site.clock.sleep(2.0)
+    assert "No worker is running" not in site.text("/")
+
+
+def test_a_job_behind_another_has_a_link_to_it(site: Site) -> None:
+    timings = TimingsService(site.store, site.clock)
+    site.snapshots.waiting = WaitingService(site.store, timings, site.clock, alive_within=15.0)
+    site.store.beat("w1", 15.0)
+    first, second = site.job("mod-a-1.0.0"), site.job("mod-b-1.0.0")
+    assert f'<a href="/jobs/{first.id}">behind job {first.id}' in site.text(f"/jobs/{second.id}")
+    assert "behind another job of the same tenant, place 2 in line" in site.text("/")
 
 
 def test_a_state_that_there_is_not_is_refused(site: Site) -> None:
