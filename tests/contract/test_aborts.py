@@ -7,9 +7,10 @@ from sqlalchemy import text
 
 from okapi_install.adapters.store import SqlStore
 from okapi_install.domain.errors import LostJob, NotFound, UserError
+from okapi_install.domain.history import EventKind, JobEvent
 from okapi_install.domain.jobs import Job, JobStatus, StepStatus
 from okapi_install.domain.presentation.states import State
-from okapi_install.service.ports import Claim, JobFilter, Progress, Store
+from okapi_install.service.ports import Claim, HistoryFilter, JobFilter, Progress, Store
 from tests.contract.builders import DONE, FAILED, LEASE, begun, claimed, done, ended, submit, unfinished_work
 
 
@@ -182,9 +183,21 @@ def test_the_headers_of_a_job_that_is_over_are_nowhere_in_the_database(sql_store
 def test_what_ended_while_an_abort_was_cleaned_up_is_kept_and_enabled(store: Store) -> None:
     claim = _aborting(store, keep=True)
     recorded = done(claim.job.steps[2], claim.now)
-    store.end_abort(claim, {}, Progress(steps=(recorded,), enable=("mod-c-1.0.0",)))
+    event = JobEvent(kind=EventKind.STEP_DONE, change=recorded.change)
+    store.end_abort(claim, {}, Progress(steps=(recorded,), enable=("mod-c-1.0.0",), events=(event,)))
     read = store.job(claim.job.id)
     assert [step.status for step in read.steps] == [StepStatus.DONE, StepStatus.ERROR, StepStatus.DONE]
+    assert store.enabled("diku") == ["mod-a-1.0.0", "mod-c-1.0.0"]
+    kinds = [event.kind for event in store.history(claim.job.id, HistoryFilter()).events]
+    assert kinds[-3:] == [EventKind.STEP_DONE, EventKind.STEP_STOPPED, EventKind.ABORTED]
+
+
+def test_an_aborted_job_whose_record_goes_may_have_ended_a_step_too(store: Store) -> None:
+    claim = _aborting(store, keep=False)
+    recorded = done(claim.job.steps[2], claim.now)
+    event = JobEvent(kind=EventKind.STEP_DONE, change=recorded.change)
+    store.end_abort(claim, {}, Progress(steps=(recorded,), enable=("mod-c-1.0.0",), events=(event,)))
+    assert _is_hidden(store, claim.job)
     assert store.enabled("diku") == ["mod-a-1.0.0", "mod-c-1.0.0"]
 
 

@@ -249,13 +249,13 @@ def end_abort(
     """Removes an aborted job, or ends it if its info is kept. Returns the tenant's next job. Raises LostJob."""
     tenant = claim.job.tenant
     row = guarded(connection, _END_ABORT, claim, ending_values(ABORTED))
-    _write_progress(connection, claim, row, progress)
+    _write_progress(connection, claim, row, replace(progress, events=()))
     if row.keep_on_abort:
         running = [step for step in steps_of(connection, row.seq) if step.status is StepStatus.RUNNING]
         stopped = [step.aborted(row.ended) for step in running]
         update_steps(connection, row.seq, stopped, row.revision)
         events = [step_event(before, after) for before, after in zip(running, stopped, strict=True)]
-        add_events(connection, row.seq, row.revision, [*filter(None, events), ended(ABORTED)])
+        add_events(connection, row.seq, row.revision, [*progress.events, *filter(None, events), ended(ABORTED)])
     else:
         connection.execute(_DELETE, {"at_seq": row.seq})
     _note_leftovers(connection, tenant, leftovers)

@@ -5,6 +5,9 @@ Whatever happens, each module is initialised once, and that Okapi has what the j
 
 from __future__ import annotations
 
+import queue
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -15,10 +18,10 @@ from hypothesis import strategies as st
 
 from okapi_install.domain.jobs import Job, JobStatus, Stage, StepStatus
 from okapi_install.service.jobs.gateway_warnings import all_warnings
-from okapi_install.service.ports import JobRef
-from tests.fakes.fake_modules import answer
+from okapi_install.service.ports import Answer, JobRef
+from tests.fakes.fake_modules import Call, answer
 from tests.fakes.fake_platform import Trouble, nothing, unavailable
-from tests.unit.service.house import House, enable
+from tests.unit.service.house import House, descriptor, enable
 from tests.unit.service.test_lost_workers import DyingTasks, Killed
 from tests.unit.service.test_recording import beside, loses, posts
 
@@ -183,3 +186,47 @@ def test_an_okapi_that_fails_in_any_way(
     done = {step.change.id for step in ended.steps if step.status is StepStatus.DONE}
     assert house.okapi.shown["diku"] == done
     assert ended.complete
+
+
+class ThreadCrew:
+    """A crew whose steps run in threads, side by side."""
+
+    def __init__(self) -> None:
+        self._ended: queue.Queue[tuple[int, BaseException | None]] = queue.Queue()
+
+    def start(self, pos: int, work: Callable[[], None]) -> None:
+        def run() -> None:
+            work()
+            self._ended.put((pos, None))
+
+        threading.Thread(target=run, daemon=True).start()
+
+    def finished(self, timeout: float | None = None) -> list[tuple[int, BaseException | None]]:
+        return [self._ended.get(timeout=30)]
+
+    def kill(self) -> None: ...
+
+
+@pytest.mark.parametrize("parallel", [2, 8])
+def test_steps_that_run_side_by_side_are_recorded_one_after_another(parallel: int) -> None:
+    house = beside(*(descriptor(f"mod-{letter}-1.0.0") for letter in "abcdefgh"))
+    house.tasks.crew = ThreadCrew  # type: ignore[method-assign, assignment]
+    ready: list[str] = []
+
+    def slowly() -> None:
+        time.sleep(0.001)
+
+    def side_by_side(call: Call) -> Answer:
+        ready.append(call.module)
+        time.sleep(0.001)
+        return answer()
+
+    for letter in "abcdefgh":
+        house.script(f"mod-{letter}-1.0.0", side_by_side)
+    house.okapi.before = [slowly] * 30
+    house.okapi.after = [slowly, unavailable, slowly, loses(house, "mod-a-1.0.0"), unavailable] + [slowly] * 30
+    job = house.submit(*enable(*(f"mod-{letter}-1.0.0" for letter in "abcdefgh")), parallel=parallel)
+    _run(house)
+    _check(house, job)
+    assert house.store.job(job.id).status is JobStatus.DONE
+    assert len(ready) == 8
