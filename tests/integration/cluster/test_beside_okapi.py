@@ -78,10 +78,27 @@ def worker_killed_before_recording(fleet: BesideFleet, okapi: Okapi) -> None:
     start_again(victim)
 
 
+def worker_killed_anywhere(fleet: BesideFleet, okapi: Okapi) -> None:
+    """A worker is killed, whatever it does."""
+    victim = random.choice(fleet.site.cluster.workers)
+    victim.kill()
+    start_again(victim)
+
+
+def a_job_is_aborted(fleet: BesideFleet, okapi: Okapi) -> None:
+    """A job is aborted while a module that it has initialised waits for Okapi."""
+    okapi.process.kill()
+    job = until(fleet.initialised, "an initialised module")["id"]
+    fleet.site.ask("POST", f"/_/install/jobs/{job}/abort")
+    fleet.aborted.add(job)
+    okapi.start()
+
+
 FAULTS: tuple[Fault, ...] = (
     *(killed_before, loses_answers, runs_jobs_of_its_own, killed_after),
     *(loses_changes, worker_killed_before_recording, fails, killed_anywhere),
 )
+MORE: tuple[Fault, ...] = (worker_killed_anywhere, a_job_is_aborted)
 FULL = os.environ.get("BESIDE_FULL") == "1"
 
 
@@ -96,7 +113,7 @@ def test_jobs_beside_an_okapi_survive_all_that_happens_to_it(site: Site, tmp_pat
 
 @pytest.mark.skipif(not FULL, reason="BESIDE_FULL=1 runs each fault alone, with 40 jobs")
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+@pytest.mark.parametrize("fault", [*FAULTS, *MORE], ids=lambda fault: fault.__name__)
 def test_forty_jobs_beside_an_okapi_survive_each_fault(site: Site, tmp_path: Path, fault: Fault) -> None:
     with beside_okapi(site, tmp_path) as (beside, okapi):
         fleet = BesideFleet.start(beside, okapi, 20)
