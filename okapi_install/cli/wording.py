@@ -176,6 +176,7 @@ def outcome(job: JobProgress) -> str:
     parts += [job.waiting] if job.waiting else []
     parts += [job.estimate] if job.estimate else []
     took = f" in {duration(job.seconds)}" if job.seconds is not None and job.complete else ""
+    took += f" ({duration(job.total)} since the first start)" if took and job.total is not None else ""
     head = click.style(f"{job.kind} of {job.tenant} {job.state.word}", fg=COLOURS.get(job.state), bold=True)
     said = f"; {' '.join(job.message.split())}" if job.message and not failed else ""
     return f"{head}{took}: {', '.join(parts)}{said} (job {job.id})"

@@ -80,6 +80,8 @@ class JobProgress:
     """Such as `install mod-circulation and 2 more`."""
     reported: str | None = None
     """As for a module."""
+    total: float | None = None
+    """The seconds since its first start, if it was retried."""
     waiting: str | None = None
     """Why nothing happens to it, as a phrase of the server; None if something does."""
 
@@ -136,6 +138,7 @@ def detailed_job(document: object, served_at: float | None = None) -> JobProgres
         document=_object(document),
         name=job.get("name"),
         reported=job.get("state"),
+        total=_number(job.get("totalSeconds")) if job.get("retries") else None,
         waiting=_phrase(job.get("waiting")),
         message=job.get("message"),
         reason=job.get("reason"),

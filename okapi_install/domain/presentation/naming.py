@@ -14,6 +14,8 @@ _UPGRADE, _REINSTALL = "upgrade", "reinstall"
 
 def action_word(action: str, module_id: str, from_id: str | None) -> str:
     """What is done with a module: Okapi's action, or `upgrade` or `reinstall`, which are enables for Okapi."""
+    if action == Action.UPTODATE:
+        return "already up to date"
     if action != Action.ENABLE or from_id is None:
         return action
     return _REINSTALL if from_id == module_id else _UPGRADE

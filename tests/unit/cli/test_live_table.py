@@ -141,6 +141,7 @@ def test_the_outcome_is_one_sentence() -> None:
     ended = job(module(1, "done"), module(2, "error"), status="error", complete=True, seconds=61.0, message="no")
     assert "install of diku failed" in outcome(ended)
     assert "in 1:01: 1 of 2 modules done, 1 failed (job j)" in outcome(ended)
+    assert "in 1:01 (2:00 since the first start): 1 of 2" in outcome(replace(ended, total=120.0))
     aborted = job(status="error", complete=True, reason="aborted", message="aborted by ops")
     assert "aborted" in outcome(aborted)
     assert "aborted by ops" in outcome(aborted)

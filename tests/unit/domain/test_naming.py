@@ -60,7 +60,7 @@ def test_the_name_of_a_job_tells_what_was_requested(found: Job, name: str) -> No
         ("enable", "mod-a-1.0.0", "upgrade"),
         ("enable", "mod-a-2.0.0", "reinstall"),
         ("disable", None, "disable"),
-        ("uptodate", "mod-a-2.0.0", "uptodate"),
+        ("uptodate", "mod-a-2.0.0", "already up to date"),
     ],
 )
 def test_an_enable_from_another_version_is_an_upgrade_and_from_the_same_a_reinstall(
