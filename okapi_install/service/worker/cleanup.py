@@ -137,7 +137,7 @@ class Cleanup:
             left -= len(crew.finished())
 
     def _end_abort(self, lease: Lease, steps: JobSteps) -> JobRef | None:
-        progress = self._progress(steps.ended_uncommitted())
+        progress = self._progress(steps.ended_after_recording())
         cut_short = [step.change.id for step in steps if step.status is StepStatus.RUNNING]
         leftovers = {module: messages.unfinished_work(module) for module in cut_short}
         unrecorded = [step.change.id for step in steps.failed() if step.stage is Stage.INITIALISED]

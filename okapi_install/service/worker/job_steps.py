@@ -34,6 +34,7 @@ class JobSteps:
     def __init__(self, steps: Sequence[Step], now: Callable[[], float], leftovers: Mapping[str, str]) -> None:
         self._steps = list(steps)
         self._committed = list(steps)
+        self._initialised = {step.pos for step in steps if step.stage is Stage.INITIALISED}
         self._inherited = {step.pos for step in steps if step.status is StepStatus.RUNNING}
         self._returned: dict[int, ModuleCallFailed | None] = {}
         self._now = now
@@ -115,6 +116,7 @@ class JobSteps:
     def initialised(self, pos: int) -> Step:
         """Marks the step's module as initialised. The step ended now, as far as its module is concerned."""
         step = self._steps[pos]
+        self._initialised.add(pos)
         return self._put(replace(step, stage=Stage.INITIALISED, tenant_job=None, ended=self._now()))
 
     def unrecorded(self) -> list[Step]:
@@ -227,19 +229,21 @@ class JobSteps:
         A running step ends with that reason. A step that has ended keeps its result, even if that was not committed.
         A step whose start was not committed stays as it was.
         """
-        ended, pairs = self.ended_uncommitted(), list(zip(self._steps, self._committed, strict=True))
+        for pos in list(self._returned):
+            self.ended(pos)
+        pairs = list(zip(self._steps, self._committed, strict=True))
+        ended = [step for step, known in pairs if step is not known and step.status is not StepStatus.RUNNING]
         running = [(step, known) for step, known in pairs if step.status is StepStatus.RUNNING]
         stopped = [
             self._cut_short(step, why) if known.status is StepStatus.RUNNING else known for step, known in running
         ]
         return [self._put(step) for step in (*ended, *stopped)]
 
-    def ended_uncommitted(self) -> list[Step]:
-        """The steps that have returned or ended, and whose end is not committed. They have ended then."""
-        for pos in list(self._returned):
-            self.ended(pos)
+    def ended_after_recording(self) -> list[Step]:
+        """The steps whose module was initialised, and that have ended, if that is not committed."""
         pairs = zip(self._steps, self._committed, strict=True)
-        return [step for step, known in pairs if step is not known and step.status is not StepStatus.RUNNING]
+        changed = [step for step, known in pairs if step is not known and step.pos in self._initialised]
+        return [step for step in changed if step.status is not StepStatus.RUNNING]
 
     def _cut_short(self, step: Step, why: str) -> Step:
         problem = Problem.error(why, ProblemCode.CUT_SHORT)

@@ -274,3 +274,20 @@ def test_what_a_job_waited_for_last_is_not_shown_when_it_is_complete() -> None:
         house.work()
     ended = house.store.job(job.id)
     assert (ended.complete, ended.waiting_for, all_warnings(ended)) == (True, None, ())
+
+
+def test_on_the_own_platform_a_step_whose_end_is_not_committed_is_cut_short_by_an_abort() -> None:
+    house = House()
+    job = house.submit(*enable("d-1.0.0"))
+    finish = house.store.finish
+
+    def aborted(*_: object) -> None:
+        house.store.finish = finish  # type: ignore[method-assign]
+        house.installs.abort(job.id, keep=True)
+        raise Killed
+
+    house.store.finish = aborted  # type: ignore[method-assign, assignment]
+    with pytest.raises(Killed):
+        house.work()
+    assert house.store.job(job.id).steps[0].status is StepStatus.ERROR
+    assert house.store.enabled("diku") == []
