@@ -31,6 +31,9 @@ from okapi_install.web.page.timeline import timeline_svg
 from okapi_install.web.page.views import JobPageView, dependencies
 from okapi_install.web.words import segment
 
+_MOST_DRAWN = 500
+"""The pictures of a job with more modules come after the page: drawing them takes as long as all the rest."""
+
 
 def blueprint(
     installs: InstallService, snapshots: SnapshotService, tenants: TenantService, login: PageLogin, rendering: Rendering
@@ -95,14 +98,15 @@ class Page:
         job = self._installs.job(job_id)
         snapshot = self._snapshots.of(job)
         view, show = JobPageView.of(snapshot), request.args.get("show", "")
+        drawn = len(job.steps) <= _MOST_DRAWN
         return self._html(
             "job.html",
             job=view,
             show=show,
             show_key=next((chip.key for chip in view.chips if chip.name == show), ""),
             no_worker=not job.complete and self._snapshots.no_worker(),
-            graph=graph_svg(snapshot.summary),
-            timeline=timeline_svg(snapshot),
+            graph=graph_svg(snapshot.summary) if drawn else None,
+            timeline=timeline_svg(snapshot) if drawn else None,
             dependencies=dependencies(job),
             history=self._history.notable(job_id),
             commands=curl_commands(job, request.host_url.rstrip("/")),

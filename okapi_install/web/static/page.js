@@ -93,6 +93,8 @@ async function redraw(picture) {
   setTimeout(() => waiting.delete(picture), 1000);
 }
 
+for (const picture of document.querySelectorAll("[data-picture]")) if (!picture.querySelector("svg")) redraw(picture);
+
 const pictures = (which) => document.querySelectorAll(`[data-picture]${which}`);
 let stale = false;
 

@@ -11,7 +11,7 @@ import pytest
 
 from okapi_install.domain.jobs import JobKind, Problem, ProblemCode, Stage, StepStatus
 from okapi_install.service.jobs.snapshots import snapshot_of
-from okapi_install.service.ports import Durations
+from okapi_install.service.ports import Durations, Tenant
 from okapi_install.web.page.curl import curl_commands
 from okapi_install.web.page.graph import graph_svg
 from okapi_install.web.page.timeline import timeline_svg
@@ -60,6 +60,16 @@ def test_rows_come_by_what_needs_attention_and_may_be_filtered(site: Site) -> No
     assert '<a href="?show=failed#modules" data-show-only="error" aria-current="true"' in html
     assert '<a href="?show=warnings#modules" data-show-only="warnings"' in html
     assert 'data-show=""' in site.text(f"/jobs/{job.id}?show=nonsense")
+
+
+def test_the_pictures_of_a_huge_job_come_after_the_page(site: Site) -> None:
+    site.store.add_tenant(Tenant(id="diku"))
+    job = site.store.add_job(replace(new_job("diku"), steps=big_plan(501)), most_waiting=9)
+    html = site.text(f"/jobs/{job.id}")
+    assert "501 modules are drawn after the page" in html
+    assert f'data-picture="/jobs/{job.id}/graph.svg"' in html
+    assert 'class="drawing' not in html
+    assert 'class="drawing' in site.text(f"/jobs/{site.job('mod-a-1.0.0').id}")
 
 
 def test_an_error_is_folded_to_its_first_line(site: Site) -> None:
