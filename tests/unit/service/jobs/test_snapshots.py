@@ -191,11 +191,12 @@ def test_page_and_api_say_the_same_of_one_snapshot() -> None:
     told = {"kind": "overdue", "seconds": None, "overdue": ["mod-1-1.0.0"], "text": words}
     assert (document["remainingSeconds"], document["estimate"], page.line.estimate) == (None, told, words)
     assert document["expectedSeconds"] == 20.0
+    rows = sorted(page.rows, key=lambda row: row.pos)
     modules = document["modules"]
     assert isinstance(modules, list)
-    assert [module["slow"] for module in modules] == [row.slow for row in page.rows] == [False, True, False]
-    assert [module["expectedSeconds"] for module in modules] == [row.expected for row in page.rows] == [None, 10, 10]
-    assert [module["seconds"] for module in modules] == [row.seconds for row in page.rows] == [None, 60, None]
+    assert [module["slow"] for module in modules] == [row.slow for row in rows] == [False, True, False]
+    assert [module["expectedSeconds"] for module in modules] == [row.expected for row in rows] == [None, 10, 10]
+    assert [module["seconds"] for module in modules] == [row.seconds for row in rows] == [None, 60, None]
 
 
 def test_only_what_has_changed_since_a_revision_is_told_if_one_is_given() -> None:
