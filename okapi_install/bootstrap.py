@@ -55,6 +55,7 @@ from okapi_install.service.registry import RegistryService
 from okapi_install.service.rollouts.advance import RolloutAdvancer
 from okapi_install.service.rollouts.callbacks import RolloutCallbacks
 from okapi_install.service.rollouts.observer import RolloutObserver
+from okapi_install.service.rollouts.preflight import PreflightService
 from okapi_install.service.rollouts.rollouts import RolloutService
 from okapi_install.service.tenants import TenantService
 from okapi_install.service.turns import Turns
@@ -197,6 +198,7 @@ class Services:
     solutions: SolutionService
     proposals: ProposalService
     rollouts: RolloutService
+    preflight: PreflightService
     snapshots: SnapshotService
     waiting: WaitingService
     health: HealthService
@@ -230,17 +232,13 @@ def build_services(settings: Settings) -> Services:
     snapshots = SnapshotService(timings, logs=LogLinks(settings.log_url), waiting=waiting)
     tenants = TenantService(store, registry, platform, before_removal=installs.stop_all)
     proposals = ProposalService(installs, solutions, snapshots)
-    observer = RolloutObserver(notifier, meters)
-    advancer = build_advancer(settings, store, installs, queue, observer)
     return Services(
         settings=settings,
         store=store,
         registry=registry,
         tenants=tenants,
-        rollouts=RolloutService(
-            *(store, installs, proposals, tenants, advancer, observer, notifier),
-            *(time.time, callback_rule(settings)),
-        ),
+        rollouts=build_rollouts(settings, store, installs, proposals, tenants, queue, notifier, meters),
+        preflight=PreflightService(store, platform, proposals, HttpHealthProbe(), system_auth=settings.system_auth),
         discovery=DiscoveryService(store, HttpHealthProbe(), Node(node_id=settings.host, url=settings.public_url)),
         environment=EnvironmentService(store),
         pull=PullService(registry, build_remote(settings)),
@@ -273,6 +271,23 @@ def build_installs(
     limits = job_limits(settings)
     parts = callback_rule(settings), meters, settings.has_gateway, tracer
     return InstallService(store, registry, queue, notifier, SystemClock(), limits, *parts, platform=platform)
+
+
+def build_rollouts(
+    settings: Settings,
+    store: Store,
+    installs: InstallService,
+    proposals: ProposalService,
+    tenants: TenantService,
+    queue: Queue,
+    notifier: Notifier,
+    meters: Meters,
+) -> RolloutService:
+    """The operations of clients on rollouts."""
+    observer = RolloutObserver(notifier, meters)
+    advancer = build_advancer(settings, store, installs, queue, observer)
+    rule = callback_rule(settings)
+    return RolloutService(store, installs, proposals, tenants, advancer, observer, notifier, time.time, rule)
 
 
 def build_advancer(

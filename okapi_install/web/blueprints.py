@@ -13,7 +13,7 @@ from okapi_install.domain.errors import OkapiInstallError
 from okapi_install.web import metrics, request_meters
 from okapi_install.web.access.login import PageLogin
 from okapi_install.web.access.visitors import Visitors
-from okapi_install.web.api import explain, openapi
+from okapi_install.web.api import explain, openapi, preflight
 from okapi_install.web.api import health as api_health
 from okapi_install.web.api import jobs as api_jobs
 from okapi_install.web.api import rollouts as api_rollouts
@@ -51,6 +51,7 @@ def blueprints(services: Services, sign_in: PageLogin) -> Sequence[Blueprint]:
         api_workers.blueprint(services.waiting),
         explain.blueprint(services.solutions),
         api_rollouts.blueprint(services.rollouts),
+        preflight.blueprint(services.preflight, services.rollouts),
         api_health.blueprint(services.health),
         openapi.blueprint(),
         page_routes.blueprint(services.installs, services.snapshots, services.tenants, sign_in, rendering),

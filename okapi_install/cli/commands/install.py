@@ -12,6 +12,7 @@ from okapi_install.cli.confirming import agreed, purge_by
 from okapi_install.cli.connection import CONNECTION, FOLLOWING, ClientCommand, Session, with_options
 from okapi_install.cli.exits import Exit, exit_of_error
 from okapi_install.cli.module_arguments import modules_of, modules_of_file
+from okapi_install.cli.rollouts.preflight import passes, preflight_of
 from okapi_install.cli.screens import available_text, unavailable_text
 from okapi_install.cli.solutions import SOLVING, course_of, decide
 from okapi_install.cli.watching import watch
@@ -73,6 +74,7 @@ COURSE = (
         metavar="TENANT",
         help="Confirms that --purge deletes data: the tenant's name. Required without a terminal and with --yes.",
     ),
+    click.option("--strict", is_flag=True, help="Start only if a look at modules and tenant finds nothing wrong."),
     click.option("--sync", is_flag=True, help="Wait for the end in a single request, without progress."),
     click.option("--no-follow", is_flag=True, help="Start the job, print its id, and exit."),
 )
@@ -174,6 +176,9 @@ def plan_and_run(modules: list[dict[str, Any]] | None, given: dict[str, Any], *,
         return Exit.DONE
     if all(module.get("action") == "uptodate" for module in plan):
         return _nothing_to_do(session)
+    wanted = session.terminal.has_person and not given["yes"]
+    if not passes(session, preflight_of(session, request), strict=given["strict"], wanted=wanted):
+        return Exit.REFUSED
     if not agreed(session, request.tenant, purge, yes=given["yes"], confirmed=given["confirm_purge"]):
         session.terminal.talk("Nothing was started.")
         return Exit.ABORTED

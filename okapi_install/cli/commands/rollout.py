@@ -9,7 +9,8 @@ import click
 from okapi_install.cli.connection import CONNECTION, FOLLOWING, ClientCommand, Session, with_options
 from okapi_install.cli.exits import Exit
 from okapi_install.cli.module_arguments import modules_of
-from okapi_install.cli.rollout_screen import follow_rollout, rollout_lines, rollouts_lines, simulation_lines
+from okapi_install.cli.rollouts.preflight import passes, preflight_of_rollout
+from okapi_install.cli.rollouts.screen import follow_rollout, rollout_lines, rollouts_lines, simulation_lines
 from okapi_install.client.rollouts import RolloutClient
 
 _ID = "1d0c8f52-9d5c-4f7e-a7f4-0a35d3bd7a39"
@@ -80,10 +81,11 @@ def rollout() -> None:
 @click.option("--tenant-parameters", metavar="LIST", help="Tenant parameters in Okapi's form: a=b,c=d.")
 @click.option("--ignore-errors", is_flag=True, help="Go on with a tenant's other modules after one fails.")
 @click.option("--simulate", is_flag=True, help="Print what would happen to which tenant, and stop.")
+@click.option("--strict", is_flag=True, help="Start only if a look at modules and tenants finds nothing wrong.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask for confirmation (never asked without a terminal).")
 @click.option("--no-follow", is_flag=True, help="Start it, print its id, and exit.")
 @with_options(CONNECTION, FOLLOWING)
-def start(modules: tuple[str, ...], simulate: bool, yes: bool, no_follow: bool, **given: Any) -> Exit:
+def start(modules: tuple[str, ...], simulate: bool, strict: bool, yes: bool, no_follow: bool, **given: Any) -> Exit:
     """Start a rollout, and follow it.
 
     MODULES are as for install. What would happen to which tenant is shown before anything is started.
@@ -98,7 +100,10 @@ def start(modules: tuple[str, ...], simulate: bool, yes: bool, no_follow: bool, 
         (session.terminal.result if simulate else session.terminal.talk)(line)
     if simulate:
         return Exit.DONE
-    if not yes and session.terminal.has_person and not click.confirm("Start?", err=True):
+    asks = session.terminal.has_person and not yes
+    if not passes(session, preflight_of_rollout(session, body), strict=strict, wanted=asks):
+        return Exit.REFUSED
+    if asks and not click.confirm("Start?", err=True):
         session.terminal.talk("Nothing was started.")
         return Exit.ABORTED
     started = client.start(body)

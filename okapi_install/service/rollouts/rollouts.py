@@ -135,6 +135,10 @@ class RolloutService:
             raise UserError(words.no_tenants())
         return found
 
+    def members(self, order: RolloutOrder) -> tuple[str, ...]:
+        """All tenants of an order, in the order of their waves. Raises UserError."""
+        return tuple(tenant for wave in self._waves(order) for tenant in wave)
+
     def view(self, rollout_id: str) -> RolloutView:
         """One rollout. Raises NotFound."""
         return self._store.rollout(rollout_id)

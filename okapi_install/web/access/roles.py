@@ -9,7 +9,7 @@ from okapi_install.domain.errors import KeyMayOnlyRead
 from okapi_install.web.access.login import LOGIN_PATH, LOGOUT_PATH
 from okapi_install.web.http.requests import flag
 
-_QUESTIONS = frozenset({"/_/install/explain"})
+_QUESTIONS = frozenset({"/_/install/explain", "/_/install/preflight"})
 """Rules whose POST changes nothing."""
 _SIMULATED = frozenset(
     {

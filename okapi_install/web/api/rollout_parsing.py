@@ -64,13 +64,13 @@ _RETRY = Bean("a retry", {"tenants": texts, "group": text})
 _ABORT = Bean("an abort", {"jobs": flag})
 
 
-def rollout_order() -> RolloutOrder:
-    """The order in the request. Raises UserError."""
+def rollout_order(*, name: str | None = None) -> RolloutOrder:
+    """The order in the request; with `name`, it needs none of its own. Raises UserError."""
     document = read(_ROLLOUT, json_body())
     kind = _kind(document)
     changes = change_list(document["modules"]) if kind is JobKind.INSTALL else None
     return RolloutOrder(
-        name=_name(document),
+        name=name or _name(document),
         kind=kind,
         request=changes,
         options=_options(cast("dict[str, Any]", document.get("options", {}))),

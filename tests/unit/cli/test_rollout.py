@@ -140,6 +140,19 @@ def test_a_command_line_that_cannot_be_is_refused_with_what_to_write(
     assert said in " ".join(done.stderr.split())
 
 
+def test_strict_starts_nothing_while_something_is_wrong(server: Server) -> None:
+    words = ("start", "--name", "night", "d-1.0.0", "--all-tenants", "--strict")
+    done = server.run(*words)
+    assert done.returncode == 3
+    assert "Error: d-1.0.0: The instance does not respond: http://modules/d-1.0.0: Connection refused" in done.stderr
+    assert server.run("list").stdout == ""
+    install = ("install", "--tenant", "diku", "d-1.0.0", "--strict", "--yes")
+    assert run_command(*install, url=server.url).returncode == 3
+    server.site.probe.well = {"http://modules/d-1.0.0"}
+    assert server.run(*words).returncode == 0
+    assert run_command("install", "--tenant", "diku", "a-1.0.0", "--yes", "--no-follow", url=server.url).returncode == 0
+
+
 def test_what_the_server_refuses_ends_with_three(server: Server) -> None:
     done = server.run("start", "--name", "n", "d-1.0.0", "--all-tenants", "--window", "22:00-04:00 Mars", "--no-follow")
     assert (done.returncode, "'Mars' is not a time zone" in done.stderr) == (3, True)

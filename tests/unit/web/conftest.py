@@ -48,8 +48,10 @@ class FakeProbe:
 
     def __init__(self) -> None:
         self.well: set[str] = set()
+        self.asked: list[str] = []
 
     def problem(self, url: str) -> str | None:
+        self.asked.append(url)
         return None if url in self.well else "Connection refused"
 
 

@@ -21,6 +21,7 @@ from okapi_install.service.metrics_store import Metering
 from okapi_install.service.ports import Gateway, Permissions, Tenant
 from okapi_install.service.pull import PullService
 from okapi_install.service.registry import RegistryService
+from okapi_install.service.rollouts.preflight import PreflightService
 from okapi_install.service.rollouts.rollouts import RolloutService
 from okapi_install.service.tenants import SUPERTENANT, TenantService
 from okapi_install.web import request_meters
@@ -77,6 +78,7 @@ class JobsSite:
                 *(store, self.house.installs, proposals, tenants, self.house.advancer),
                 *(self.house.rollout_observer, self.house.notifier, store.now),
             ),
+            preflight=PreflightService(store, self.house.platform, proposals, self.probe),
             discovery=DiscoveryService(store, self.probe, Node(node_id="localhost", url="http://localhost:9130")),
             environment=EnvironmentService(store),
             pull=PullService(registry, self.remote),

@@ -1,0 +1,1 @@
+"""Rollouts and preflights on a terminal."""
