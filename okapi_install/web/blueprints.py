@@ -56,7 +56,7 @@ def blueprints(services: Services, sign_in: PageLogin) -> Sequence[Blueprint]:
         openapi.blueprint(),
         page_routes.blueprint(services.installs, services.snapshots, services.tenants, sign_in, rendering),
         tenant_routes.blueprint(services.tenants, services.registry, sign_in, rendering),
-        page_workers.blueprint(services.waiting, rendering, services.snapshots.now),
+        page_workers.blueprint(services.waiting, sign_in, rendering, services.snapshots.now),
         rollout_pages.blueprint(services.rollouts, sign_in, rendering),
         start_routes.blueprint(services.proposals, services.installs, services.tenants, services.registry, rendering),
     )

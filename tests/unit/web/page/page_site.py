@@ -56,7 +56,7 @@ class Site:
         pages = routes.blueprint(self.installs, self.snapshots, self.tenants, sign_in, rendering)
         lists = tenant_routes.blueprint(self.tenants, RegistryService(self.store), sign_in, rendering)
         waiting = WaitingService(self.store, TimingsService(self.store, self.clock), self.clock, alive_within=15.0)
-        alive = workers.blueprint(waiting, rendering, self.snapshots.now)
+        alive = workers.blueprint(waiting, sign_in, rendering, self.snapshots.now)
         return create_app(Settings(api_key=self.key), [pages, lists, alive], self.tenants, sign_in)
 
     def job(

@@ -88,11 +88,14 @@ def test_the_page_of_workers_says_which_are_alive_and_what_they_run(site: Site) 
     site.store.beat("w1@host#2", 15.0, WorkerAbout(concurrency=500, version="0.9.0"))
     site.clock.sleep(2.0)
     html = site.text("/workers")
-    assert "1 worker running" in html
     assert re.findall(r'<th scope="row">(.*?)</th>', html) == ["lost@host", "w1@host"]
     assert "0 of 500" in html
     assert "0.9.0" in html
     assert "Lost" in html
+    stream = site.client.get("/page/workers/events")
+    assert stream.mimetype == "text/event-stream"
+    assert "w1@host" in str(next(chunk for chunk in stream.response if "event: parts" in str(chunk)))
+    stream.close()
 
 
 def test_a_page_without_a_running_worker_says_so(site: Site) -> None:
