@@ -40,6 +40,8 @@ def test_modules_turn_and_pictures_follow_without_a_reload(open_tab: Open, opera
     expect(row).to_contain_text("Running", timeout=SLOW)
     expect(page.locator(".graph .is-running", has_text="mod-inventory-storage")).to_be_visible(timeout=SLOW)
     expect(page.locator(".timeline .is-running", has_text="mod-inventory-storage")).to_be_visible(timeout=SLOW)
+    ranks = page.evaluate("[...document.querySelectorAll('tbody.module')].map((row) => Number(row.dataset.rank))")
+    assert ranks == sorted(set(ranks))
     tab.shot("job-running")
     expect(page.locator(".big")).to_contain_text("Done", timeout=SLOW)
     expect(row).to_contain_text("Done")

@@ -63,16 +63,18 @@ function patch(place, html, whole) {
       if (kept === next) next = kept.nextElementSibling;
       else place.insertBefore(kept, next);
     }
-    if (!whole) ranked(place, fresh);
+    if (!whole) ranked(place);
   });
 }
 
-// A row that changed goes to its place: failed and running modules first.
-function ranked(place, rows) {
-  for (const row of rows.filter((each) => each.dataset.rank !== undefined)) {
-    const rank = Number(row.dataset.rank);
-    const next = [...place.children].find((other) => other !== row && Number(other.dataset.rank) > rank) ?? null;
-    if (row.nextElementSibling !== next) place.insertBefore(row, next);
+// Rows that changed go to their places: failed and running modules first.
+function ranked(place) {
+  const rows = [...place.children].filter((row) => row.dataset.rank !== undefined);
+  const wanted = [...rows].sort((one, other) => one.dataset.rank - other.dataset.rank);
+  let next = rows[0];
+  for (const row of wanted) {
+    if (row === next) next = row.nextElementSibling;
+    else place.insertBefore(row, next);
   }
 }
 
