@@ -26,6 +26,8 @@ COLOURS = {
 _COLOURS_OF_WORDS = {state.word: colour for state, colour in COLOURS.items()}
 UP_TO_DATE = "uptodate"
 """Okapi's action for a module that the tenant already has in that version."""
+_JSON_BODY = ": {"
+"""What comes before the response of a module in Okapi's message, if that is a JSON object."""
 _MOST_NOT_RUN, _MOST_FAILURES = 5, 10
 """How many modules of that kind are listed one by one."""
 _VERBS = {
@@ -137,13 +139,13 @@ def problem_lines(module: ModuleProgress, *, short: bool = False) -> list[str]:
 
 
 def _error_texts(module: ModuleProgress) -> list[str]:
-    """Okapi's message often ends with the response of the module, which the errors have in full: not printed twice."""
+    """Okapi's message ends with the response of the module, which is not printed if the errors have it in full."""
     errors = [problem_text(p) for p in module.errors]
     if not module.message or any(module.message in text for text in errors):
         return errors
     if not errors:
         return [module.message]
-    head = one_line(module.message)
+    head = one_line(module.message.partition(_JSON_BODY)[0])
     return [head, *(text for text in errors if text not in head)]
 
 

@@ -52,6 +52,14 @@ def test_a_trace_that_is_in_both_the_message_and_the_errors_is_printed_once() ->
     assert text.endswith("\n  mod-a-1.0.0: java.lang.Error: no disk")
 
 
+def test_a_json_response_that_the_errors_have_in_full_is_not_printed_as_part_of_the_message() -> None:
+    body = '{"errors": [{"message": "java.lang.Error: no disk\\n\\tat org.folio.A"}]}'
+    module = failed("mod-a-1.0.0", message=f"POST request failed with 422: {body}", errors=[{"message": TRACE}])
+    lines = job_of([module])
+    assert "         error: POST request failed with 422" in lines
+    assert "\n".join(lines).count("org.folio.A") == 1
+
+
 def test_modules_that_only_need_a_failed_one_are_not_listed_as_failed() -> None:
     skipped = failed("mod-b-1.0.0", state="skipped", errors=[{"message": "Skipped", "code": "needs_failed_module"}])
     lines = job_of([failed("mod-a-1.0.0", message="no"), skipped])
