@@ -60,6 +60,10 @@ NOT_RUN: Mapping[tuple[str, str], str] = {
         "docs/operations.md",
         "OKAPI_INSTALL_BROKER_URL=$(cat data/broker-url) celery -A worker flower --address=127.0.0.1 \\",
     ): "tests/integration/cluster starts Flower",
+    (
+        "docs/rollouts.md",
+        "*",
+    ): "the demo has one tenant; tests/unit/cli/test_rollout.py and tests/contract run rollouts",
     ("docs/tutorial.md", "git clone https://example.org/okapi-install.git && cd okapi-install"): OWN_PORTS,
     ("docs/tutorial.md", ". .venv/bin/activate"): OWN_PORTS,
 }

@@ -21,7 +21,7 @@ function tick() {
     clock.textContent = duration(serverNow() - Number(clock.dataset.since));
   }
   for (const mark of document.querySelectorAll("[data-slow-after][hidden]")) {
-    mark.hidden = serverNow() - Number(mark.dataset.begun) < Number(mark.dataset.slowAfter);
+    mark.hidden = serverNow() - Number(mark.dataset.started) < Number(mark.dataset.slowAfter);
   }
 }
 
