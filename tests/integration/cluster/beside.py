@@ -16,7 +16,7 @@ from tests.fixtures.back_end.descriptors import bare_descriptor
 from tests.fixtures.cluster import WORKER_READY, environ
 from tests.fixtures.parts import ROOT, take_port
 from tests.fixtures.processes import PATIENCE, ServerProcess
-from tests.fixtures.site import LONE, SIX, TOP, Site, codes, until
+from tests.fixtures.site import LONE, ROOT_MODULE, SIX, TOP, Site, codes, until
 
 OTHER = "mod-other-1.0.0"
 """What jobs of that Okapi's own enable."""
@@ -95,10 +95,20 @@ class BesideFleet:
 
     @classmethod
     def start(cls, site: Site, okapi: Okapi, tenants: int) -> BesideFleet:
-        names = [site.tenant() for _ in range(tenants)]
-        jobs = [(tenant, site.submit(tenant, TOP, options="&parallel=4")) for tenant in names]
-        jobs += [(tenant, site.submit(tenant, LONE, options="&parallel=4")) for tenant in names]
-        return cls(site=site, okapi=okapi, jobs=jobs)
+        fleet = cls(site=site, okapi=okapi, jobs=[])
+        for _ in range(tenants):
+            fleet.add_tenant()
+        return fleet
+
+    def add_tenant(self) -> str:
+        """Adds a tenant with its two jobs."""
+        tenant = self.site.tenant()
+        self.jobs += [(tenant, self.site.submit(tenant, module, options="&parallel=4")) for module in (TOP, LONE)]
+        return tenant
+
+    def until_one_starts(self) -> None:
+        """Adds a tenant, and waits until its first module is called: something is recorded after that, in any case."""
+        self.site.until_called(self.add_tenant(), ROOT_MODULE)
 
     @property
     def tenants(self) -> list[str]:

@@ -104,9 +104,9 @@ FULL = os.environ.get("BESIDE_FULL") == "1"
 
 def test_jobs_beside_an_okapi_survive_all_that_happens_to_it(site: Site, tmp_path: Path) -> None:
     with beside_okapi(site, tmp_path) as (beside, okapi):
-        fleet = BesideFleet.start(beside, okapi, 20 if FULL else 5)
-        for number, fault in enumerate(FAULTS):
-            fleet.until_recorded(0.05 + 0.75 * number / len(FAULTS))
+        fleet = BesideFleet.start(beside, okapi, 12 if FULL else 2)
+        for fault in FAULTS:
+            fleet.until_one_starts()
             fault(fleet, okapi)
         fleet.check()
 
@@ -116,8 +116,9 @@ def test_jobs_beside_an_okapi_survive_all_that_happens_to_it(site: Site, tmp_pat
 @pytest.mark.parametrize("fault", [*FAULTS, *MORE], ids=lambda fault: fault.__name__)
 def test_forty_jobs_beside_an_okapi_survive_each_fault(site: Site, tmp_path: Path, fault: Fault) -> None:
     with beside_okapi(site, tmp_path) as (beside, okapi):
-        fleet = BesideFleet.start(beside, okapi, 20)
-        for share in (0.1, 0.4, 0.7):
+        fleet = BesideFleet.start(beside, okapi, 17)
+        for share in (0.1, 0.4, 0.6):
             fleet.until_recorded(share)
+            fleet.until_one_starts()
             fault(fleet, okapi)
         fleet.check()
