@@ -1,9 +1,9 @@
 """`make bench`: the workloads beside the checkout, against PostgreSQL, Redis and two workers; the tables of figures.
 
 Many targets are multiples of the machine's yardstick (the workload `machine`), so that figures of different days and
-machines can be compared. Ours are the workloads `cpu` (processor time by part) and `growth` (which runs alone; see
-scripts/growth.py). The others are in ../shared/bench; without them there is nothing to run. Timings belong here and
-never into tests.
+machines can be compared. Ours are the workloads `cpu` (processor time by part), `growth` and `rollouts`. The last two
+run alone; see scripts/growth.py and scripts/rollouts.py. The others are in ../shared/bench; without them there is
+nothing to run. Timings belong here and never into tests.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from pathlib import Path
 
 from scripts.growth import grow
 from scripts.processor_time import spent_by_a_fleet
+from scripts.rollouts import roll_out
 from scripts.servers import PLAIN, running_site
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
-CPU, GROWTH = "cpu", "growth"
+CPU, GROWTH, ROLLOUTS = "cpu", "growth", "rollouts"
 
 Result = Mapping[str, float]
 
@@ -87,6 +88,9 @@ def measure(url: str, workloads: list[str]) -> dict[str, Result]:
 
 def main(arguments: list[str], show: Callable[[str], None]) -> int:
     """Runs the bench and shows the table. The exit code is 0 unless the workloads are missing."""
+    if arguments[:1] == [ROLLOUTS]:
+        roll_out(arguments[1:], show)
+        return 0
     if not (SHARED / "bench" / "bench.py").is_file():
         show("there is no ../shared/bench beside the checkout: nothing to run")
         return 0
