@@ -74,24 +74,6 @@ def test_tokens_and_recorded_changes_are_as_okapis_but_for_a_location_that_leads
     assert all(": location: " in line for line in differences)
 
 
-def test_beside_another_server_tokens_and_recorded_changes_are_the_same_but_for_the_gateway_that_modules_get(
-    shared: Path, server: Embedded, tmp_path: Path
-) -> None:
-    beside = Embedded(tmp_path / "beside", {"OKAPI_INSTALL_OKAPI": server.url})
-    try:
-        beside.start()
-        program, recording = shared / "conformance/conform.py", "reports/scenarios_5_tokens.py"
-        command = [sys.executable, str(program), "check", "--server", beside.url, recording]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False, cwd=program.parent)
-    finally:
-        beside.process.end()
-    differences = [line.strip() for line in done.stdout.splitlines() if line.startswith("  ")]
-    others = [line for line in differences if not re.search(r": location: |\.x-okapi-url: ", line)]
-    assert " passed, " in done.stdout.splitlines()[-1], done.stdout
-    assert others == []
-    assert all(f"got '{server.url}'" in line for line in differences if "x-okapi-url" in line)
-
-
 def test_every_plan_over_the_whole_registry_is_okapis_or_better(shared: Path, server: Embedded) -> None:
     printed = played(shared / "resolver" / "check.py", "--server", server.url)
     assert printed.splitlines()[-1] == "300 passed, 0 failed"
