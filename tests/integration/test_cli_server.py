@@ -209,7 +209,7 @@ def test_modules_are_removed_by_a_file(site: Site, tmp_path: Path) -> None:
     assert site.run("install", B)[0] == 0
     file = tmp_path / "remove.json"
     file.write_text(json.dumps([{"id": B, "action": "disable"}]), "utf-8")
-    assert site.run("install", "--purge", str(file))[0] == 0
+    assert site.run("install", "--purge", "--confirm-purge", site.tenant, str(file))[0] == 0
     assert site.enabled() == [A]
     assert site.back_end.counts(site.tenant)[B]["purge"] == 1
 
