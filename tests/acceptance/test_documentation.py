@@ -36,7 +36,12 @@ pytestmark = pytest.mark.timeout(180)
 
 CONTAINERS = "a container engine, which tests have not"
 MACHINE = "it sets up a machine"
+FORMS = "the form of a request; the walk at the end of the page runs one"
 OWN_PORTS = "servers and ports of the reader; the test has its own"
+A_PREFLIGHT = (
+    "curl -X POST \"$OKAPI_URL/_/install/preflight?tenant=diku\" -H 'Content-Type: application/json' "
+    """-d '[{"id": "mod-users-19.4.0"}]'"""
+)
 NOT_RUN: Mapping[tuple[str, str], str] = {
     ("README.md", "export OKAPI_URL=http://localhost:9130"): OWN_PORTS,
     ("README.md", "cp .env.example .env && editor .env"): CONTAINERS,
@@ -60,10 +65,11 @@ NOT_RUN: Mapping[tuple[str, str], str] = {
         "docs/operations.md",
         "OKAPI_INSTALL_BROKER_URL=$(cat data/broker-url) celery -A worker flower --address=127.0.0.1 \\",
     ): "tests/integration/cluster starts Flower",
+    ("docs/rollouts.md", A_PREFLIGHT): FORMS,
     (
         "docs/rollouts.md",
-        "*",
-    ): "the demo has one tenant; tests/unit/cli/test_rollout.py and tests/contract run rollouts",
+        "curl -X POST \"$OKAPI_URL/_/install/rollouts\" -H 'Content-Type: application/json' -d @ramsons.json",
+    ): FORMS,
     ("docs/tutorial.md", "git clone https://example.org/okapi-install.git && cd okapi-install"): OWN_PORTS,
     ("docs/tutorial.md", ". .venv/bin/activate"): OWN_PORTS,
 }

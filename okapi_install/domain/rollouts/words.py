@@ -124,7 +124,7 @@ def paused_after_wave(wave: int, waves: int) -> str:
 
 def paused_for_failures(failed: int, allowed: int, running: int) -> str:
     """Too many tenants have failed."""
-    limit = "none is allowed" if allowed == 0 else f"{allowed} are allowed"
+    limit = f"{allowed} are allowed" if allowed > 1 else f"{allowed or 'none'} is allowed"
     rest = f" {_tenants(running)} that had started will finish." if running else ""
     return f"Paused because {_tenants(failed)} failed, and {limit}. Retry them, or resume without them.{rest}"
 

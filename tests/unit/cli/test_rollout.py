@@ -98,7 +98,7 @@ def test_a_pause_because_of_failures_says_what_failed_and_what_to_do(server: Ser
     server.refused = {"demo", "diku"}
     done = server.run("start", "--name", "night", "d-1.0.0", "--all-tenants", "--max-failures", "1", "--at-once", "1")
     assert done.returncode == 6
-    assert "Paused because 2 tenants failed, and 1 are allowed" in done.stdout
+    assert "Paused because 2 tenants failed, and 1 is allowed" in done.stdout
     assert "1. 2 tenants failed at d-1.0.0:" in done.stdout
     assert "rollout retry" in done.stdout
     rollout = _ID.findall(done.stdout)[0]

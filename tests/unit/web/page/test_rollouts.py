@@ -54,7 +54,7 @@ def test_the_page_says_where_we_are_what_failed_and_why_and_shows_a_cell_for_eac
     site.house.work()
     read, html = site.text(path), site.client.get(path).text
     assert "night: paused" in read
-    assert "Paused because 2 tenants failed, and 1 are allowed." in read
+    assert "Paused because 2 tenants failed, and 1 is allowed." in read
     assert "d-1.0.0 POST request for d-1.0.0 /_/tenant failed with 500: no room for t1 t1, t3" in read
     assert html.count('class="cell is-done" href="/jobs/') == 2
     assert 'aria-label="t4, waiting"' in html
