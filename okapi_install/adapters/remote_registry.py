@@ -11,14 +11,15 @@ from okapi_install.adapters.outgoing import Limits, OutgoingFailed, exchange, re
 from okapi_install.config_rules import redacted_url
 from okapi_install.domain import messages
 from okapi_install.domain.errors import InternalError, UserError
-from okapi_install.domain.foreign_status import is_ok
-from okapi_install.domain.modules.call_urls import UnusableUrl, check_address
+from okapi_install.domain.foreign_status import is_not_found, is_ok, succeeded
+from okapi_install.domain.modules.call_urls import UnusableUrl, call_url, check_address
 from okapi_install.service.outgoing_rules import OutgoingRules
 
 log = structlog.get_logger()
 
 _VERSION = Limits(connect=10.0, silence=10.0, seconds=30.0, most_bytes=64 * 1024)
 _PROBE = Limits(connect=5.0, silence=5.0, seconds=5.0, most_bytes=64 * 1024)
+_HEALTH = "/admin/health"
 _LONGEST_VERSION = 1024
 _BYTES_PER_ELEMENT = 12
 """Descriptors have at most one list, object or member in 30 bytes. A denser document would fill the memory."""
@@ -84,6 +85,15 @@ class HttpHealthProbe:
             check_address(url)
             with exchange("GET", url, {}, None, _PROBE):
                 return None
+        except (UnusableUrl, OutgoingFailed) as why:
+            return why.message
+
+    def health_problem(self, url: str) -> str | None:
+        """What the health check of a module at that address says; None if it is well, or there is no health check."""
+        try:
+            with exchange("GET", call_url(url, _HEALTH), {}, None, _PROBE) as response:
+                usual = succeeded(response.status) or is_not_found(response.status)
+                return None if usual else str(response.status)
         except (UnusableUrl, OutgoingFailed) as why:
             return why.message
 

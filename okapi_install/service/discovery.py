@@ -24,6 +24,11 @@ class HealthProbe(Protocol):
     def problem(self, url: str) -> str | None:
         """Why there was no response. None if there was any, whatever its status."""
 
+    def health_problem(self, url: str) -> str | None:
+        """What GET /admin/health of the instance at that address responded, if not that it is well. None if there is no
+        such path.
+        """
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Health:

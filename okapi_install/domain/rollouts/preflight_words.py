@@ -54,6 +54,11 @@ def silent(url: str, problem: str, silent_instances: int, instances: int) -> str
     return f"{share} not respond: {url}: {problem}"
 
 
+def unhealthy(module: str, url: str, problem: str) -> str:
+    """The instance responds, but its health check does not with 2xx. `problem` is a status, or why there is none."""
+    return f"The health check of {module} at {url}, GET /admin/health, did not succeed: {problem}"
+
+
 def failed_before(module: str, line: str) -> str:
     """The module failed in the tenant's last failed job."""
     return f"{module} failed last time: {line}"

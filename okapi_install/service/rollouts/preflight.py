@@ -5,7 +5,7 @@ It reads and connects, and changes nothing. Each instance is probed once, howeve
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import IntEnum
@@ -21,7 +21,7 @@ from okapi_install.domain.rollouts import preflight_words as words
 from okapi_install.service.discovery import HealthProbe
 from okapi_install.service.jobs.proposals import Proposal, ProposalService, Wanted
 from okapi_install.service.jobs.snapshots import JobSnapshot
-from okapi_install.service.ports import Instance, JobFilter, Platform, Store
+from okapi_install.service.ports import JobFilter, Platform, Store
 
 _PROBED_AT_ONCE = 20
 _JOBS_LOOKED_AT = 200
@@ -78,6 +78,18 @@ class Preflight:
         return max((one.severity for one in self.findings), default=Severity.OK)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Probed:
+    """Why an address does not respond, and if it does, what is wrong by its health check. None if nothing is."""
+
+    silence: str | None
+    health: str | None = None
+
+
+_Seen = dict[str, _Probed]
+"""The addresses that were probed for a request."""
+
+
 class PreflightService:
     """Looks before an order is submitted."""
 
@@ -100,10 +112,11 @@ class PreflightService:
         """What is found for a request. Raises NotFound if a tenant does not exist; UserError."""
         proposals = self._proposals.proposals(wanted)
         startable = [one for one in proposals if one.startable]
+        seen: _Seen = {}
         found = [
             *(finding for one in proposals for finding in _of_plan(one)),
-            *self._of_modules([change for one in startable for change in one.changes]),
-            *self._of_tokens(startable),
+            *self._of_modules([change for one in startable for change in one.changes], seen),
+            *self._of_tokens(startable, seen),
             *self._of_other_jobs(wanted.tenants),
             *self._of_last_time(wanted.tenants, startable),
             *(finding for one in startable for finding in _of_duration(one)),
@@ -112,7 +125,7 @@ class PreflightService:
         plans = tuple((one, None if one.preview is None else _duration(one.preview)) for one in proposals)
         return Preflight(plans=plans, findings=tuple(ordered))
 
-    def _of_modules(self, changes: Iterable[Change]) -> list[Finding]:
+    def _of_modules(self, changes: Iterable[Change], seen: _Seen) -> list[Finding]:
         """About each module that a plan would call: its interfaces, and whether its instances respond."""
         ids = sorted({change.id for change in changes if change.action in (Action.ENABLE, Action.DISABLE)})
         descriptors = self._store.descriptors(ids)
@@ -125,34 +138,41 @@ class PreflightService:
             elif _is_called(descriptors[module]):
                 called.append(module)
             found += _of_permissions(descriptors.get(module))
-        return [*found, *self._of_instances(called)]
+        return [*found, *self._of_instances(called, seen)]
 
-    def _of_instances(self, modules: Sequence[str], *, code: str = "instance") -> list[Finding]:
+    def _of_instances(self, modules: Sequence[str], seen: _Seen, *, code: str = "instance") -> list[Finding]:
         found, instances = [], {}
         for module in modules:
             try:
                 instances[module] = self._platform.instances(module)
             except OkapiInstallError as problem:
                 found.append(_finding(Severity.ERROR, code, problem.message, module))
-        problems = self._probed([one.url for known in instances.values() for one in known if one.url])
-        for module, known in instances.items():
-            found.append(_of_module_instances(module, known, problems, code))
+        addresses = {module: [one.url for one in known if one.url] for module, known in instances.items()}
+        new = {url for urls in addresses.values() for url in urls} - seen.keys()
+        self._look_at(new, seen)
+        for module, urls in addresses.items():
+            found.append(_of_module_instances(module, urls, seen, code))
+            found += _of_health(module, [url for url in urls if url in new], seen)
         return found
 
-    def _probed(self, urls: Collection[str]) -> Mapping[str, str | None]:
-        """The problem of each address, None if it responds. Each is probed once."""
-        distinct = sorted(set(urls))
+    def _look_at(self, urls: Collection[str], seen: _Seen) -> None:
+        """Probes addresses that were not probed yet."""
+        distinct = sorted(urls)
         with ThreadPoolExecutor(_PROBED_AT_ONCE) as pool:
-            return dict(zip(distinct, pool.map(self._probe.problem, distinct), strict=True))
+            seen.update(zip(distinct, pool.map(self._probed, distinct), strict=True))
 
-    def _of_tokens(self, proposals: Sequence[Proposal]) -> list[Finding]:
+    def _probed(self, url: str) -> _Probed:
+        silence = self._probe.problem(url)
+        return _Probed(silence=silence, health=None if silence else self._probe.health_problem(url))
+
+    def _of_tokens(self, proposals: Sequence[Proposal], seen: _Seen) -> list[Finding]:
         """Whether the modules that issue tokens for the tenants respond."""
         if not self._system_auth:
             return []
         enabled = sorted({module for one in proposals for module in self._store.enabled(one.tenants[0])})
         descriptors = self._store.descriptors(enabled)
         guards = [module for module, one in sorted(descriptors.items()) if one.auth_filter is not None]
-        return self._of_instances(guards, code="token")
+        return self._of_instances(guards, seen, code="token")
 
     def _of_other_jobs(self, tenants: Sequence[str]) -> list[Finding]:
         """The tenants for which the platform runs a job of its own."""
@@ -243,11 +263,8 @@ def _of_permissions(descriptor: ModuleDescriptor | None) -> list[Finding]:
     return [_finding(Severity.WARNING, "permissions_interface", message, descriptor.id)]
 
 
-def _of_module_instances(
-    module: str, known: Sequence[Instance], problems: Mapping[str, str | None], code: str
-) -> Finding:
-    urls = [one.url for one in known if one.url]
-    silent = {url: problems[url] for url in urls if problems[url] is not None}
+def _of_module_instances(module: str, urls: Sequence[str], seen: _Seen, code: str) -> Finding:
+    silent = {url: seen[url].silence for url in urls if seen[url].silence is not None}
     if not urls:
         return _finding(Severity.ERROR, code, words.no_instance(), module)
     if not silent:
@@ -255,6 +272,15 @@ def _of_module_instances(
     url, problem = next(iter(silent.items()))
     severity = Severity.ERROR if len(silent) == len(urls) else Severity.WARNING
     return _finding(severity, code, words.silent(url, problem or "", len(silent), len(urls)), module)
+
+
+def _of_health(module: str, urls: Iterable[str], seen: _Seen) -> list[Finding]:
+    """About the instances that respond, but are not well by their own health check."""
+    return [
+        _finding(Severity.WARNING, "health", words.unhealthy(module, url, problem), module)
+        for url in dict.fromkeys(urls)
+        if (problem := seen[url].health) is not None
+    ]
 
 
 def _of_duration(one: Proposal) -> list[Finding]:

@@ -250,6 +250,23 @@ def endless(piece: bytes, pause: float) -> Iterator[str]:
         thread.join()
 
 
+def test_a_health_check_is_well_with_any_2xx_or_if_there_is_none(registry: Registry, nobody: str) -> None:
+    probe, path = HttpHealthProbe(), "/m/mod-a-1.0.0"
+    assert probe.health_problem(registry.url + path) is None
+    for status, problem in ((200, None), (204, None), (302, "302"), (401, "401"), (503, "503")):
+        registry.answers = {f"{path}/admin/health": (status, b"")}
+        assert probe.health_problem(f"{registry.url}{path}/") == problem
+    assert probe.health_problem(nobody) == "Connection refused"
+    assert probe.health_problem("nonsense") is not None
+
+
+def test_an_endless_health_check_is_not_read_to_its_end() -> None:
+    with endless(b"HTTP/1.1 503 Busy\r\n\r\n" + b"x" * 1000, 0.0) as url:
+        assert HttpHealthProbe().health_problem(url) == "503"
+    with endless(b"X-Header: 1\r\n", 0.0) as url:
+        assert HttpHealthProbe().health_problem(url) is not None
+
+
 def test_any_answer_is_a_sign_of_life(registry: Registry, nobody: str) -> None:
     probe = HttpHealthProbe()
     assert probe.problem(registry.url) is None

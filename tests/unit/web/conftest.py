@@ -49,10 +49,16 @@ class FakeProbe:
     def __init__(self) -> None:
         self.well: set[str] = set()
         self.asked: list[str] = []
+        self.health: dict[str, str] = {}
+        self.asked_health: list[str] = []
 
     def problem(self, url: str) -> str | None:
         self.asked.append(url)
         return None if url in self.well else "Connection refused"
+
+    def health_problem(self, url: str) -> str | None:
+        self.asked_health.append(url)
+        return self.health.get(url)
 
 
 @dataclass

@@ -67,6 +67,29 @@ def test_for_many_tenants_each_instance_is_probed_once(site: JobsSite) -> None:
     assert found["plans"][0]["tenants"] == ["demo", "diku", "test"]
 
 
+def test_an_instance_whose_health_check_does_not_succeed_is_a_warning(site: JobsSite) -> None:
+    site.probe.well.remove("http://modules/a-1.0.0")
+    site.probe.health = {"http://modules/b-1.0.0": "503"}
+    found = _look(site, [{"id": "b-1.0.0"}])
+    said = "The health check of b-1.0.0 at http://modules/b-1.0.0, GET /admin/health, did not succeed: 503"
+    assert _of(found, "health") == [("warning", "b-1.0.0", said)]
+    assert [one[0] for one in _of(found, "instance")] == ["error", "ok"]
+    assert site.probe.asked_health == ["http://modules/b-1.0.0"]
+
+
+def test_an_instance_is_probed_once_if_its_module_also_issues_tokens(site: JobsSite) -> None:
+    handler = {"methods": ["*"], "path": "/", "phase": "auth", "type": "headers"}
+    url = "http://modules/auth-1.0.0"
+    site.house.store.add_modules([ModuleDescriptor.parse(descriptor("auth-1.0.0", filters=[handler]))])
+    site.house.store.add_instance(Instance(inst_id="auth", srvc_id="auth-1.0.0", url=url, document={}))
+    site.house.store.add_tenant(Tenant(id="safe"), ["auth-1.0.0"])
+    site.probe.well.add(url)
+    site.probe.health = {url: "500"}
+    found = _look(site, [{"id": "auth-1.0.0", "action": "disable"}], "?tenant=safe")
+    assert (len(_of(found, "instance")), len(_of(found, "token")), len(_of(found, "health"))) == (1, 1, 1)
+    assert site.probe.asked == site.probe.asked_health == [url]
+
+
 def test_a_refusal_and_an_interface_that_cannot_be_called_are_errors(site: JobsSite) -> None:
     refused = _look(site, [{"id": "mod-none-1.0.0"}])
     assert refused["worst"] == "error"
