@@ -299,7 +299,8 @@ def build_advancer(
     background: Callable[[Callable[[], None]], None] | None = None,
 ) -> RolloutAdvancer:
     """What starts the tenants of rollouts."""
-    return RolloutAdvancer(store, installs, queue, observer, background, most_waiting=settings.max_waiting_jobs)
+    parts, most = (store, installs, queue, observer, background), settings.max_waiting_jobs
+    return RolloutAdvancer(*parts, clock=SystemClock(), most_waiting=most)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

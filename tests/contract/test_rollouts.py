@@ -10,10 +10,11 @@ import pytest
 
 from okapi_install.adapters.store import SqlStore, open_store
 from okapi_install.domain.errors import KeyReused, NotFound, UserError
+from okapi_install.domain.history import EventKind
 from okapi_install.domain.jobs import Change, InstallOptions, JobKind, JobStatus, StepStatus
 from okapi_install.domain.rollouts.rollout import PauseReason, PauseRule, RolloutStatus, TenantStatus
 from okapi_install.domain.rollouts.windows import Window
-from okapi_install.service.ports import EndTenant, JobRef, Progress, RetryJob, StartJob, Store
+from okapi_install.service.ports import EndTenant, HistoryFilter, JobRef, Progress, RetryJob, StartJob, Store
 from tests.contract.builders import DONE, FAILED, claimed, ended, new_job, submit
 from tests.contract.conftest import PassTime
 from tests.contract.rollout_builders import advanced, new_rollout, rolled_out, statuses
@@ -292,6 +293,33 @@ def test_a_tenant_that_cannot_have_a_job_has_failed(store: Store) -> None:
     assert "does not exist any more" in tenants["gone"]
     assert "full" in tenants["full"]
     assert set(statuses(store, rollout).values()) == {TenantStatus.ERROR}
+
+
+def test_what_fails_among_tenants_that_start_together_holds_back_those_after_it(store: Store) -> None:
+    rollout = rolled_out(store, ["a", "gone", "z"], max_failures=0)
+    store.remove_tenant("gone")
+    starts = [StartJob(tenant=name, job=new_job(name)) for name in ("z", "gone", "a")]
+    refs = store.start_in_rollout(rollout, starts, most_waiting=9)
+    assert [(ref.tenant, store.job(ref.id).status) for ref in refs] == [("a", JobStatus.QUEUED)]
+    expected = {"a": TenantStatus.RUNNING, "gone": TenantStatus.ERROR, "z": TenantStatus.WAITING}
+    assert statuses(store, rollout) == expected
+    assert store.jobs_of("z") == []
+
+
+def test_jobs_that_start_together_have_their_own_steps_and_history(store: Store) -> None:
+    rollout = rolled_out(store, ["a", "b"])
+    new = {"a": new_job("a"), "b": new_job("b", "mod-x-1.0.0")}
+    starts = [StartJob(tenant=name, job=job) for name, job in new.items()]
+    refs = store.start_in_rollout(rollout, starts, most_waiting=9)
+    for ref in refs:
+        job, wanted = store.job(ref.id), new[ref.tenant]
+        assert (job.tenant, job.steps, job.edges, job.options) == (
+            ref.tenant,
+            wanted.steps,
+            wanted.edges,
+            wanted.options,
+        )
+        assert [event.kind for event in store.history(ref.id, HistoryFilter()).events] == [EventKind.REQUESTED]
 
 
 def test_an_abort_skips_what_waits_and_ends_with_what_runs(store: Store) -> None:

@@ -12,6 +12,7 @@ from okapi_install.adapters.store import SqlStore, open_store
 from okapi_install.domain.errors import NotFound, TooManyJobs
 from okapi_install.service.ports import JobFilter, Progress, Tenant
 from tests.contract.builders import DONE, begun, claimed, done, new_job, submit
+from tests.contract.rollout_builders import advanced, rolled_out
 
 _KEPT = text("SELECT count(*) FROM pg_prepared_statements")
 _PLANNING = text("SELECT current_setting('plan_cache_mode')")
@@ -51,6 +52,16 @@ def test_what_is_done_for_every_job_takes_few_statements(postgresql_store: SqlSt
     learned = 1  # what was learned of durations, once a second
     assert _sent(store, lambda: store.finish(claim, DONE, Progress(steps=(steps[1],)))) == 2 + learned
     assert _sent(store, lambda: store.registry_since(store.registry_since(0).seq)) <= 4
+
+
+def test_many_tenants_of_a_rollout_start_with_as_many_statements_as_one(postgresql_store: SqlStore) -> None:
+    tenants = [f"t{number}" for number in range(16)]
+    one, many = rolled_out(postgresql_store, tenants[:1]), rolled_out(postgresql_store, tenants[1:])
+    with _counted(postgresql_store) as for_one:
+        assert len(advanced(postgresql_store, one)) == 1
+    with _counted(postgresql_store) as for_many:
+        assert len(advanced(postgresql_store, many)) == 15
+    assert len(for_one) == len(for_many) <= 15
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, null, select, update
 
-from okapi_install.adapters.store.audit.history import add_events
+from okapi_install.adapters.store.audit.history import add_events, add_first_events
 from okapi_install.adapters.store.claims import ended, ending, ending_values
 from okapi_install.adapters.store.expressions import VISIBLE, db_now, has_status
 from okapi_install.adapters.store.queries import HERE, OF_TENANT, found, job_of_key
@@ -18,12 +18,13 @@ from okapi_install.adapters.store.rows import (
     dump_options,
     dump_request,
     insert_steps,
+    insert_steps_of,
     job_of,
     replace_steps,
 )
 from okapi_install.adapters.store.tables import JOBS, TENANTS
 from okapi_install.domain import messages
-from okapi_install.domain.errors import NotFound, TooManyJobs
+from okapi_install.domain.errors import NotFound, OkapiInstallError, TooManyJobs
 from okapi_install.domain.history import RETRIED, EventKind, JobEvent
 from okapi_install.domain.jobs import ACTIVE, COMPLETE, Job, JobKind, JobStatus, Step, check_retry
 from okapi_install.service.ports import ABORTED, Aborted, Ending, JobRef, NewJob
@@ -35,6 +36,18 @@ LOCK_TENANT = select(TENANTS.c.id).where(TENANTS.c.id == bindparam("of_tenant"))
 
 WAITING = select(func.count().label("jobs")).where(OF_TENANT, has_status(JobStatus.QUEUED))
 _INSERT = insert(JOBS).values(created=db_now(), published_at=db_now()).returning(_j.seq, _j.created)
+_LOCK_TENANTS = (
+    select(TENANTS.c.id)
+    .where(TENANTS.c.id.in_(bindparam("tenants", expanding=True)))
+    .order_by(TENANTS.c.id)
+    .with_for_update(key_share=True)
+)
+_WAITING_OF = (
+    select(_j.tenant_id, func.count().label("jobs"))
+    .where(_j.tenant_id.in_(bindparam("tenants", expanding=True)), has_status(JobStatus.QUEUED))
+    .group_by(_j.tenant_id)
+)
+_INSERT_ALL = insert(JOBS).values(created=db_now(), published_at=db_now()).returning(_j.seq, _j.id)
 
 _LOCK = select(_j.seq, _j.tenant_id, _j.kind, _j.status, _j.task_id).where(HERE, VISIBLE).with_for_update()
 _LOCK_OF_TENANT = _LOCK.where(OF_TENANT)
@@ -87,6 +100,25 @@ def add(connection: Connection, job: NewJob, most_waiting: int) -> Job:
     insert_steps(connection, added.seq, job.steps)
     add_events(connection, added.seq, 0, [requested(job)])
     return as_queued(job, added.created)
+
+
+def refusals(connection: Connection, tenants: Collection[str], most_waiting: int) -> dict[str, OkapiInstallError]:
+    """Why some of the tenants can have no further job, as `add` says it. The tenants stay locked for `add_all`."""
+    given = {"tenants": sorted(tenants)}
+    known = set(connection.scalars(_LOCK_TENANTS, given))
+    found: dict[str, OkapiInstallError] = {name: NotFound(name) for name in tenants if name not in known}
+    for row in connection.execute(_WAITING_OF, given):
+        if row.jobs >= most_waiting:
+            found.setdefault(row.tenant_id, TooManyJobs(messages.tenant_queue_full(row.tenant_id, most_waiting)))
+    return found
+
+
+def add_all(connection: Connection, added: Sequence[NewJob]) -> None:
+    """Adds jobs without idempotency keys, one for a tenant, that `refusals` did not name: a few statements in all."""
+    rows = connection.execute(_INSERT_ALL, [columns_of(job) for job in added])
+    seqs = {row.id: row.seq for row in rows}
+    insert_steps_of(connection, {seqs[job.id]: job.steps for job in added})
+    add_first_events(connection, {seqs[job.id]: requested(job) for job in added})
 
 
 def requested(job: NewJob) -> JobEvent:

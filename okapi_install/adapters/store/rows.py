@@ -222,8 +222,14 @@ def jobs_of_rows(connection: Connection, rows: Iterable[AnyRow]) -> list[Job]:
 
 def insert_steps(connection: Connection, seq: int, steps: Sequence[Step]) -> None:
     """Adds the steps of the job with that `seq`, each with its own revision."""
-    if steps:
-        connection.execute(_INSERT_STEPS, [{"job_seq": seq, **row} for row in step_rows(steps)])
+    insert_steps_of(connection, {seq: steps})
+
+
+def insert_steps_of(connection: Connection, steps: Mapping[int, Sequence[Step]]) -> None:
+    """Adds the steps of several jobs, by the jobs' `seq`."""
+    rows = [{"job_seq": seq, **row} for seq, some in steps.items() for row in step_rows(some)]
+    if rows:
+        connection.execute(_INSERT_STEPS, rows)
 
 
 def replace_steps(connection: Connection, seq: int, steps: Sequence[Step], revision: int) -> None:

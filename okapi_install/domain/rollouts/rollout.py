@@ -169,3 +169,11 @@ class Tally:
     def first_unfinished(self) -> int | None:
         """The first wave that has tenants which are not over; None if all are."""
         return min((wave for wave in self.waves if self.in_wave(wave, *UNFINISHED)), default=None)
+
+    def after_waiting(self, wave: int, status: TenantStatus) -> Tally:
+        """The counts once a waiting tenant of the wave has got that state."""
+        counts = dict(self.waves.get(wave, {}))
+        counts[TenantStatus.WAITING] = counts.get(TenantStatus.WAITING, 0) - 1
+        counts[status] = counts.get(status, 0) + 1
+        failed = 1 if status is TenantStatus.ERROR else 0
+        return Tally(waves={**self.waves, wave: counts}, failures=self.failures + failed)

@@ -33,7 +33,7 @@ from okapi_install.domain.planning.retries import RetryChoice, RetryPlan, choice
 from okapi_install.domain.presentation.states import State
 from okapi_install.service.jobs.callbacks import CallbackRule
 from okapi_install.service.jobs.gateway_warnings import NEEDS_GATEWAY, job_warnings
-from okapi_install.service.jobs.planning import Planned, Planner, expected, parallel_checked
+from okapi_install.service.jobs.planning import Planned, Planner, SharedPlans, expected, parallel_checked
 from okapi_install.service.jobs.reader import JobReader
 from okapi_install.service.jobs.watch import LONGEST_WAIT, JobWatch
 from okapi_install.service.metrics import Meters
@@ -348,9 +348,14 @@ class InstallService:
             with suppress(NotFound):
                 self.abort(job.id, keep=False, tenant=job.tenant)
 
-    def prepared(self, order: Order) -> NewJob | None:
-        """The job of an order, which is not added yet; None if there is nothing to change. Raises as `submit`."""
-        planned = self._plan(order)
+    def prepared(self, order: Order, shared: SharedPlans) -> NewJob | None:
+        """The job of an order, which is not added yet; None if there is nothing to change. Raises as `submit`.
+
+        `shared` has the plans of the same order for other tenants.
+        """
+        _check_options(order)
+        state = self.tenant_state(order.tenant)
+        planned = shared.plan(state, lambda: self._plan_against(state, order))
         if all(change.action is Action.UPTODATE for change in planned.changes):
             return None
         return self._new_job(order, planned, self._callbacks.url_for(order.callback_url))

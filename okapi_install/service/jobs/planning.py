@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from okapi_install.domain import okapi_messages
@@ -85,6 +85,21 @@ def expected(state: TenantState) -> frozenset[str]:
     for steps in state.ahead:
         have = schedule.apply(have, (step.change for step in steps if step.stage is not Stage.DONE))
     return have
+
+
+class SharedPlans:
+    """The plans of one request for many tenants: those that have, or will have, the same modules enabled share one."""
+
+    def __init__(self) -> None:
+        self._plans: dict[tuple[frozenset[str], int | None], Planned] = {}
+
+    def plan(self, state: TenantState, make: Callable[[], Planned]) -> Planned:
+        """The plan for a tenant in that state, which is made for the first of its kind. Raises what `make` raises."""
+        key = expected(state), state.registry_seq
+        found = self._plans.get(key)
+        if found is None:
+            found = self._plans[key] = make()
+        return found
 
 
 def _module_changes(

@@ -17,8 +17,10 @@ from okapi_install.domain.jobs import Job
 from okapi_install.domain.rollouts import words
 from okapi_install.domain.rollouts.rollout import Rollout, RolloutTenant
 from okapi_install.service.jobs.installs import InstallService
+from okapi_install.service.jobs.planning import SharedPlans
 from okapi_install.service.ports import (
     Advanced,
+    Clock,
     EndTenant,
     JobRef,
     PlatformUnavailable,
@@ -35,6 +37,11 @@ log = structlog.get_logger()
 
 MOST_AT_ONCE = 16
 """How many tenants are planned before their jobs are committed together."""
+_PAUSE_SHARE = 2.0
+_LONGEST_PAUSE = 0.25
+"""After a look at a rollout the process pauses for twice as long as the look took, at most for so many seconds. Jobs
+that end meanwhile are followed by the next ones together, instead of with a look for each.
+"""
 
 
 class RolloutAdvancer:
@@ -48,6 +55,7 @@ class RolloutAdvancer:
         observer: RolloutObserver,
         background: Callable[[Callable[[], None]], None] | None = None,
         *,
+        clock: Clock,
         most_waiting: int,
     ) -> None:
         self._store = store
@@ -55,6 +63,7 @@ class RolloutAdvancer:
         self._queue = queue
         self._observer = observer
         self._background = background or (lambda work: work())
+        self._clock = clock
         self._most_waiting = most_waiting
         self._lock = Lock()
         self._looking: set[str] = set()
@@ -86,7 +95,10 @@ class RolloutAdvancer:
         """Looks until nobody wants another look. What fails is done by the next sweep."""
         try:
             while self._take(rollout_id):
+                began = self._clock.monotonic()
                 self.advance(rollout_id)
+                took = self._clock.monotonic() - began
+                self._clock.sleep(min(_PAUSE_SHARE * took, _LONGEST_PAUSE))
         except BaseException as problem:
             with self._lock:
                 self._looking.discard(rollout_id)
@@ -110,24 +122,28 @@ class RolloutAdvancer:
             NotFound: there is no such rollout.
             StoreUnavailable: the store does not respond.
         """
+        shared = SharedPlans()
         while rounds is None or rounds > 0:
             advanced = self._store.advance_rollout(rollout_id, MOST_AT_ONCE)
             self._observer.changed(advanced.before, advanced.rollout)
-            starts = [start for one in advanced.tenants if (start := self._start(advanced, one)) is not None]
+            prepared = (self._start(advanced, one, shared) for one in advanced.tenants)
+            starts = [start for start in prepared if start is not None]
             if not starts:
                 return
             jobs = self._store.start_in_rollout(rollout_id, starts, most_waiting=self._most_waiting)
             self._observer.tenants_started(advanced.rollout, len(jobs))
             for job in jobs:
                 self._send(job)
+            if len(jobs) == len(advanced.tenants) < MOST_AT_ONCE:
+                return  # all that may start now have started
             rounds = None if rounds is None else rounds - 1
 
-    def _start(self, advanced: Advanced, one: RolloutTenant) -> Start | None:
+    def _start(self, advanced: Advanced, one: RolloutTenant, shared: SharedPlans) -> Start | None:
         """How the tenant starts; None if that cannot be said now."""
         rollout = advanced.rollout
         try:
             again = self._retry(rollout, one, advanced.headers)
-            return self._new(rollout, one, advanced.headers) if again is None else again
+            return self._new(rollout, one, advanced.headers, shared) if again is None else again
         except (StoreUnavailable, PlatformUnavailable) as problem:
             log.warning("a tenant waits: nothing can be read of it", tenant=one.tenant, cause=problem.message)
             return None
@@ -155,8 +171,8 @@ class RolloutAdvancer:
             by=rollout.requested_by,
         )
 
-    def _new(self, rollout: Rollout, one: RolloutTenant, headers: Mapping[str, str]) -> Start:
-        new = self._installs.prepared(job_order(rollout, one, headers))
+    def _new(self, rollout: Rollout, one: RolloutTenant, headers: Mapping[str, str], shared: SharedPlans) -> Start:
+        new = self._installs.prepared(job_order(rollout, one, headers), shared)
         return EndTenant(tenant=one.tenant) if new is None else StartJob(tenant=one.tenant, job=new)
 
     def _refused(self, rollout: Rollout, one: RolloutTenant, message: str) -> EndTenant:

@@ -121,7 +121,7 @@ class House:
     def _advancer(self) -> RolloutAdvancer:
         self.rollout_observer = RolloutObserver(self.notifier, self.meters)
         stands_on = self.store, self.installs, self.queue, self.rollout_observer
-        return RolloutAdvancer(*stands_on, most_waiting=MOST_WAITING)
+        return RolloutAdvancer(*stands_on, clock=self.clock, most_waiting=MOST_WAITING)
 
     def _clients(
         self, registry: RegistryService, callbacks: CallbackRule | None, tracer: Tracer | None, refuse: bool

@@ -5,7 +5,7 @@ An event is numbered within the revision that its commit gives to the job. Whoev
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, Double, bindparam, func, insert, select
 
@@ -49,8 +49,16 @@ def _columns(event: JobEvent) -> dict[str, object]:
 def add_events(connection: Connection, seq: int, revision: int, events: Sequence[JobEvent]) -> None:
     """Adds the events of the commit that makes that revision of the job with that `seq`."""
     if events:
-        rows = [{"job_seq": seq, "revision": revision, "moment": row.pop("at"), **row} for row in event_rows(events)]
-        connection.execute(_ADD, rows)
+        connection.execute(_ADD, _new_rows(seq, revision, events))
+
+
+def add_first_events(connection: Connection, events: Mapping[int, JobEvent]) -> None:
+    """Adds the event with which each of several new jobs begins, by the jobs' `seq`."""
+    connection.execute(_ADD, [row for seq, event in events.items() for row in _new_rows(seq, 0, [event])])
+
+
+def _new_rows(seq: int, revision: int, events: Sequence[JobEvent]) -> list[dict[str, object]]:
+    return [{"job_seq": seq, "revision": revision, "moment": row.pop("at"), **row} for row in event_rows(events)]
 
 
 def history(connection: Connection, job_id: str, which: HistoryFilter) -> HistoryPage:

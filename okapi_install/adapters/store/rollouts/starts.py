@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection, bindparam, update
@@ -13,87 +13,92 @@ from okapi_install.adapters.store.rollouts.queries import tally_of
 from okapi_install.adapters.store.tables import ROLLOUTS
 from okapi_install.domain.errors import NotFound, OkapiInstallError, UserError
 from okapi_install.domain.history import EventKind, JobEvent
+from okapi_install.domain.jobs import JobKind
 from okapi_install.domain.rollouts import outcomes, words
 from okapi_install.domain.rollouts.decisions import decide
 from okapi_install.domain.rollouts.rollout import RolloutTenant, TenantStatus
-from okapi_install.service.ports import EndTenant, JobRef, RetryJob, Start, StartJob
+from okapi_install.service.ports import EndTenant, JobRef, NewJob, RetryJob, Start, StartJob
 
 _TOUCH = update(ROLLOUTS).where(ROLLOUTS.c.seq == bindparam("at_seq")).values(revision=ROLLOUTS.c.revision + 1)
 
 
 class _Starting:
-    """One transaction that starts tenants."""
+    """One transaction that starts tenants. It decides before each tenant, and writes what it decided at the end."""
 
-    def __init__(self, connection: Connection, locked: Locked, most_waiting: int) -> None:
+    def __init__(self, connection: Connection, locked: Locked, refusals: Mapping[str, OkapiInstallError]) -> None:
         self._connection = connection
         self._locked = locked
-        self._most_waiting = most_waiting
-        self._room, self._wave = 0, 0
-        self.look()
+        self._refusals = refusals
+        self._tally, _ = tally_of(connection, locked.record)
+        self._tenants: list[RolloutTenant] = []
+        self._jobs: list[NewJob] = []
 
-    def look(self) -> None:
-        """Decides again, after a tenant has ended."""
-        tally, _ = tally_of(self._connection, self._locked.record)
-        self._room = decide(self._locked.rollout, tally, self._locked.now).room
-        self._wave = tally.first_unfinished or 0
-
-    def may_start(self, one: RolloutTenant | None) -> bool:
+    def may_start(self, one: RolloutTenant) -> bool:
         """Whether the tenant may start now."""
-        waits = one is not None and one.status is TenantStatus.WAITING and one.wave == self._wave
-        return waits and self._room > 0
+        if one.status is not TenantStatus.WAITING or one.wave != self._tally.first_unfinished:
+            return False
+        return decide(self._locked.rollout, self._tally, self._locked.now).room > 0
 
-    def end(self, one: RolloutTenant, message: str | None) -> None:
+    def begin(self, one: RolloutTenant, wanted: Start) -> JobRef | None:
+        """Starts the tenant or ends it; its job, if it gets one."""
+        if isinstance(wanted, EndTenant):
+            self._end(one, wanted.message)
+            return None
+        if isinstance(wanted, RetryJob):
+            return self._retry(one, wanted)
+        problem = self._refusals.get(one.tenant)
+        if problem is not None:
+            self._end(one, words.tenant_gone(one.tenant) if isinstance(problem, NotFound) else problem.message)
+            return None
+        self._jobs.append(wanted.job)
+        return self._runs(one, wanted.job.id, wanted.job.kind, wanted.job.task_id)
+
+    def write(self) -> None:
+        """Adds the jobs, and writes the tenants."""
+        if self._jobs:
+            jobs.add_all(self._connection, self._jobs)
+        put_tenants(self._connection, self._locked, self._tenants)
+
+    def _end(self, one: RolloutTenant, message: str | None) -> None:
         """Ends a tenant without a job: up to date, or an error with a message."""
         now = self._locked.now
         ended = replace(one, status=TenantStatus.UPTODATE, ended=now, job_id=None)
-        put_tenants(self._connection, self._locked, [ended if message is None else outcomes.failed(one, message, now)])
-        self.look()
+        self._becomes(ended if message is None else outcomes.failed(one, message, now))
 
-    def job(self, one: RolloutTenant, start: StartJob | RetryJob) -> JobRef | None:
-        """The job of a tenant, which is added or queued again; None if that is impossible."""
-        try:
-            ref = self._add(start) if isinstance(start, StartJob) else self._retry(start)
-        except (NotFound, UserError) as problem:
-            self._refused(one, start, problem)
-            return None
-        started = replace(one, status=TenantStatus.RUNNING, job_id=ref.id)
-        put_tenants(self._connection, self._locked, [started])
-        self._room -= 1
-        return ref
-
-    def _add(self, start: StartJob) -> JobRef:
-        job = jobs.add(self._connection, start.job, self._most_waiting)
-        return JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=job.task_id)
-
-    def _retry(self, start: RetryJob) -> JobRef:
+    def _retry(self, one: RolloutTenant, start: RetryJob) -> JobRef | None:
+        """The tenant's job is queued again. One that cannot run again is replaced by a new one later."""
         event = JobEvent(kind=EventKind.RETRIED, by=start.by)
-        job = jobs.retry(self._connection, start.job_id, start.steps, start.headers, start.task_id, event)
-        return JobRef(id=job.id, tenant=job.tenant, kind=job.kind, task_id=start.task_id)
+        try:
+            job = jobs.retry(self._connection, start.job_id, start.steps, start.headers, start.task_id, event)
+        except (NotFound, UserError):
+            self._tenants.append(replace(one, job_id=None))
+            return None
+        return self._runs(one, job.id, job.kind, start.task_id)
 
-    def _refused(self, one: RolloutTenant, start: StartJob | RetryJob, problem: OkapiInstallError) -> None:
-        """A job that cannot be retried any more is replaced by a new one; a tenant that can have none has failed."""
-        if isinstance(start, RetryJob):
-            put_tenants(self._connection, self._locked, [replace(one, job_id=None)])
-            return
-        gone = isinstance(problem, NotFound)
-        self.end(one, words.tenant_gone(one.tenant) if gone else problem.message)
+    def _runs(self, one: RolloutTenant, job_id: str, kind: JobKind, task_id: str | None) -> JobRef:
+        self._becomes(replace(one, status=TenantStatus.RUNNING, job_id=job_id))
+        return JobRef(id=job_id, tenant=one.tenant, kind=kind, task_id=task_id)
+
+    def _becomes(self, one: RolloutTenant) -> None:
+        self._tenants.append(one)
+        self._tally = self._tally.after_waiting(one.wave, one.status)
 
 
 def start(connection: Connection, rollout_id: str, starts: Sequence[Start], most_waiting: int) -> list[JobRef]:
     """Starts those tenants that may start now, and returns their jobs. Raises NotFound.
 
-    Tenants are locked in the order of their ids, so that two rollouts do not lock each other out.
+    Tenants are locked in one order, so that two rollouts do not lock each other out. However many tenants start, it is
+    a fixed number of statements: the row of the rollout is locked meanwhile. A retry takes its own.
     """
     locked = lock(connection, rollout_id)
-    starting, refs = _Starting(connection, locked, most_waiting), []
     tenants = named_tenants(connection, locked, {one.tenant for one in starts})
+    new = {one.tenant for one in starts if isinstance(one, StartJob) and one.tenant in tenants}
+    starting = _Starting(connection, locked, jobs.refusals(connection, new, most_waiting) if new else {})
+    refs = []
     for wanted in sorted(starts, key=lambda one: one.tenant):
-        one = tenants.get(wanted.tenant)
-        if one is None or not starting.may_start(one):
-            continue
-        if isinstance(wanted, EndTenant):
-            starting.end(one, wanted.message)
-        elif (ref := starting.job(one, wanted)) is not None:
+        one = tenants.pop(wanted.tenant, None)
+        if one is not None and starting.may_start(one) and (ref := starting.begin(one, wanted)) is not None:
             refs.append(ref)
+    starting.write()
     connection.execute(_TOUCH, {"at_seq": locked.record.seq})
     return refs

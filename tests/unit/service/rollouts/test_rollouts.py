@@ -7,11 +7,13 @@ from collections.abc import Mapping
 import pytest
 
 from okapi_install.domain.errors import InternalError, KeyReused, NotFound, StoreUnavailable, UserError
-from okapi_install.domain.jobs import InstallOptions, JobKind, JobStatus
+from okapi_install.domain.jobs import Change, InstallOptions, JobKind, JobStatus
 from okapi_install.domain.rollouts.failures import grouped
 from okapi_install.domain.rollouts.rollout import PauseReason, PauseRule, RolloutStatus, TenantStatus
 from okapi_install.service.jobs.callbacks import CallbackSender
-from okapi_install.service.ports import Advanced, JobRef
+from okapi_install.service.jobs.planning import Planned, Planner, SharedPlans
+from okapi_install.service.ports import Advanced, JobRef, TenantState
+from okapi_install.service.registry import RegistryService
 from okapi_install.service.rollouts.callbacks import RolloutCallbacks
 from tests.unit.service.rollouts.campus import Campus
 
@@ -220,6 +222,55 @@ def test_a_look_that_is_wanted_during_a_look_is_not_lost() -> None:
     assert len(looks) == 2
     campus.house.advancer.soon(rollout.id)
     assert len(looks) == 3
+
+
+def test_when_all_that_may_start_have_started_nobody_looks_again() -> None:
+    campus, looks = Campus(3), []
+    advance = campus.store.advance_rollout
+
+    def counted(rollout_id: str, most: int) -> Advanced:
+        looks.append(rollout_id)
+        return advance(rollout_id, most)
+
+    campus.store.advance_rollout = counted  # type: ignore[method-assign]
+    rollout = campus.submit(waves=(1,), max_concurrent=2)
+    campus.house.work()
+    assert set(campus.statuses(rollout).values()) == {DONE}
+    assert len(looks) == 1 + 3  # the request, and the end of each job
+
+
+def test_after_a_look_there_is_a_pause_that_is_longer_the_longer_it_took() -> None:
+    campus, took = Campus(4), [0.01, 9.0]
+    rollout = campus.submit(max_concurrent=1)
+    advance = campus.store.advance_rollout
+
+    def slow(rollout_id: str, most: int) -> Advanced:
+        campus.house.clock.time += took.pop(0)
+        return advance(rollout_id, most)
+
+    campus.store.advance_rollout = slow  # type: ignore[method-assign]
+    for _ in range(2):
+        campus.house.advancer.soon(rollout.id)
+    assert campus.house.clock.slept == pytest.approx([0.02, 0.25])
+
+
+def test_tenants_with_equal_modules_share_a_plan() -> None:
+    made: list[TenantState] = []
+    shared, planner = SharedPlans(), Planner(RegistryService(Campus(0).store))
+
+    def planned(*enabled: str, seq: int = 1) -> Planned:
+        state = TenantState(enabled=frozenset(enabled), ahead=(), registry_seq=seq)
+
+        def make() -> Planned:
+            made.append(state)
+            return planner.plan(JobKind.INSTALL, enabled, (Change(id="b-1.0.0"),), InstallOptions())
+
+        return shared.plan(state, make)
+
+    assert planned() is planned()
+    assert [change.id for change in planned("a-1.0.0").changes] == ["b-1.0.0"]
+    assert planned(seq=2) == planned()
+    assert [(sorted(state.enabled), state.registry_seq) for state in made] == [([], 1), (["a-1.0.0"], 1), ([], 2)]
 
 
 def test_what_is_unknown_is_not_found() -> None:
