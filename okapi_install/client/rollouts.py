@@ -42,12 +42,18 @@ class RolloutClient:
         """The rollout after pause, resume, retry or abort."""
         return self._send("POST", f"{_PATH}/{quote(rollout_id, safe='')}/{verb}", None if body is None else dict(body))
 
+    def remove(self, rollout_id: str) -> None:
+        """Removes a complete rollout."""
+        self._reply("DELETE", f"{_PATH}/{quote(rollout_id, safe='')}")
+
     def _send(self, method: str, path: str, body: object = None) -> Document:
+        document: Document = self._reply(method, path, body).document()
+        return document
+
+    def _reply(self, method: str, path: str, body: object = None) -> Reply:
         try:
-            reply: Reply = self._client.send(method, path, body, timeout=_LONGEST)
+            return self._client.send(method, path, body, timeout=_LONGEST)
         except NotFound:
             if not self._client.ours:
                 raise NotOffered("a plain Okapi has no rollouts") from None
             raise
-        document: Document = reply.document()
-        return document

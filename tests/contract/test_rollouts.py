@@ -403,6 +403,46 @@ def test_a_job_stays_until_its_rollout_has_seen_its_end(store: Store, pass_time:
     assert statuses(store, rollout) == {"a": TenantStatus.DONE}
 
 
+def test_a_complete_rollout_can_be_removed_and_its_jobs_stay(store: Store) -> None:
+    rollout = rolled_out(store, ["a"], ["b"], max_failures=1)
+    (ref,) = advanced(store, rollout)
+    with pytest.raises(UserError, match="The rollout is running"):
+        store.remove_rollout(rollout)
+    _end(store, ref, failed=True)
+    _end(store, advanced(store, rollout)[0])
+    assert store.advance_rollout(rollout, 9).rollout.status is RolloutStatus.ERROR
+    store.retry(ref.id, store.job(ref.id).steps, {}, "t2")
+    with pytest.raises(UserError, match="was retried and has not ended"):
+        store.remove_rollout(rollout)
+    _end(store, ref)
+    store.remove_rollout(rollout)
+    assert (store.rollout_revision(rollout), store.find_rollouts(9, 0).total, store.open_rollouts()) == (None, 0, [])
+    assert store.job(ref.id).complete
+    with pytest.raises(NotFound):
+        store.remove_rollout(rollout)
+
+
+def test_rollouts_that_ended_long_ago_are_purged_unless_they_may_go_on(store: Store, pass_time: PassTime) -> None:
+    done, waiting, retried = rolled_out(store, ["a"]), rolled_out(store, ["b"]), rolled_out(store, ["c"])
+    owing, aborted = rolled_out(store, ["d"], callback_url="http://c.example/"), rolled_out(store, ["e"])
+    (failed,) = advanced(store, retried)
+    for ref in (*advanced(store, done), *advanced(store, owing)):
+        _end(store, ref)
+    _end(store, failed, failed=True)
+    store.abort_rollout(aborted)
+    for rollout in (done, retried, owing, aborted):
+        assert store.advance_rollout(rollout, 9).rollout.complete
+    assert store.purge_rollouts(50.0) == 0
+    store.retry(failed.id, store.job(failed.id).steps, {}, "t2")
+    pass_time(100)
+    assert store.purge_rollouts(50.0) == 2
+    assert [view.rollout.id for view in store.find_rollouts(9, 0).views] == [owing, retried, waiting]
+    store.rollout_callback_done(owing, delivered=True, retry_in=None)
+    assert store.purge_rollouts(50.0) == 1
+    with pytest.raises(NotFound):
+        store.rollout_tenants(done)
+
+
 def test_workers_that_start_at_once_start_each_tenant_once_and_no_more_than_may(postgresql_store: SqlStore) -> None:
     tenants = [f"t{number}" for number in range(40)]
     rollout = rolled_out(postgresql_store, tenants[:4], tenants[4:], max_concurrent=7)

@@ -220,6 +220,25 @@ class MemoryRollouts(MemoryMirror):
             running = [one for one in kept.tenants.values() if one.status is TenantStatus.RUNNING]
             return [one.job_id or "" for one in sorted(running, key=lambda one: one.pos)]
 
+    def remove_rollout(self, rollout_id: str) -> None:
+        with self._lock:
+            kept = self._settled(rollout_id)
+            requests.check_removable(kept.rollout, kept.tally())
+            del self._rollouts[rollout_id]
+
+    def purge_rollouts(self, older_than: float) -> int:
+        with self._lock:
+            limit = self.now() - older_than
+            old = [key for key, kept in self._rollouts.items() if self._is_old(kept, limit)]
+            for key in old:
+                del self._rollouts[key]
+            return len(old)
+
+    def _is_old(self, kept: Kept, limit: float) -> bool:
+        if self._is_open(kept) or kept.callback_due is not None or (kept.rollout.ended or 0.0) >= limit:
+            return False
+        return all(one.status is not TenantStatus.RUNNING for one in kept.tenants.values())
+
     def due_rollout_callbacks(self, limit: int) -> list[RolloutView]:
         with self._lock:
             now = self.now()

@@ -20,6 +20,7 @@ from okapi_install.adapters.store.mirror import modules as mirrored_modules
 from okapi_install.adapters.store.mirror import tenants as mirrored_tenants
 from okapi_install.adapters.store.rollouts import changes as rollout_changes
 from okapi_install.adapters.store.rollouts import queries as rollout_queries
+from okapi_install.adapters.store.rollouts import removal as rollout_removal
 from okapi_install.adapters.store.rollouts import starts as rollout_starts
 from okapi_install.adapters.store.rollouts import turns as module_turns
 from okapi_install.adapters.store.tables import TENANTS
@@ -155,6 +156,8 @@ class SqlStore(OnDatabase):
     abort_rollout = write(rollout_changes.abort)
     due_rollout_callbacks = write(rollout_changes.due_callbacks)
     rollout_callback_done = write(rollout_changes.callback_done)
+    remove_rollout = write(rollout_removal.remove)
+    purge_rollouts = write(rollout_removal.purge_complete)
     take_turn = write(module_turns.take_turn)
     end_turn = write(module_turns.end_turn)
     _add_rollout = write(rollout_changes.add)

@@ -55,6 +55,10 @@ Examples:
   okapi-install rollout abort {_ID}
   okapi-install rollout abort {_ID} --jobs
 """
+REMOVE_EXAMPLES = f"""\b
+Example:
+  okapi-install rollout remove {_ID}
+"""
 
 _FOLLOW = click.option("--follow", is_flag=True, help="Show its progress until it ends or pauses.")
 
@@ -191,6 +195,17 @@ def abort(rollout_id: str, jobs: bool, **given: Any) -> Exit:
     """Start nothing any more."""
     session = Session.of(given)
     return _show(session, RolloutClient(session.client).act(rollout_id, "abort", {"jobs": jobs}))
+
+
+@rollout.command(cls=ClientCommand, epilog=REMOVE_EXAMPLES)
+@click.argument("rollout_id", metavar="ID")
+@with_options(CONNECTION)
+def remove(rollout_id: str, **given: Any) -> Exit:
+    """Remove a complete rollout. Its jobs stay."""
+    session = Session.of(given)
+    RolloutClient(session.client).remove(rollout_id)
+    session.terminal.talk("Removed.")
+    return Exit.DONE
 
 
 def _show(session: Session, document: dict[str, Any]) -> Exit:

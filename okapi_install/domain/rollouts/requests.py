@@ -12,6 +12,7 @@ from okapi_install.domain.rollouts.rollout import (
     Rollout,
     RolloutStatus,
     RolloutTenant,
+    Tally,
     TenantStatus,
 )
 
@@ -52,6 +53,14 @@ def retry(rollout: Rollout) -> Rollout:
     if rollout.complete:
         return replace(rollout, status=RolloutStatus.RUNNING, ended=None)
     return rollout
+
+
+def check_removable(rollout: Rollout, tally: Tally) -> None:
+    """Raises UserError unless it is over, with all its tenants: a job of one of them may run again."""
+    if not rollout.complete:
+        raise UserError(words.cannot_remove(rollout.status))
+    if tally.first_unfinished is not None:
+        raise UserError(words.runs_again())
 
 
 def retried(tenants: Iterable[RolloutTenant], wanted: Collection[str] | None) -> list[RolloutTenant]:

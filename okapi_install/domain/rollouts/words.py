@@ -69,6 +69,16 @@ def cannot_retry(status: str) -> str:
     return f"The rollout is {status}. Start a new one for its tenants; those that are up to date are passed over."
 
 
+def cannot_remove(status: str) -> str:
+    """Only a complete rollout can be removed."""
+    return f"The rollout is {status}. Only a complete rollout can be removed: abort it first, or wait for its end."
+
+
+def runs_again() -> str:
+    """A job of a complete rollout was retried, so the rollout is about to run again."""
+    return "A job of the rollout was retried and has not ended. Wait for its end, then remove the rollout."
+
+
 def nothing_failed() -> str:
     """There is nothing to retry."""
     return "No tenant of the rollout has failed, so there is nothing to retry."

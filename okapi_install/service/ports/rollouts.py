@@ -149,6 +149,12 @@ class RolloutStore(Protocol):
         Raises NotFound; UserError if it is over.
         """
 
+    def remove_rollout(self, rollout_id: str) -> None:
+        """Removes a complete rollout; its jobs stay. Raises NotFound; UserError if it is open, or a job runs again."""
+
+    def purge_rollouts(self, older_than: float) -> int:
+        """Removes rollouts that ended more than that many seconds ago; how many. One with a pending callback stays."""
+
     def due_rollout_callbacks(self, limit: int) -> list[RolloutView]:
         """Rollouts whose callback is due now, each returned to one caller only (leased for a minute)."""
 

@@ -39,6 +39,11 @@ class RolloutObserver:
             "rollout", rollout=after.id, was=before.status.value, status=after.status.value, why=after.pause_reason
         )
 
+    def removed(self, rollout_id: str) -> None:
+        """A client has removed a complete rollout."""
+        self._notifier.changed(rollout_id, now=True)
+        log.info("rollout removed", rollout=rollout_id)
+
     def tenants_started(self, rollout: Rollout, jobs: int) -> None:
         """Tenants of a rollout were started, or found to have nothing to do."""
         self._notifier.changed(rollout.id)

@@ -1,4 +1,4 @@
-"""What clients do with rollouts: submit, simulate, follow, pause, resume, retry and abort them."""
+"""What clients do with rollouts: submit, simulate, follow, pause, resume, retry, abort and remove them."""
 
 from __future__ import annotations
 
@@ -201,6 +201,11 @@ class RolloutService:
         after = self._changed(before, self._store.rollout(rollout_id).rollout)
         self._advance(rollout_id)
         return after
+
+    def remove(self, rollout_id: str) -> None:
+        """Removes a complete rollout; its jobs stay. Raises NotFound; UserError if it is not over."""
+        self._store.remove_rollout(rollout_id)
+        self._observer.removed(rollout_id)
 
     def _changed(self, before: Rollout, after: Rollout) -> Rollout:
         self._observer.changed(before, after)

@@ -262,13 +262,14 @@ class Worker:
             self._publish(job)
 
     def forget_complete(self, seconds: float) -> None:
-        """Removes complete jobs that ended more than that many seconds ago."""
+        """Removes complete jobs and rollouts that ended more than that many seconds ago."""
         try:
-            gone = self._context.store.purge_complete(seconds)
+            jobs = self._context.store.purge_complete(seconds)
+            rollouts = self._context.store.purge_rollouts(seconds)
         except StoreUnavailable:
             return
-        if gone:
-            log.info("complete jobs removed, as keep_complete_seconds says", jobs=gone)
+        if jobs or rollouts:
+            log.info("complete jobs and rollouts removed, as keep_complete_seconds says", jobs=jobs, rollouts=rollouts)
 
     def stop(self) -> None:
         """Releases all jobs, so that other workers continue them."""

@@ -10,7 +10,7 @@ from okapi_install.service.rollouts.rollouts import RolloutService
 from okapi_install.web.api.rollout_parsing import abort_request, retry_request, rollout_order
 from okapi_install.web.http.paging import with_links
 from okapi_install.web.http.requests import flag, parameter, request_context, whole_number
-from okapi_install.web.http.responses import created, json_answer
+from okapi_install.web.http.responses import created, json_answer, no_content
 from okapi_install.web.http.sse import event_stream, last_event_id
 from okapi_install.web.rollouts.events import rollout_events
 from okapi_install.web.rollouts.views import (
@@ -32,6 +32,7 @@ def blueprint(rollouts: RolloutService) -> Blueprint:
     found.post("")(handlers.submit)
     found.get("")(handlers.list)
     found.get("/<rollout_id>")(handlers.one)
+    found.delete("/<rollout_id>")(handlers.remove)
     found.get("/<rollout_id>/tenants")(handlers.tenants)
     found.get("/<rollout_id>/events")(handlers.events)
     found.post("/<rollout_id>/pause")(handlers.pause)
@@ -69,6 +70,11 @@ class RolloutHandlers:
     def one(self, rollout_id: str) -> Response:
         """GET /_/install/rollouts/{id}"""
         return json_answer(self._view(rollout_id))
+
+    def remove(self, rollout_id: str) -> Response:
+        """DELETE /_/install/rollouts/{id}, if it is complete."""
+        self._rollouts.remove(rollout_id)
+        return no_content()
 
     def _view(self, rollout_id: str) -> dict[str, object]:
         view, tenants = self._rollouts.view(rollout_id), self._rollouts.tenants(rollout_id)

@@ -122,6 +122,18 @@ def test_it_can_be_paused_and_aborted(server: Server) -> None:
     assert (refused.returncode, "aborted" in refused.stderr) == (3, True)
 
 
+def test_it_can_be_removed_when_it_is_complete(server: Server) -> None:
+    server.held = True
+    rollout = server.start("--all-tenants")
+    refused = server.run("remove", rollout)
+    assert (refused.returncode, "Only a complete rollout can be removed" in refused.stderr) == (3, True)
+    assert server.run("abort", rollout, "--jobs").returncode == 0
+    server.site.house.advancer.sweep()
+    removed = server.run("remove", rollout)
+    assert (removed.returncode, removed.stdout) == (0, ""), removed.stderr
+    assert server.run("list").stdout == ""
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -163,7 +175,7 @@ def test_what_the_server_refuses_ends_with_three(server: Server) -> None:
 def test_every_sample_works(server: Server, sample: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "install.json").write_text('[{"id": "d-1.0.0"}]', "utf-8")
-    server.held = " start " not in sample and "--follow" not in sample
+    server.held = not any(word in sample for word in (" start ", "--follow", " remove "))
     words = shlex.split(re.split(r" [|] ", sample)[0])[1:]
     if "--window" in sample:
         words.append("--no-follow")  # nobody waits here for the night

@@ -7,6 +7,7 @@ from okapi_install.domain.jobs import JobKind, JobStatus, Stage, StepStatus
 from okapi_install.domain.planning.schedule import digest
 from okapi_install.service.ports import Answer, ConnectionRefused, ModuleUnreachable, Tenant
 from okapi_install.service.worker.call_policy import CallPolicy
+from tests.contract.rollout_builders import rolled_out
 from tests.fakes.fake_modules import Call, Script, answer
 from tests.unit.service.house import House, descriptor, disable, enable
 
@@ -269,6 +270,18 @@ def test_complete_jobs_are_kept_only_as_long_as_is_set() -> None:
     house.store.pass_time(61)
     house.runner.forget_complete(60)
     assert house.store.jobs_of("diku") == []
+
+
+def test_complete_rollouts_are_kept_only_as_long_as_is_set() -> None:
+    house = House()
+    rollout = rolled_out(house.store, ["diku"])
+    house.store.abort_rollout(rollout)
+    assert house.store.advance_rollout(rollout, 1).rollout.complete
+    house.runner.forget_complete(60)
+    assert house.store.rollout_revision(rollout) is not None
+    house.store.pass_time(61)
+    house.runner.forget_complete(60)
+    assert house.store.rollout_revision(rollout) is None
 
 
 def test_a_retry_of_what_could_not_be_planned_is_planned_again() -> None:

@@ -51,6 +51,7 @@ def test_a_key_with_a_name_is_who_requests_a_job_aborts_it_and_retries_it(site: 
         ("PUT", "/_/proxy/tenants/diku"),
         ("POST", "/_/install/jobs/x/abort"),
         ("POST", "/_/install/jobs/x/retry"),
+        ("DELETE", "/_/install/rollouts/x"),
         ("POST", "/_/install/rest/that/may/come"),
         ("PATCH", "/"),
     ],

@@ -90,6 +90,18 @@ def test_it_can_be_paused_resumed_and_aborted() -> None:
     assert (refused.status_code, "aborted" in refused.text) == (400, True)
 
 
+def test_it_can_be_removed_when_it_is_complete() -> None:
+    site = _site()
+    path = f"{PATH}/{_post(site).get_json()['id']}"
+    refused = site.client.delete(path)
+    assert (refused.status_code, "abort it first" in refused.text) == (400, True)
+    site.house.work()
+    site.house.advancer.sweep()
+    assert site.client.delete(path).status_code == 204
+    assert (site.client.get(path).status_code, site.client.delete(path).status_code) == (404, 404)
+    assert site.client.get("/_/install/jobs").get_json()["total"] == 3
+
+
 def test_a_simulation_says_what_would_happen_and_starts_nothing() -> None:
     site = _site()
     found = _post(site, "?simulate=true", modules=[{"id": "b-1.0.0"}], waves=["50%"])

@@ -44,16 +44,16 @@ _INSERT = insert(ROLLOUTS).values(created=db_now()).returning(_r.seq, _r.created
 _INSERT_TENANTS = insert(ROLLOUT_TENANTS)
 _UPDATE = update(ROLLOUTS).where(_r.seq == bindparam("at_seq"))
 _UPDATE_TENANT = update(ROLLOUT_TENANTS).where(OF_ROLLOUT, _t.pos == bindparam("at_pos"))
-_IS_RUNNING = _t.status == TenantStatus.RUNNING.value
+IS_RUNNING = _t.status == TenantStatus.RUNNING.value
 _IS_ERROR = _t.status == TenantStatus.ERROR.value
-_ENDED = and_(_IS_RUNNING, or_(_j.id.is_(None), is_complete()))
-_RETRIED_BY_HAND = and_(_IS_ERROR, _j.id.is_not(None), ~has_status(JobStatus.ERROR))
+_ENDED = and_(IS_RUNNING, or_(_j.id.is_(None), is_complete()))
+RETRIED_BY_HAND = and_(_IS_ERROR, _j.id.is_not(None), ~has_status(JobStatus.ERROR))
 _JOB_COLUMNS = (_j.seq, _j.status.label("job_status"), _j.message.label("job_message"))
 _JOB_TIMES = (_j.started.label("job_started"), _j.ended.label("job_ended"))
 _CHANGED = (
     select(*TENANT_COLUMNS, *_JOB_COLUMNS, *_JOB_TIMES)
     .select_from(ROLLOUT_TENANTS.outerjoin(JOBS, _j.id == _t.job_id))
-    .where(OF_ROLLOUT, or_(_ENDED, _RETRIED_BY_HAND))
+    .where(OF_ROLLOUT, or_(_ENDED, RETRIED_BY_HAND))
     .order_by(_t.pos)
 )
 _WAITING = (
@@ -70,7 +70,7 @@ _SKIP = (
     .where(OF_ROLLOUT, _t.status == TenantStatus.WAITING.value)
     .values(status=TenantStatus.SKIPPED.value)
 )
-_RUNNING_JOBS = select(_t.job_id).where(OF_ROLLOUT, _IS_RUNNING).order_by(_t.pos)
+_RUNNING_JOBS = select(_t.job_id).where(OF_ROLLOUT, IS_RUNNING).order_by(_t.pos)
 _DUE = select(_r.seq).where(_r.callback_due <= db_now()).order_by(_r.callback_due).limit(bindparam("most"))
 _TAKE_CALLBACKS = (
     update(ROLLOUTS)
