@@ -104,6 +104,9 @@ def test_a_plan_is_made_against_what_is_enabled_and_the_jobs_ahead(store: Store)
     assert state.ahead == (store.job(running.id).steps, waiting.steps)
     store.abort(running.id, keep=False)
     assert store.tenant_state("diku") == replace(state, ahead=(waiting.steps,))
+    submit(store, "other", "mod-x-1.0.0")
+    together = store.tenant_states(["other", "nobody", "diku"])
+    assert together == {name: store.tenant_state(name) for name in ("diku", "other")}
 
 
 def test_a_job_is_found_only_under_its_own_tenant(store: Store) -> None:

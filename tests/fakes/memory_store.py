@@ -63,6 +63,11 @@ class MemoryStore(MemoryRollouts, MemoryAccess):
             ahead = self._in_states(tenant_id, JobStatus.QUEUED, JobStatus.RUNNING)
             return TenantState(enabled=enabled, ahead=tuple(one.job.steps for one in ahead))
 
+    def tenant_states(self, tenants: Collection[str]) -> dict[str, TenantState]:
+        with self._lock:
+            known = {tenant.id for tenant in self.tenants()}
+            return {name: self.tenant_state(name) for name in tenants if name in known}
+
     def add_job(self, job: NewJob, *, most_waiting: int) -> Job:
         with self._lock:
             self.tenant(job.tenant)

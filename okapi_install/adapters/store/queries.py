@@ -6,7 +6,20 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Text, and_, bindparam, cast, func, literal, or_, select, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 
 from okapi_install.adapters.store.expressions import VISIBLE, has_status, is_active
 from okapi_install.adapters.store.registry import HEAD
@@ -14,7 +27,7 @@ from okapi_install.adapters.store.rows import JOB_COLUMNS, AnyRow, job_of, jobs_
 from okapi_install.adapters.store.tables import ENABLED, JOBS, TENANTS
 from okapi_install.domain import messages
 from okapi_install.domain.errors import KeyReused, NotFound
-from okapi_install.domain.jobs import EndReason, Job, JobKind, JobStatus, Step
+from okapi_install.domain.jobs import EndReason, Job, JobKind, JobStatus
 from okapi_install.domain.presentation.states import OF_JOBS, STORED_AS, State
 from okapi_install.service.ports import InLine, JobFilter, JobPage, TenantState
 
@@ -34,13 +47,16 @@ _LINES = (
 )
 _BY_KEY = select(*JOB_COLUMNS, _j.request_digest).where(OF_TENANT, _j.idempotency_key == bindparam("key"))
 
-_STATE = union_all(
-    select(literal("tenant").label("kind"), TENANTS.c.id.label("value")).where(TENANTS.c.id == bindparam("of_tenant")),
-    select(literal("enabled"), ENABLED.c.module_id).where(ENABLED.c.tenant_id == bindparam("of_tenant")),
-    select(literal("ahead"), cast(_j.seq, Text)).where(
-        OF_TENANT, or_(has_status(JobStatus.QUEUED), has_status(JobStatus.RUNNING))
+_THESE: BindParameter[list[str]] = bindparam("tenants", expanding=True)
+_STATES = union_all(
+    select(literal("tenant").label("kind"), TENANTS.c.id.label("tenant"), TENANTS.c.id.label("value")).where(
+        TENANTS.c.id.in_(_THESE)
     ),
-    select(literal("registry"), cast(HEAD.scalar_subquery(), Text)),
+    select(literal("enabled"), ENABLED.c.tenant_id, ENABLED.c.module_id).where(ENABLED.c.tenant_id.in_(_THESE)),
+    select(literal("ahead"), _j.tenant_id, cast(_j.seq, Text)).where(
+        _j.tenant_id.in_(_THESE), or_(has_status(JobStatus.QUEUED), has_status(JobStatus.RUNNING))
+    ),
+    select(literal("registry"), literal(""), cast(HEAD.scalar_subquery(), Text)),
 )
 """Everything that planning needs, in one round trip."""
 
@@ -142,19 +158,29 @@ def job_of_key(connection: Connection, tenant_id: str, key: str | None, request_
 
 
 def tenant_state(connection: Connection, tenant_id: str) -> TenantState:
-    """The state that a new job of the tenant is planned against. Raises NotFound.
+    """The state that a new job of the tenant is planned against. Raises NotFound."""
+    state = tenant_states(connection, [tenant_id]).get(tenant_id)
+    if state is None:
+        raise NotFound(tenant_id)
+    return state
+
+
+def tenant_states(connection: Connection, tenants: Collection[str]) -> dict[str, TenantState]:
+    """The states that new jobs of those tenants are planned against, of those that exist.
 
     Jobs may progress between the statements. That is harmless: the plan is checked again when the job is claimed.
     """
-    values = defaultdict(list)
-    for row in connection.execute(_STATE, {"of_tenant": tenant_id}):
-        values[row.kind].append(row.value)
-    if not values["tenant"]:
-        raise NotFound(tenant_id)
-    ahead = sorted(map(int, values["ahead"]))
-    steps: dict[int, tuple[Step, ...]] = steps_by_job(connection, ahead) if ahead else {}
-    return TenantState(
-        enabled=frozenset(values["enabled"]),
-        ahead=tuple(steps.get(seq, ()) for seq in ahead),
-        registry_seq=int(values["registry"][0]),
-    )
+    values: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in connection.execute(_STATES, {"tenants": sorted(tenants)}):
+        values[row.kind, row.tenant].append(row.value)
+    known = [name for name in tenants if values["tenant", name]]
+    ahead = {name: sorted(map(int, values["ahead", name])) for name in known}
+    steps = steps_by_job(connection, [seq for seqs in ahead.values() for seq in seqs])
+    return {
+        name: TenantState(
+            enabled=frozenset(values["enabled", name]),
+            ahead=tuple(steps.get(seq, ()) for seq in ahead[name]),
+            registry_seq=int(values["registry", ""][0]),
+        )
+        for name in known
+    }

@@ -95,6 +95,7 @@ class SqlStore(OnDatabase):
     _mirror_tenant = write(mirrored_tenants.mirror_tenant)
 
     tenant_state = glance(queries.tenant_state)
+    tenant_states = glance(queries.tenant_states)
     job_of_key = snapshot(queries.job_of_key)
     revision = glance(queries.revision)
     revisions = glance(queries.revisions)

@@ -247,9 +247,17 @@ class InstallService:
 
     def tenant_state(self, tenant_id: str) -> TenantState:
         """What a plan for the tenant starts from, brought up to date first. Raises NotFound, PlatformUnavailable."""
+        self.refresh(tenant_id)
+        return self._store.tenant_state(tenant_id)
+
+    def refresh(self, tenant_id: str) -> None:
+        """Brings up to date what a plan for the tenant starts from. May raise NotFound, PlatformUnavailable."""
         self._platform.refresh_registry()
         self._platform.refresh_tenant(tenant_id)
-        return self._store.tenant_state(tenant_id)
+
+    def refreshed_states(self, tenants: Collection[str]) -> Mapping[str, TenantState]:
+        """What plans for tenants start from that were brought up to date before. Unknown ones are missing."""
+        return self._store.tenant_states(tenants) if tenants else {}
 
     def _plan_against(self, state: TenantState, order: Order) -> Planned:
         return self._planner.plan(order.kind, expected(state), order.request, order.options, state.registry_seq)
@@ -348,13 +356,12 @@ class InstallService:
             with suppress(NotFound):
                 self.abort(job.id, keep=False, tenant=job.tenant)
 
-    def prepared(self, order: Order, shared: SharedPlans) -> NewJob | None:
+    def prepared(self, order: Order, state: TenantState, shared: SharedPlans) -> NewJob | None:
         """The job of an order, which is not added yet; None if there is nothing to change. Raises as `submit`.
 
         `shared` has the plans of the same order for other tenants.
         """
         _check_options(order)
-        state = self.tenant_state(order.tenant)
         planned = shared.plan(state, lambda: self._plan_against(state, order))
         if all(change.action is Action.UPTODATE for change in planned.changes):
             return None

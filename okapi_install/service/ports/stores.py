@@ -150,6 +150,9 @@ class JobStore(Protocol):
     def tenant_state(self, tenant_id: str) -> TenantState:
         """The state on which a new job of the tenant is planned. Raises NotFound."""
 
+    def tenant_states(self, tenants: Collection[str]) -> Mapping[str, TenantState]:
+        """The same of several tenants, by their ids; one that does not exist is missing."""
+
     def add_job(self, job: NewJob, *, most_waiting: int) -> Job:
         """Adds a job as QUEUED with its steps.
 

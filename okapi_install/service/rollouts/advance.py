@@ -7,7 +7,8 @@ in memory but which rollouts are being looked at, so that a process looks at eac
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from threading import Lock
 
 import structlog
@@ -29,6 +30,7 @@ from okapi_install.service.ports import (
     RolloutStore,
     Start,
     StartJob,
+    TenantState,
 )
 from okapi_install.service.rollouts.observer import RolloutObserver
 from okapi_install.service.rollouts.orders import job_order
@@ -126,8 +128,7 @@ class RolloutAdvancer:
         while rounds is None or rounds > 0:
             advanced = self._store.advance_rollout(rollout_id, MOST_AT_ONCE)
             self._observer.changed(advanced.before, advanced.rollout)
-            prepared = (self._start(advanced, one, shared) for one in advanced.tenants)
-            starts = [start for start in prepared if start is not None]
+            starts = self._starts(advanced, shared)
             if not starts:
                 return
             jobs = self._store.start_in_rollout(rollout_id, starts, most_waiting=self._most_waiting)
@@ -138,19 +139,36 @@ class RolloutAdvancer:
                 return  # all that may start now have started
             rounds = None if rounds is None else rounds - 1
 
-    def _start(self, advanced: Advanced, one: RolloutTenant, shared: SharedPlans) -> Start | None:
-        """How the tenant starts; None if that cannot be said now."""
-        rollout = advanced.rollout
+    def _starts(self, advanced: Advanced, shared: SharedPlans) -> list[Start]:
+        """How the tenants start, without those of which that cannot be said now. What plans need is read together."""
+        rollout, headers = advanced.rollout, advanced.headers
+        starts: dict[str, Start | None] = {}
+        for one in advanced.tenants:
+            with self._guarded(rollout, one, starts):
+                again = self._retry(rollout, one, headers)
+                if again is None:
+                    self._installs.refresh(one.tenant)
+                else:
+                    starts[one.tenant] = again
+        new = [one for one in advanced.tenants if one.tenant not in starts]
+        states = self._installs.refreshed_states([one.tenant for one in new])
+        for one in new:
+            with self._guarded(rollout, one, starts):
+                starts[one.tenant] = self._new(advanced, one, states.get(one.tenant), shared)
+        return [start for start in starts.values() if start is not None]
+
+    @contextmanager
+    def _guarded(self, rollout: Rollout, one: RolloutTenant, starts: dict[str, Start | None]) -> Iterator[None]:
+        """Notes what a problem means for the tenant: it waits (None), or is over."""
         try:
-            again = self._retry(rollout, one, advanced.headers)
-            return self._new(rollout, one, advanced.headers, shared) if again is None else again
+            yield
         except (StoreUnavailable, PlatformUnavailable) as problem:
             log.warning("a tenant waits: nothing can be read of it", tenant=one.tenant, cause=problem.message)
-            return None
+            starts[one.tenant] = None
         except NotFound:
-            return self._refused(rollout, one, words.tenant_gone(one.tenant))
+            starts[one.tenant] = self._refused(rollout, one, words.tenant_gone(one.tenant))
         except OkapiInstallError as problem:
-            return self._refused(rollout, one, problem.message)
+            starts[one.tenant] = self._refused(rollout, one, problem.message)
 
     def _retry(self, rollout: Rollout, one: RolloutTenant, headers: Mapping[str, str]) -> RetryJob | None:
         """The tenant's job again, if it has one that can be run again."""
@@ -171,8 +189,10 @@ class RolloutAdvancer:
             by=rollout.requested_by,
         )
 
-    def _new(self, rollout: Rollout, one: RolloutTenant, headers: Mapping[str, str], shared: SharedPlans) -> Start:
-        new = self._installs.prepared(job_order(rollout, one, headers), shared)
+    def _new(self, advanced: Advanced, one: RolloutTenant, state: TenantState | None, shared: SharedPlans) -> Start:
+        if state is None:
+            raise NotFound(one.tenant)
+        new = self._installs.prepared(job_order(advanced.rollout, one, advanced.headers), state, shared)
         return EndTenant(tenant=one.tenant) if new is None else StartJob(tenant=one.tenant, job=new)
 
     def _refused(self, rollout: Rollout, one: RolloutTenant, message: str) -> EndTenant:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pytest
 
@@ -180,7 +180,7 @@ class _Failing:
         return self._original(*given, **named)
 
 
-@pytest.mark.parametrize("operation", ["advance_rollout", "start_in_rollout", "tenant_state", "open_rollouts"])
+@pytest.mark.parametrize("operation", ["advance_rollout", "start_in_rollout", "tenant_states", "open_rollouts"])
 def test_what_fails_while_the_store_is_unavailable_is_done_by_a_later_sweep(operation: str) -> None:
     campus = Campus(2)
     rollout = campus.submit(windows=(), max_concurrent=1)
@@ -252,6 +252,24 @@ def test_after_a_look_there_is_a_pause_that_is_longer_the_longer_it_took() -> No
     for _ in range(2):
         campus.house.advancer.soon(rollout.id)
     assert campus.house.clock.slept == pytest.approx([0.02, 0.25])
+
+
+def test_tenants_that_start_together_are_read_together_and_one_that_is_gone_has_failed() -> None:
+    campus, read = Campus(3), []
+    states = campus.store.tenant_states
+
+    def noted(tenants: Collection[str]) -> dict[str, TenantState]:
+        read.append(list(tenants))
+        return states(tenants)
+
+    rollout = campus.submit(max_concurrent=1, max_failures=1)
+    campus.store.tenant_states = noted  # type: ignore[method-assign]
+    campus.store.remove_tenant("t1")
+    campus.house.work()
+    assert campus.statuses(rollout) == {"t0": DONE, "t1": ERROR, "t2": DONE}
+    assert read == [["t1"], ["t2"]]
+    campus.submit("a-1.0.0", tenants=("t0", "t2"))
+    assert read[2:] == [["t0", "t2"]]
 
 
 def test_tenants_with_equal_modules_share_a_plan() -> None:
