@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 
 # make run DEMO_ARGS=--exit
 DEMO_ARGS ?=
-# Tests run in two processes, each with its own servers, ports and folders: see tests/conftest.py. A single file is faster
+# Tests run in three processes, each with its own servers, ports and folders: see tests/conftest.py. A single file is faster
 # without them: make test PYTEST_ARGS=tests/unit/test_config.py
 PYTEST_ARGS ?= -n 3 --dist loadgroup
 BENCH_ARGS ?=
