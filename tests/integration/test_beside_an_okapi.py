@@ -80,12 +80,17 @@ def enabled(pair: Pair, tenant: str, server: Embedded | None = None) -> list[str
     return sorted(module["id"] for module in found)
 
 
+def register_modules(pair: Pair) -> None:
+    """Registers the modules and their instances, unless an earlier test has done so."""
+    for descriptor in MODULES:
+        pair.ask("POST", "/_/proxy/modules?check=false", descriptor)
+        pair.send("POST", "/_/discovery/modules", pair.back_end.instance(str(descriptor["id"])))
+
+
 def test_a_platform_is_installed_as_folio_ansible_does_through_one_address(pair: Pair) -> None:
     pair.ask("POST", "/_/proxy/tenants", {"id": "diku", "name": "Datalogisk Institut"})
     assert pair.ask("GET", "/_/proxy/tenants/diku/install") == []
-    for descriptor in MODULES:
-        pair.ask("POST", "/_/proxy/modules?check=false", descriptor)
-        pair.ask("POST", "/_/discovery/modules", pair.back_end.instance(str(descriptor["id"])))
+    register_modules(pair)
     assert pair.send("GET", "/_/proxy/modules?filter=mod-top").json() == [{"id": TOP, "name": TOP}]
 
     changes = [{"id": BASE, "action": "enable"}, {"id": TOP, "action": "enable"}]
@@ -127,6 +132,7 @@ def test_a_service_that_stands_alone_adopts_what_okapi_has(pair: Pair, tmp_path:
     alone = Embedded(tmp_path / "alone", ONE_WORKER)
     try:
         alone.start()
+        register_modules(pair)
         pair.ask("POST", "/_/proxy/tenants", {"id": "moving"})
         pair.ask("POST", "/_/proxy/tenants/moving/install", [{"id": TOP, "action": "enable"}])
         called = pair.back_end.counts("moving")

@@ -50,15 +50,16 @@ class RegistryMirror:
         """Brings the store up to date. Raises PlatformUnavailable, StoreUnavailable."""
 
     def _refresh(self) -> None:
+        before = self._known()  # another process may copy a module that is newer than the list that this one gets
         found = self._client.call("GET", MODULES, timeout=self._timeout)
         if (found.body, self._newest()) == self._done:
             return
         listed = self._ids(self._objects(found))
-        known = self._known()
-        gone = known.difference(listed)
+        gone = before.difference(listed)
         if gone:
             self._store.mirror_modules((), sorted(gone))
             log.info("Okapi has modules no more", count=len(gone), first=sorted(gone)[:_NAMED])
+        known = self._known()
         new = [ident for ident in listed if ident not in known and ident not in self._unusable]
         if len(new) <= _ONE_BY_ONE:
             self._take([document for ident in new for document in self._one(ident)])
