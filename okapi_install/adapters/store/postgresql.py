@@ -29,7 +29,6 @@ from sqlalchemy import (
     any_,
     bindparam,
     cast,
-    column,
     delete,
     exists,
     func,
@@ -41,7 +40,6 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
@@ -68,6 +66,7 @@ from okapi_install.adapters.store.rows import (
 )
 from okapi_install.adapters.store.store import SqlStore
 from okapi_install.adapters.store.tables import ENABLED, JOB_EVENTS, JOBS, LEFTOVERS, STEPS
+from okapi_install.adapters.store.together.given import given_rows
 from okapi_install.adapters.store.together.group import GroupCommit
 from okapi_install.adapters.store.together.saves import Save, save_together
 from okapi_install.adapters.store.transactions import fault, glance, write
@@ -108,9 +107,7 @@ def _given_steps(*names: str) -> TableValuedAlias:
 
 def _given(parameter: str, table: Table, names: Sequence[str]) -> TableValuedAlias:
     """The rows in the JSON parameter, as a table with those columns."""
-    columns = [column(name, table.c[name].type) for name in names]
-    rows = func.jsonb_to_recordset(cast(bindparam(parameter, type_=Text()), JSONB)).table_valued(*columns)
-    return rows.render_derived(name=f"given_{parameter}", with_types=True)
+    return given_rows(parameter, [table.c[name] for name in names])
 
 
 def _noted(job: FromClause) -> CTE:

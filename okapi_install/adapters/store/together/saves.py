@@ -18,11 +18,7 @@ from sqlalchemy import (
     Select,
     Table,
     TableValuedAlias,
-    Text,
     and_,
-    bindparam,
-    cast,
-    column,
     delete,
     func,
     insert,
@@ -30,12 +26,12 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import JSONB
 
 from okapi_install.adapters.store.audit.history import EVENT_COLUMNS, event_rows
 from okapi_install.adapters.store.expressions import db_now, has_status
 from okapi_install.adapters.store.rows import CHANGING, step_changes
 from okapi_install.adapters.store.tables import ENABLED, JOB_EVENTS, JOBS, STEPS
+from okapi_install.adapters.store.together.given import given_rows
 from okapi_install.domain.jobs import JobStatus
 from okapi_install.service.ports import Claim, Progress
 
@@ -48,9 +44,7 @@ _POSITION: Column[int] = Column("n", Integer)
 
 def _rows(parameter: str, table: Table, names: Sequence[str]) -> TableValuedAlias:
     """The rows in a JSON parameter, as a table with those columns of `table`, and their position."""
-    columns = [column(one.name, one.type) for one in (_POSITION, *(table.c[name] for name in names))]
-    rows = func.jsonb_to_recordset(cast(bindparam(parameter, type_=Text()), JSONB)).table_valued(*columns)
-    return rows.render_derived(name=f"given_{parameter}", with_types=True)
+    return given_rows(parameter, (_POSITION, *(table.c[name] for name in names)))
 
 
 def _held() -> CTE:
