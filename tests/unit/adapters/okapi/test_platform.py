@@ -6,10 +6,12 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
-from okapi_install.adapters.okapi.connections import Connections
+from okapi_install.adapters.okapi.client import OkapiClient
+from okapi_install.adapters.okapi.connections import Connections, Response
 from okapi_install.adapters.okapi.platform import OkapiPlatform
 from okapi_install.domain.errors import NotFound, UserError
 from okapi_install.domain.modules.descriptors import ModuleDescriptor
@@ -69,6 +71,23 @@ def beside(stand_in: OkapiStandIn) -> Iterator[Beside]:
     stand_in.state.put_tenant({"id": "diku"}, [A])
     yield Beside(stand_in, platform_beside(stand_in, store, connections, registry=registry), store, registry)
     connections.close()
+
+
+def test_a_module_that_another_process_copies_meanwhile_is_not_taken_for_removed(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list that this process got is older than what the other one has copied."""
+    beside.platform.refresh_registry()
+    read = OkapiClient.call
+
+    def read_late(*given: Any, **options: Any) -> Response:
+        found = read(*given, **options)
+        beside.store.mirror_modules([ModuleDescriptor.parse({"id": "mod-newer-1.0.0"})], ())
+        return found
+
+    monkeypatch.setattr(OkapiClient, "call", read_late)
+    beside.platform.refresh_registry()
+    assert "mod-newer-1.0.0" in beside.modules()
 
 
 def test_a_registry_that_is_up_to_date_takes_one_request(beside: Beside) -> None:
